@@ -1,1 +1,33 @@
-//! placeholder
+//! The contract in code: every table of a lake, and the only code that writes or reads its files.
+//!
+//! Each table is one file under [`tables`]: grain, key, columns, partitions, version. A stage opens a
+//! [`Lake`], stages files with [`Transaction::writer`] and makes them visible with
+//! [`Transaction::commit`]; readers take a [`Snapshot`] and see only what commits list.
+//!
+//! What this crate leaves to others: what goes into the tables (the stages), SQL over them
+//! (the analyze crate), and how errors are shown (the command line).
+
+mod column;
+mod commit;
+mod error;
+mod key;
+mod lake;
+mod page;
+mod partition;
+mod reader;
+mod table;
+pub mod tables;
+mod transaction;
+mod writer;
+
+pub use column::{Column, ColumnType, VECTOR_ELEMENT, vector_element};
+pub use commit::{COMMIT_FORMAT, Commit, FileEntry, Snapshot};
+pub use error::LakeError;
+pub use key::content_key;
+pub use lake::{Finding, Lake};
+pub use page::schema_page;
+pub use partition::Partition;
+pub use reader::read_batches;
+pub use table::{PartitionColumn, Table};
+pub use transaction::{CommitInfo, Transaction};
+pub use writer::FileWriter;

@@ -1,0 +1,29 @@
+//! The only Parquet reader for stages that take whole tables (SQL reads through DuckDB).
+
+use crate::commit::FileEntry;
+use crate::error::LakeError;
+use crate::lake::Lake;
+use arrow::array::RecordBatch;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::File;
+
+/// All batches of one listed file.
+///
+/// # Errors
+/// When the file is missing, damaged or holds another number of rows than its commit says.
+pub fn read_batches(lake: &Lake, entry: &FileEntry) -> Result<Vec<RecordBatch>, LakeError> {
+    let path = lake.root().join(&entry.path);
+    let file = File::open(&path).map_err(LakeError::io("open", &path))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|b| b.build())
+        .map_err(LakeError::parquet("read", &path))?;
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| {
+        LakeError::parquet("read", &path)(parquet::errors::ParquetError::ArrowError(e.to_string()))
+    })?;
+    let n_rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    if n_rows as u64 != entry.n_rows {
+        let problem = format!("holds {n_rows} rows, its commit says {}", entry.n_rows);
+        return Err(LakeError::Damaged { path, problem });
+    }
+    Ok(batches)
+}

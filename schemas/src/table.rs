@@ -1,0 +1,82 @@
+//! What a table is: its grain, key, columns and partitions, and how a batch is checked against them.
+
+use crate::column::{Column, ColumnType};
+use crate::error::LakeError;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use std::sync::Arc;
+
+/// A directory level of a table's files: `model=…`, `task=…` or `layer=…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionColumn {
+    /// The model's name.
+    Model,
+    /// The task's name.
+    Task,
+    /// The layer's number.
+    Layer,
+}
+
+impl PartitionColumn {
+    /// Name in the path and in SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Task => "task",
+            Self::Layer => "layer",
+        }
+    }
+
+    /// Type that SQL views give the values read from the path.
+    pub const fn duckdb(self) -> &'static str {
+        match self {
+            Self::Model | Self::Task => "VARCHAR",
+            Self::Layer => "INTEGER",
+        }
+    }
+}
+
+/// The contract of one table.
+#[derive(Debug)]
+pub struct Table {
+    /// Name of the table, of its directory and of its SQL view.
+    pub name: &'static str,
+    /// Raised when a column changes its name, type or meaning.
+    pub version: u32,
+    /// What one row is.
+    pub grain: &'static str,
+    /// What the table is for.
+    pub doc: &'static str,
+    /// Directory levels, outermost first.
+    pub partitions: &'static [PartitionColumn],
+    /// Columns in file order.
+    pub columns: &'static [Column],
+    /// Columns (partitions included) that identify a row.
+    pub key: &'static [&'static str],
+}
+
+impl Table {
+    /// Whether rows carry a vector, so that a file needs its length.
+    pub fn has_vector(&self) -> bool {
+        self.columns.iter().any(|c| c.kind == ColumnType::Vector)
+    }
+
+    /// The Arrow schema of a file; `vector_length` is `d_model`, ignored where there is no vector.
+    pub fn arrow_schema(&self, vector_length: i32) -> SchemaRef {
+        let field = |c: &Column| Field::new(c.name, c.kind.arrow(vector_length), c.nullable);
+        Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
+    }
+
+    /// Builds a batch from `columns` in file order and checks it against the schema.
+    ///
+    /// # Errors
+    /// [`LakeError::Batch`] when a column's type, length or nullness is not what the table promises.
+    pub fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch, LakeError> {
+        let length = columns.iter().find_map(|c| match c.data_type() {
+            DataType::FixedSizeList(_, n) => Some(*n),
+            _ => None,
+        });
+        RecordBatch::try_new(self.arrow_schema(length.unwrap_or(0)), columns)
+            .map_err(|source| LakeError::Batch { table: self.name, source })
+    }
+}

@@ -1,0 +1,160 @@
+//! Filling a slot: files are staged, closed, checked, renamed to their content's name, then committed.
+//!
+//! A file becomes visible in two steps. Its rename into a partition makes it whole for readers that
+//! glob; the commit, created only if no other commit took its place in the log, makes it count for
+//! everything in this project. Dropping a transaction removes what it staged.
+
+use crate::commit::{COMMIT_FORMAT, Commit, FileEntry, LOG_DIRECTORY, Snapshot, file_name};
+use crate::error::LakeError;
+use crate::lake::{Lake, STAGING_DIRECTORY, relative_text};
+use crate::partition::Partition;
+use crate::table::Table;
+use crate::writer::{FileWriter, StagedFile};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a commit records beside its files.
+#[derive(Clone, Debug, Default)]
+pub struct CommitInfo {
+    /// Hash of inputs, settings and code version.
+    pub key: String,
+    /// Settings, model, seeds, timings: whatever explains the files.
+    pub details: Value,
+    /// Slots to empty in the same step.
+    pub removes: Vec<String>,
+}
+
+/// Work in progress on one slot.
+#[derive(Debug)]
+pub struct Transaction {
+    lake: Lake,
+    slot: String,
+    staging: PathBuf,
+    n_writers: usize,
+    staged: Vec<StagedFile>,
+}
+
+impl Transaction {
+    pub(crate) fn begin(lake: Lake, slot: String) -> Result<Self, LakeError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let staging = lake.root().join(STAGING_DIRECTORY).join(unique);
+        fs::create_dir_all(&staging).map_err(LakeError::io("create directory", &staging))?;
+        Ok(Self { lake, slot, staging, n_writers: 0, staged: Vec::new() })
+    }
+
+    /// A writer of one file of `table` in `partition`; give it back to [`Transaction::stage`] when full.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`] or [`LakeError::Parquet`] when the staging file cannot be created.
+    pub fn writer(
+        &mut self,
+        table: &'static Table,
+        partition: Partition,
+        vector_length: Option<i32>,
+    ) -> Result<FileWriter, LakeError> {
+        self.n_writers += 1;
+        let path = self.staging.join(format!("{}-{}.parquet", table.name, self.n_writers));
+        FileWriter::create(path, table, partition, vector_length)
+    }
+
+    /// Closes a writer's file and keeps it for the commit. A file without rows is dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be finished, flushed to disk or read back.
+    pub fn stage(&mut self, writer: FileWriter) -> Result<(), LakeError> {
+        self.staged.extend(writer.finish()?);
+        Ok(())
+    }
+
+    /// Makes the staged files visible as the slot's content, and removes the files that they replace.
+    ///
+    /// # Errors
+    /// When a file cannot be moved or the commit cannot be written; the lake then reads as before.
+    pub fn commit(mut self, info: CommitInfo) -> Result<Commit, LakeError> {
+        let files = self.move_into_partitions()?;
+        loop {
+            let before = self.lake.snapshot()?;
+            let commit = Commit {
+                format: COMMIT_FORMAT,
+                sequence: before.next_sequence(),
+                slot: self.slot.clone(),
+                key: info.key.clone(),
+                details: info.details.clone(),
+                committed_at_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                removes: info.removes.clone(),
+                files: files.clone(),
+            };
+            if self.create_in_log(&commit)? {
+                let mut after = before.clone();
+                after.apply(commit.clone());
+                self.remove_replaced(&before, &after);
+                return Ok(commit);
+            }
+        }
+    }
+
+    fn move_into_partitions(&mut self) -> Result<Vec<FileEntry>, LakeError> {
+        let root = self.lake.root().to_owned();
+        let mut entries = Vec::with_capacity(self.staged.len());
+        for staged in self.staged.drain(..) {
+            let directory = root.join(&staged.relative_directory);
+            fs::create_dir_all(&directory).map_err(LakeError::io("create directory", &directory))?;
+            let path = directory.join(format!("part-{}.parquet", &staged.entry.blake3[..16]));
+            fs::rename(&staged.path, &path).map_err(LakeError::io("rename", &staged.path))?;
+            sync_directory(&directory)?;
+            let relative = relative_text(path.strip_prefix(&root).unwrap_or(&path));
+            entries.push(FileEntry { path: relative, ..staged.entry });
+        }
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+
+    /// Writes `commit` into the log unless its place is taken; whether it was written.
+    fn create_in_log(&self, commit: &Commit) -> Result<bool, LakeError> {
+        let log = self.lake.root().join(LOG_DIRECTORY);
+        let temporary = self.staging.join(file_name(commit.sequence));
+        let json = serde_json::to_vec_pretty(commit)
+            .map_err(|e| LakeError::Commit { path: temporary.clone(), reason: e.to_string() })?;
+        let mut file = File::create(&temporary).map_err(LakeError::io("create", &temporary))?;
+        file.write_all(&json).map_err(LakeError::io("write", &temporary))?;
+        file.sync_all().map_err(LakeError::io("flush", &temporary))?;
+        let path = log.join(file_name(commit.sequence));
+        // A hard link fails if the name exists, so two writers can never both take one place.
+        match fs::hard_link(&temporary, &path) {
+            Ok(()) => sync_directory(&log).map(|()| true),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(LakeError::io("create", &path)(e)),
+        }
+    }
+
+    /// Deletes files that `before` listed and `after` does not. What cannot be deleted stays unlisted.
+    fn remove_replaced(&self, before: &Snapshot, after: &Snapshot) {
+        let kept = after.paths();
+        for path in before.paths().difference(&kept) {
+            // A failure leaves an unlisted file, which `clean` reports and removes.
+            let _ = fs::remove_file(self.lake.root().join(path));
+        }
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        // Best effort: what stays behind is unlisted and `clean` removes it.
+        let _ = fs::remove_dir_all(&self.staging);
+        if let Some(parent) = self.staging.parent() {
+            let _ = fs::remove_dir(parent);
+        }
+    }
+}
+
+/// Makes renames inside a directory durable.
+fn sync_directory(directory: &Path) -> Result<(), LakeError> {
+    let handle = File::open(directory).map_err(LakeError::io("open", directory))?;
+    handle.sync_all().map_err(LakeError::io("flush", directory))
+}

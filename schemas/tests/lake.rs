@@ -1,0 +1,145 @@
+//! The lake's promises: nothing half-written shows, the latest commit counts, damage is found.
+
+use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, Int16Array, Int32Array, StringArray};
+use hypercolumn_schemas::{CommitInfo, Lake, LakeError, Partition, read_batches, tables, vector_element};
+use std::fs;
+use std::sync::Arc;
+
+fn text(values: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+fn segments(ids: &[&str]) -> Vec<ArrayRef> {
+    let n = ids.len();
+    vec![
+        text(ids),
+        Arc::new(Int16Array::from(vec![1; n])),
+        text(&vec!["cue"; n]),
+        Arc::new(Int32Array::from(vec![0; n])),
+        Arc::new(Int32Array::from(vec![1; n])),
+        text(&vec!["x"; n]),
+    ]
+}
+
+fn fill(lake: &Lake, slot: &str, ids: &[&str], removes: &[&str]) -> Result<(), LakeError> {
+    let mut transaction = lake.begin(slot)?;
+    let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task("t"), None)?;
+    writer.write(&tables::SEGMENTS.batch(segments(ids))?)?;
+    transaction.stage(writer)?;
+    let removes = removes.iter().map(|s| s.to_string()).collect();
+    transaction.commit(CommitInfo { key: ids.join(","), removes, ..CommitInfo::default() })?;
+    Ok(())
+}
+
+fn n_files(lake: &Lake) -> usize {
+    let directory = lake.root().join("segments/task=t");
+    fs::read_dir(directory).map_or(0, |entries| entries.count())
+}
+
+#[test]
+fn a_commit_replaces_its_slot_and_its_files() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    fill(&lake, "a", &["p1"], &[]).unwrap();
+    fill(&lake, "b", &["p2"], &[]).unwrap();
+    fill(&lake, "a", &["p3", "p4"], &[]).unwrap();
+    let snapshot = lake.snapshot().unwrap();
+    assert_eq!(snapshot.slot("a").unwrap().key, "p3,p4");
+    assert_eq!(snapshot.files(&tables::SEGMENTS).map(|f| f.n_rows).sum::<u64>(), 3);
+    assert_eq!(n_files(&lake), 2, "the replaced file is gone, so globbing readers agree");
+    fill(&lake, "c", &["p5"], &["a", "b"]).unwrap();
+    assert_eq!(lake.snapshot().unwrap().commits().count(), 1);
+    assert_eq!(n_files(&lake), 1);
+    assert!(lake.verify().unwrap().is_empty());
+    assert!(lake.unlisted().unwrap().is_empty());
+}
+
+#[test]
+fn a_dropped_transaction_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    let mut transaction = lake.begin("a").unwrap();
+    let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task("t"), None).unwrap();
+    writer.write(&tables::SEGMENTS.batch(segments(&["p1"])).unwrap()).unwrap();
+    transaction.stage(writer).unwrap();
+    drop(transaction);
+    assert!(lake.unlisted().unwrap().is_empty());
+    assert_eq!(lake.snapshot().unwrap().commits().count(), 0);
+}
+
+#[test]
+fn writers_that_race_all_land() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    std::thread::scope(|scope| {
+        for t in 0..4 {
+            let lake = &lake;
+            scope.spawn(move || {
+                for i in 0..5 {
+                    fill(lake, &format!("{t}-{i}"), &[&format!("p{t}-{i}")], &[]).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(lake.snapshot().unwrap().commits().count(), 20);
+}
+
+#[test]
+fn damage_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    fill(&lake, "a", &["p1"], &[]).unwrap();
+    let entry = lake.snapshot().unwrap().files(&tables::SEGMENTS).next().unwrap().clone();
+    let path = lake.root().join(&entry.path);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[8] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(lake.verify().unwrap()[0].problem.contains("BLAKE3"));
+    fs::write(&path, &bytes[..40]).unwrap();
+    assert!(lake.verify().unwrap()[0].problem.contains("bytes"));
+    assert!(read_batches(&lake, &entry).is_err());
+    fs::remove_file(&path).unwrap();
+    assert!(lake.verify().unwrap()[0].problem.contains("cannot be read"));
+}
+
+#[test]
+fn a_foreign_directory_and_an_unknown_format_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("thesis.tex"), "x").unwrap();
+    assert!(matches!(Lake::create(home.path()), Err(LakeError::NotALake { .. })));
+    assert!(matches!(Lake::open(home.path().join("none")), Err(LakeError::NotALake { .. })));
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    fs::write(lake.root().join("_log/00000000000000000000.json"), r#"{"format": 7}"#).unwrap();
+    assert!(matches!(lake.snapshot(), Err(LakeError::Format { found: 7, .. })));
+}
+
+#[test]
+fn vectors_keep_their_length_and_digits() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    let values = vec![1.5f32, -0.1, f32::MIN_POSITIVE, 3e30, 0.0, -2.0];
+    let mut transaction = lake.begin("x").unwrap();
+    let partition = Partition::of_model("m", "t").at_layer(0);
+    let mut writer = transaction.writer(&tables::HIDDEN_STATES, partition, Some(3)).unwrap();
+    let vectors =
+        FixedSizeListArray::new(vector_element(), 3, Arc::new(Float32Array::from(values.clone())), None);
+    let batch = tables::HIDDEN_STATES.batch(vec![
+        text(&["p", "p"]),
+        text(&["embed", "embed"]),
+        Arc::new(Int16Array::from(vec![0, 1])),
+        text(&["prompt", "cue"]),
+        text(&["mean", "mean"]),
+        Arc::new(Int32Array::from(vec![2, 1])),
+        Arc::new(vectors),
+    ]);
+    writer.write(&batch.unwrap()).unwrap();
+    transaction.stage(writer).unwrap();
+    transaction.commit(CommitInfo::default()).unwrap();
+    let snapshot = lake.snapshot().unwrap();
+    let entry = snapshot.files(&tables::HIDDEN_STATES).next().unwrap();
+    assert_eq!(entry.vector_length, Some(3));
+    let batches = read_batches(&lake, entry).unwrap();
+    let vectors = batches[0].column(6).as_any().downcast_ref::<FixedSizeListArray>().unwrap().clone();
+    let found = vectors.values().as_any().downcast_ref::<Float32Array>().unwrap();
+    assert_eq!(found.values().to_vec(), values);
+}
