@@ -1,0 +1,10 @@
+-- grain: one condition, layer, site and normalization of one hypothesis.
+-- How far do the similarities of prompts follow the hypothesis, layer by layer?
+SELECT
+    condition, layer, site, role, pooling, normalization, similarity, comparison,
+    estimate, ci_low, ci_high, p_value, q_value, n_prompts, n_pairs,
+    reference_condition, change, change_ci_low, change_ci_high, change_p_value,
+    n_permutations, n_bootstraps, seed, reason
+FROM rsa
+WHERE model = $model AND task = $task AND hypothesis = $hypothesis
+ORDER BY condition, role, pooling, normalization, similarity, comparison, layer, site

@@ -1,0 +1,6 @@
+-- grain: one behaviour metric of one task.
+-- Which behaviour metrics have associations?
+SELECT DISTINCT task, behavior_metric
+FROM associations
+WHERE model = $model
+ORDER BY task, behavior_metric

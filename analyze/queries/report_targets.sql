@@ -1,0 +1,6 @@
+-- grain: one probe target of one task.
+-- Which targets have results?
+SELECT DISTINCT task, target
+FROM probes
+WHERE model = $model
+ORDER BY task, target

@@ -1,0 +1,176 @@
+//! The report over planted lakes: every section, both directions, nothing at all, and hostile names.
+
+#[path = "report/lake.rs"]
+mod lake;
+
+use hypercolumn_analyze::Catalog;
+use hypercolumn_analyze::report::{HypothesisText, ReportRequest, WrittenReport, write_report};
+use hypercolumn_schemas::Lake;
+use lake::{Effect, MODEL, Names, write_planted};
+use std::fs;
+use std::path::Path;
+
+const SECTIONS: [&str; 8] = [
+    "summary",
+    "behavior",
+    "alignment",
+    "matrices",
+    "probes",
+    "attention",
+    "associations",
+    "provenance",
+];
+
+fn request(names: &Names) -> ReportRequest {
+    let hypothesis = |task: &str, name: &str, sql: &str| HypothesisText {
+        task: task.to_owned(),
+        name: name.to_owned(),
+        sql: sql.to_owned(),
+        is_control: false,
+    };
+    ReportRequest {
+        title: "What examples change".to_owned(),
+        model: MODEL.to_owned(),
+        hypotheses: vec![
+            hypothesis(&names.line_task, &names.same_line, "a.slope = b.slope"),
+            hypothesis(&names.line_task, "slope distance", "-abs(a.slope - b.slope)"),
+            hypothesis(&names.scene_task, "same activity asked", "a.line = b.line"),
+        ],
+        facts: vec![("study".to_owned(), "planted.toml".to_owned())],
+        lake_argument: None,
+    }
+}
+
+fn report(lake: &Lake, names: &Names, path: &Path) -> (String, WrittenReport) {
+    let catalog = Catalog::open(lake).unwrap();
+    let written = write_report(&catalog, &request(names), path).unwrap();
+    let html = fs::read_to_string(path).unwrap();
+    assert_eq!(written.n_bytes, html.len() as u64);
+    (html, written)
+}
+
+/// The page without the plotting script.
+fn own_part(html: &str) -> &str {
+    html.split("plotly.js v").next().unwrap()
+}
+
+fn section<'a>(html: &'a str, id: &str) -> &'a str {
+    let start = html.find(&format!("<section id=\"{id}\"")).unwrap_or_else(|| panic!("no section {id}"));
+    let rest = &html[start..];
+    &rest[..rest.find("</section>").unwrap()]
+}
+
+#[test]
+fn every_section_has_its_figures_and_the_summary_its_direction() {
+    let home = tempfile::tempdir().unwrap();
+    let names = Names::default();
+    let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 8, 6);
+    let (html, written) = report(&lake, &names, &home.path().join("report.html"));
+    for id in SECTIONS {
+        section(&html, id);
+    }
+    for id in &SECTIONS[1..7] {
+        let text = section(&html, id);
+        assert!(text.contains("<figure"), "{id}");
+        assert!(text.contains("hypercolumn sql &quot;"), "{id}");
+        assert!(text.contains("application/json"), "{id}");
+    }
+    let summary = section(&html, "summary");
+    assert!(summary.contains("the median absolute error falls from"), "{summary}");
+    assert!(summary.contains(", an improvement"));
+    assert!(summary.contains("alignment with “same line” rises at"));
+    assert!(summary.contains("This is a control, and as it should, it does not rise."));
+    assert!(summary.contains("chance is 33 %"));
+    assert!(summary.contains("strongest is “"));
+    assert!(written.n_figures >= 12, "{}", written.n_figures);
+    let alignment = section(&html, "alignment");
+    assert!(alignment.contains("Normalization: standardize") && alignment.contains("Normalization: none"));
+    assert!(alignment.contains("Undefined in icl_0 (none), layers 0: constant measure."));
+    assert!(section(&html, "behavior").contains("undefined because nothing to score was found in"));
+    assert!(section(&html, "provenance").contains("model.sha256"));
+}
+
+#[test]
+fn a_null_effect_is_called_one() {
+    let home = tempfile::tempdir().unwrap();
+    let names = Names::default();
+    let lake = write_planted(&home.path().join("lake"), &names, Effect::None, 8, 6);
+    let (html, _) = report(&lake, &names, &home.path().join("report.html"));
+    let summary = section(&html, "summary");
+    assert!(summary.contains("absolute error does not change reliably"), "{summary}");
+    assert!(summary.contains("alignment with “same line” does not change reliably at any of the 32 layers"));
+    assert!(summary.contains("the intervals overlap, so no change is established"));
+    assert!(summary.contains("the change of no measure goes reliably with"));
+    for claim in [" rises ", " falls ", "an improvement", "higher with more"] {
+        assert!(!summary.contains(claim), "{claim} in {summary}");
+    }
+}
+
+#[test]
+fn an_empty_lake_gives_sections_that_name_the_command() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    let (html, written) = report(&lake, &Names::default(), &home.path().join("report.html"));
+    assert_eq!(written.n_figures, 0);
+    for id in &SECTIONS[1..7] {
+        assert!(section(&html, id).contains("`hypercolumn analyze` makes them."), "{id}");
+    }
+    assert!(section(&html, "summary").contains("There are no results yet."));
+    assert!(section(&html, "provenance").contains("`hypercolumn run` makes them."));
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let home = tempfile::tempdir().unwrap();
+    let attack = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"$model";
+    let names = Names {
+        line_task: format!("task {attack}"),
+        same_line: format!("same {attack}"),
+        conditions: ["a", "b<b>", "c&amp;", "d</script>"].map(str::to_owned),
+        ..Names::default()
+    };
+    let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 6, 4);
+    let (html, _) = report(&lake, &names, &home.path().join("hostile.html"));
+    let own = own_part(&html);
+    for raw in ["<script>alert", "<img", "onerror=alert(2)>'", "d</script>", "<b>c", "b<b>"] {
+        assert!(!own.contains(raw), "{raw}");
+    }
+    assert!(own.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    // Plot data is JSON that ends where it should, and reads back as what went in, escaped for plotly.
+    let mut n_plots = 0;
+    for block in own.split("<script type=\"application/json\"").skip(1) {
+        let json = block.split_once('>').unwrap().1.split("</script>").next().unwrap();
+        let plot: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert!(!plot.to_string().contains("<script"), "{plot}");
+        assert!(plot["layout"]["xaxis"]["title"]["text"].as_str().is_some_and(|t| !t.is_empty()));
+        assert!(plot["layout"]["yaxis"]["title"]["text"].as_str().is_some_and(|t| !t.is_empty()));
+        n_plots += 1;
+    }
+    assert!(n_plots > 10, "{n_plots}");
+    fs::copy(home.path().join("hostile.html"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.html")).unwrap();
+}
+
+#[test]
+fn a_hypothesis_that_fails_is_said_so() {
+    let home = tempfile::tempdir().unwrap();
+    let names = Names::default();
+    let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 6, 4);
+    let catalog = Catalog::open(&lake).unwrap();
+    let mut request = request(&names);
+    request.hypotheses[0].sql = "a.nothing = b.nothing".to_owned();
+    let path = home.path().join("report.html");
+    write_report(&catalog, &request, &path).unwrap();
+    let html = fs::read_to_string(&path).unwrap();
+    assert!(section(&html, "matrices").contains("could not be evaluated over pairs of prompts"));
+}
+
+/// A page of the built-in study's size for the check in a browser, left in cargo's directory for tests.
+#[test]
+fn a_page_of_full_size_for_the_browser() {
+    let home = tempfile::tempdir().unwrap();
+    let names = Names::default();
+    let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 16, 16);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report.html");
+    let (html, _) = report(&lake, &names, &path);
+    assert!(html.len() < 9_000_000, "{} bytes", html.len());
+}

@@ -1,0 +1,500 @@
+//! A lake with planted results: two tasks, four conditions each, 31 layers, effects of known direction.
+
+use arrow::array::{
+    ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int16Array, Int32Array,
+    RecordBatch, StringArray, UInt32Array,
+};
+use hypercolumn_schemas::{ColumnType, CommitInfo, Lake, Partition, Table, tables, vector_element};
+use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+use std::f64::consts::PI;
+use std::path::Path;
+use std::sync::Arc;
+
+pub const MODEL: &str = "planted-model";
+const N_BLOCKS: i32 = 30;
+const N_HEADS: i32 = 9;
+const D_MODEL: usize = 24;
+
+/// What is planted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Behaviour, alignment, probes and attention improve with examples.
+    Rise,
+    /// Nothing changes.
+    None,
+}
+
+/// Names of tasks and hypotheses: ordinary ones, or hostile ones.
+#[derive(Clone)]
+pub struct Names {
+    pub line_task: String,
+    pub scene_task: String,
+    pub same_line: String,
+    pub conditions: [String; 4],
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            line_task: "linear_regression".into(),
+            scene_task: "reading_comprehension".into(),
+            same_line: "same line".into(),
+            conditions: ["icl_0", "icl_1", "icl_2", "icl_4"].map(str::to_owned),
+        }
+    }
+}
+
+/// One value of a row.
+#[derive(Clone)]
+pub enum Cell {
+    T(String),
+    I(i64),
+    F(f64),
+    B(bool),
+    V(Vec<f32>),
+    Null,
+}
+
+fn t(text: &str) -> Cell {
+    Cell::T(text.to_owned())
+}
+
+/// Rows of one table and partition, in file order.
+pub struct Rows {
+    table: &'static Table,
+    partition: Partition,
+    rows: Vec<Vec<Cell>>,
+}
+
+impl Rows {
+    pub fn new(table: &'static Table, partition: Partition) -> Self {
+        Self { table, partition, rows: Vec::new() }
+    }
+
+    pub fn push(&mut self, row: Vec<Cell>) {
+        assert_eq!(row.len(), self.table.columns.len(), "{}", self.table.name);
+        self.rows.push(row);
+    }
+
+    fn batch(&self) -> RecordBatch {
+        let columns = self.table.columns.iter().enumerate();
+        self.table.batch(columns.map(|(i, c)| column(c.kind, self.rows.iter().map(|r| &r[i]))).collect()).unwrap()
+    }
+}
+
+fn column<'a>(kind: ColumnType, cells: impl Iterator<Item = &'a Cell>) -> ArrayRef {
+    let text = |c: &Cell| match c {
+        Cell::T(v) => Some(v.clone()),
+        _ => None,
+    };
+    let whole = |c: &Cell| match c {
+        Cell::I(v) => Some(*v),
+        _ => None,
+    };
+    let real = |c: &Cell| match c {
+        Cell::F(v) => Some(*v),
+        _ => None,
+    };
+    match kind {
+        ColumnType::Text => Arc::new(cells.map(text).collect::<StringArray>()),
+        ColumnType::Int16 => Arc::new(cells.map(|c| whole(c).map(|v| v as i16)).collect::<Int16Array>()),
+        ColumnType::Int32 => Arc::new(cells.map(|c| whole(c).map(|v| v as i32)).collect::<Int32Array>()),
+        ColumnType::UInt32 => Arc::new(cells.map(|c| whole(c).map(|v| v as u32)).collect::<UInt32Array>()),
+        ColumnType::Float32 => Arc::new(cells.map(|c| real(c).map(|v| v as f32)).collect::<Float32Array>()),
+        ColumnType::Float64 => Arc::new(cells.map(real).collect::<Float64Array>()),
+        ColumnType::Bool => Arc::new(
+            cells.map(|c| if let Cell::B(v) = c { Some(*v) } else { None }).collect::<BooleanArray>(),
+        ),
+        ColumnType::Vector => {
+            let values: Vec<f32> =
+                cells.flat_map(|c| if let Cell::V(v) = c { v.clone() } else { Vec::new() }).collect();
+            let values = Arc::new(Float32Array::from(values));
+            Arc::new(FixedSizeListArray::new(vector_element(), D_MODEL as i32, values, None))
+        }
+    }
+}
+
+pub fn commit(lake: &Lake, slot: &str, details: serde_json::Value, all: &[Rows]) {
+    let mut transaction = lake.begin(slot).unwrap();
+    for rows in all.iter().filter(|r| !r.rows.is_empty()) {
+        let length = rows.table.has_vector().then_some(D_MODEL as i32);
+        let mut writer = transaction.writer(rows.table, rows.partition.clone(), length).unwrap();
+        writer.write(&rows.batch()).unwrap();
+        transaction.stage(writer).unwrap();
+    }
+    transaction.commit(CommitInfo { key: "planted".into(), details, removes: Vec::new() }).unwrap();
+}
+
+/// A standard normal number.
+fn normal(random: &mut ChaCha8Rng) -> f64 {
+    let (u, v): (f64, f64) = (random.random::<f64>().max(1e-12), random.random());
+    (-2.0 * u.ln()).sqrt() * (2.0 * PI * v).cos()
+}
+
+/// A bump over the layers, highest at `peak`.
+fn bump(layer: i32, peak: f64, width: f64) -> f64 {
+    (-((f64::from(layer) - peak) / width).powi(2)).exp()
+}
+
+struct Item {
+    id: String,
+    group: usize,
+    slope: i64,
+    difficulty: f64,
+}
+
+/// Writes both tasks. `n_groups` groups of `n_each` items a task.
+pub fn write_planted(root: &Path, names: &Names, effect: Effect, n_groups: usize, n_each: usize) -> Lake {
+    let lake = Lake::create(root).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    for (task, is_lines) in [(&names.line_task, true), (&names.scene_task, false)] {
+        let items: Vec<Item> = (0..n_groups * n_each)
+            .map(|i| Item {
+                id: format!("{}-{i:04}", if is_lines { "lr" } else { "rc" }),
+                group: i % n_groups,
+                slope: (i % n_groups) as i64 * 3 - 20,
+                difficulty: normal(&mut random),
+            })
+            .collect();
+        let world = World { names, task, is_lines, effect, items };
+        world.write(&lake, &mut random);
+    }
+    lake
+}
+
+struct World<'a> {
+    names: &'a Names,
+    task: &'a str,
+    is_lines: bool,
+    effect: Effect,
+    items: Vec<Item>,
+}
+
+impl World<'_> {
+    fn write(&self, lake: &Lake, random: &mut ChaCha8Rng) {
+        let ingest = format!("ingest/{}", self.task);
+        let details = serde_json::json!({"task": self.task, "settings": {"seed": 7, "examples": [0, 1, 2, 4]}});
+        commit(lake, &ingest, details, &[self.prompts()]);
+        let mut extracted = vec![self.choices()];
+        extracted.extend((0..=N_BLOCKS).map(|layer| self.hidden_states(layer, random)));
+        let details = serde_json::json!({
+            "model": {"name": MODEL, "sha256": "1f".repeat(32), "architecture": "llama", "blocks": N_BLOCKS},
+            "settings": {"pooling": ["mean"], "max_new_tokens": 12, "precision": "exact"},
+            "versions": {"hypercolumn": "0.1.0", "candle": "0.11"},
+            "timings": {"forward_s": 83.4, "write_s": 2.1}
+        });
+        commit(lake, &format!("extract/{MODEL}/{}/0000", self.task), details, &extracted);
+        let analyzed = [
+            self.behavior(random),
+            self.rsa(random),
+            self.probes(random),
+            self.ratios(random),
+            self.associations(random),
+        ];
+        let details = serde_json::json!({"seed": "7", "n_permutations": 1000, "elapsed_s": 21.7});
+        commit(lake, &format!("analyze/{MODEL}/{}", self.task), details, &analyzed);
+    }
+
+    fn of_model(&self) -> Partition {
+        Partition::of_model(MODEL, self.task)
+    }
+
+    /// How far a condition has come, 0 to 1.
+    fn gain(&self, condition: usize) -> f64 {
+        if self.effect == Effect::Rise { [0.0, 0.45, 0.75, 1.0][condition] } else { 0.0 }
+    }
+
+    fn each(&self) -> impl Iterator<Item = (usize, &str, &Item)> {
+        self.names
+            .conditions
+            .iter()
+            .enumerate()
+            .flat_map(|(c, name)| self.items.iter().map(move |item| (c, name.as_str(), item)))
+    }
+
+    fn prompts(&self) -> Rows {
+        let mut rows = Rows::new(&tables::PROMPTS, Partition::of_task(self.task));
+        for (c, condition, item) in self.each() {
+            let params = serde_json::json!({"line": item.group, "slope": item.slope, "x": item.id.len()});
+            rows.push(vec![
+                t(&format!("{}-{c}", item.id)),
+                t(&item.id),
+                t(condition),
+                Cell::I([0, 1, 2, 4][c]),
+                t("Here are points: (0.5,3); </script><b>(0.2,"),
+                t("12.5"),
+                t(&params.to_string()),
+            ]);
+        }
+        rows
+    }
+
+    fn choices(&self) -> Rows {
+        let mut rows = Rows::new(&tables::CHOICES, self.of_model());
+        for (c, _, item) in self.each().filter(|_| !self.is_lines) {
+            for choice in 1..=3 {
+                let prompt = format!("{}-{c}", item.id);
+                let name = format!("choice_{choice}");
+                rows.push(vec![t(&prompt), t(&name), t("x"), Cell::I(2), Cell::F(-3.0), Cell::B(choice == 1)]);
+            }
+        }
+        rows
+    }
+
+    fn behavior(&self, random: &mut ChaCha8Rng) -> Rows {
+        let mut rows = Rows::new(&tables::BEHAVIOR, self.of_model());
+        for (c, condition, item) in self.each() {
+            let gain = self.gain(c);
+            let logprob = -9.0 + 5.0 * gain - item.difficulty + 0.6 * normal(random);
+            let error = (2.4 - 1.6 * gain + 0.5 * item.difficulty + 0.5 * normal(random)).exp();
+            let right = |p: f64, r: &mut ChaCha8Rng| Cell::F(f64::from(u8::from(r.random::<f64>() < p)));
+            let mut scores = vec![("expected_logprob", Cell::F(logprob))];
+            if self.is_lines {
+                let is_read = random.random::<f64>() < 0.97;
+                scores.push(("absolute_error", if is_read { Cell::F(error) } else { Cell::Null }));
+            } else {
+                scores.push(("exact", right(0.2 + 0.6 * gain, random)));
+                scores.push(("forced_choice", right(0.5 + 0.4 * gain, random)));
+            }
+            for (metric, score) in scores {
+                let prompt = format!("{}-{c}", item.id);
+                rows.push(vec![t(&prompt), t(&item.id), t(condition), t(metric), score, Cell::Null]);
+            }
+        }
+        rows
+    }
+
+    fn hidden_states(&self, layer: i32, random: &mut ChaCha8Rng) -> Rows {
+        let mut rows = Rows::new(&tables::HIDDEN_STATES, self.of_model().at_layer(layer));
+        for (c, _, item) in self.each() {
+            let strength = 0.9 * (0.3 + self.gain(c)) * bump(layer, 17.0, 8.0);
+            let mut group = ChaCha8Rng::seed_from_u64(item.group as u64);
+            let mut vector: Vec<f32> =
+                (0..D_MODEL).map(|_| (strength * normal(&mut group) + normal(random)) as f32).collect();
+            vector[0] += 40.0;
+            rows.push(vec![
+                t(&format!("{}-{c}", item.id)),
+                t(if layer == 0 { "embed" } else { "resid_post" }),
+                Cell::I(0),
+                t("prompt"),
+                t("mean"),
+                Cell::I(30),
+                Cell::V(vector),
+            ]);
+        }
+        rows
+    }
+
+    fn hypotheses(&self) -> Vec<(&str, f64, f64)> {
+        if self.is_lines {
+            vec![
+                (self.names.same_line.as_str(), 0.26, 17.0),
+                ("slope distance", 0.18, 20.0),
+                ("same query x (control)", 0.0, 10.0),
+            ]
+        } else {
+            vec![("same activity asked", 0.2, 22.0), ("same name asked", 0.14, 12.0)]
+        }
+    }
+
+    fn rsa(&self, random: &mut ChaCha8Rng) -> Rows {
+        let mut rows = Rows::new(&tables::RSA, self.of_model());
+        for (hypothesis, size, peak) in self.hypotheses() {
+            for normalization in ["standardize", "none"] {
+                for (c, condition) in self.names.conditions.iter().enumerate() {
+                    for (layer, site) in places() {
+                        let row = self.rsa_row((hypothesis, size, peak), normalization, c, condition, (layer, site), random);
+                        rows.push(row);
+                    }
+                }
+            }
+        }
+        rows
+    }
+
+    fn rsa_row(
+        &self,
+        (hypothesis, size, peak): (&str, f64, f64),
+        normalization: &str,
+        c: usize,
+        condition: &str,
+        (layer, site): (i32, &str),
+        random: &mut ChaCha8Rng,
+    ) -> Vec<Cell> {
+        let scale = if normalization == "none" { 0.55 } else { 1.0 };
+        let shape = bump(layer, peak, 9.0) * scale;
+        let change = size * self.gain(c) * shape + 0.006 * normal(random);
+        let estimate = 0.07 * shape + change;
+        let is_undefined = hypothesis == "slope distance" && layer == 0;
+        let is_reference = c == 0;
+        let number = |v: f64| if is_undefined { Cell::Null } else { Cell::F(v) };
+        let changed = |v: f64| if is_reference || is_undefined { Cell::Null } else { Cell::F(v) };
+        let p_value = if change.abs() > 0.035 { 0.001 } else { 0.3 + 0.6 * random.random::<f64>() };
+        vec![
+            t(condition),
+            Cell::I(layer.into()),
+            t(site),
+            t("prompt"),
+            t("mean"),
+            t(normalization),
+            t("cosine"),
+            t(hypothesis),
+            t("rho_a"),
+            number(estimate),
+            number(0.01),
+            number(0.02),
+            number(0.02),
+            number(estimate - 0.025),
+            number(estimate + 0.025),
+            Cell::I(self.items.len() as i64),
+            Cell::I((self.items.len() * (self.items.len() - 1) / 2) as i64),
+            if is_reference { Cell::Null } else { t(&self.names.conditions[0]) },
+            changed(change),
+            changed(p_value),
+            changed(change - 0.03),
+            changed(change + 0.03),
+            Cell::I(1000),
+            Cell::I(1000),
+            t("7"),
+            if is_undefined { t("constant_measure") } else { Cell::Null },
+        ]
+    }
+
+    fn probes(&self, random: &mut ChaCha8Rng) -> Rows {
+        let mut rows = Rows::new(&tables::PROBES, self.of_model());
+        let targets: &[(&str, &str, &str, f64)] = if self.is_lines {
+            &[("line", "logistic", "balanced_accuracy", 1.0 / 16.0), ("slope", "ridge", "r2", -0.02)]
+        } else {
+            &[("activity", "logistic", "balanced_accuracy", 1.0 / 16.0)]
+        };
+        for &(target, probe, metric, baseline) in targets {
+            for (c, condition) in self.names.conditions.iter().enumerate() {
+                for (layer, site) in places() {
+                    let score = baseline + (0.1 + 0.7 * self.gain(c)) * bump(layer, 15.0, 9.0) + 0.01 * normal(random);
+                    let control = baseline + 0.03 * random.random::<f64>() - if metric == "r2" { 0.2 } else { 0.0 };
+                    rows.push(vec![
+                        t(condition),
+                        Cell::I(layer.into()),
+                        t(site),
+                        t("prompt"),
+                        t("mean"),
+                        t(target),
+                        t(probe),
+                        t(metric),
+                        Cell::F(score),
+                        Cell::F(baseline),
+                        Cell::F(control),
+                        Cell::F(score - control),
+                        Cell::F(0.01),
+                        Cell::F(0.02),
+                        Cell::F(score - 0.05),
+                        Cell::F(score + 0.05),
+                        Cell::I(self.items.len() as i64),
+                        Cell::I(16),
+                        if probe == "ridge" { Cell::Null } else { Cell::I(16) },
+                        Cell::I(8),
+                        t("7"),
+                        Cell::Null,
+                    ]);
+                }
+            }
+        }
+        rows
+    }
+
+    fn ratios(&self, random: &mut ChaCha8Rng) -> Rows {
+        let mut rows = Rows::new(&tables::ATTENTION_RATIOS, self.of_model());
+        if self.is_lines {
+            return rows;
+        }
+        for query in ["final", "response"] {
+            for (c, condition) in self.names.conditions.iter().enumerate() {
+                for layer in 1..=N_BLOCKS {
+                    let base = (0.2 + 0.9 * self.gain(c)) * bump(layer, 19.0, 7.0);
+                    for head in 0..N_HEADS {
+                        let own = 0.5 * (f64::from((layer * 7 + head * 3) % 11) / 5.0 - 1.0);
+                        let value = base + own + 0.1 * normal(random);
+                        rows.push(ratio_row(condition, layer, head, "none", query, value, self.items.len()));
+                    }
+                    rows.push(ratio_row(condition, layer, -1, "mean", query, base, self.items.len()));
+                    rows.push(ratio_row(condition, layer, -1, "max", query, base + 1.1, self.items.len()));
+                }
+            }
+        }
+        rows
+    }
+
+    fn associations(&self, random: &mut ChaCha8Rng) -> Rows {
+        let mut rows = Rows::new(&tables::ASSOCIATIONS, self.of_model());
+        let metrics: &[&str] =
+            if self.is_lines { &["absolute_error", "expected_logprob"] } else { &["expected_logprob", "exact"] };
+        let mut measures: Vec<String> =
+            self.hypotheses().iter().map(|(h, ..)| format!("alignment: {h}")).collect();
+        measures.push(if self.is_lines { "probe: line" } else { "probe: activity" }.to_owned());
+        if !self.is_lines {
+            measures.push("attention: final to informative over distractor".to_owned());
+        }
+        for metric in metrics {
+            for (c, condition) in self.names.conditions.iter().enumerate().skip(1) {
+                for (m, measure) in measures.iter().enumerate() {
+                    for layer in 0..=N_BLOCKS {
+                        let planted = if self.effect == Effect::Rise { 0.35 } else { 0.0 };
+                        let rho = planted * self.gain(c) * bump(layer, 12.0 + 3.0 * m as f64, 6.0) + 0.03 * normal(random);
+                        let q = if rho.abs() > 0.13 { 0.01 } else { 0.6 };
+                        for (statistic, value, width) in [("spearman", rho, 0.12), ("paired_t", 0.2 * self.gain(c), 0.05)] {
+                            rows.push(vec![
+                                t(condition),
+                                t(&self.names.conditions[0]),
+                                t(measure),
+                                Cell::I(layer.into()),
+                                t(metric),
+                                t(statistic),
+                                Cell::F(value),
+                                Cell::F(q / 2.0),
+                                Cell::F(q),
+                                Cell::F(value - width),
+                                Cell::F(value + width),
+                                Cell::I(self.items.len() as i64),
+                                Cell::Null,
+                            ]);
+                        }
+                    }
+                }
+            }
+        }
+        rows
+    }
+}
+
+fn places() -> impl Iterator<Item = (i32, &'static str)> {
+    let blocks = (0..=N_BLOCKS).map(|l| (l, if l == 0 { "embed" } else { "resid_post" }));
+    blocks.chain([(N_BLOCKS, "final_norm")])
+}
+
+fn ratio_row(condition: &str, layer: i32, head: i32, reduction: &str, query: &str, value: f64, n: usize) -> Vec<Cell> {
+    let q = if value.abs() > 0.12 { 0.001 } else { 0.4 };
+    vec![
+        t(condition),
+        Cell::I(layer.into()),
+        Cell::I(head.into()),
+        t(reduction),
+        t(&format!("role = '{query}'")),
+        t("role = 'informative'"),
+        t("role = 'distractor'"),
+        Cell::F(value.exp()),
+        Cell::F(value),
+        Cell::F(value - 0.1),
+        Cell::F(value + 0.1),
+        Cell::F(q),
+        Cell::F(q),
+        Cell::F(value.exp()),
+        Cell::F(value),
+        Cell::F(0.1),
+        Cell::F(0.05),
+        Cell::F(7.0),
+        Cell::F(14.0),
+        if reduction == "max" { Cell::I(4) } else { Cell::Null },
+        Cell::I(n as i64),
+        Cell::Null,
+    ]
+}
