@@ -1,0 +1,55 @@
+//! The statistics of representational similarity analysis and of before/after comparisons, as pure
+//! functions of slices: similarity matrices, their comparison with a hypothesis, permutation and
+//! bootstrap inference, paired tests, correlations and corrections for multiple testing.
+//!
+//! Everything here is arithmetic in f64 on numbers that are already in memory. Reading vectors,
+//! choosing prompts, evaluating hypotheses in SQL and writing results are left to the callers; so is
+//! the thread pool (work is spread with rayon over whatever pool is current). Results do not depend
+//! on the number of threads: every draw has a random stream of its own and every sum a fixed order.
+//!
+//! What cannot be computed is an [`Undefined`] with a stable text form for the tables. A NaN is never
+//! returned, and neither is a zero that stands for "unknown".
+//!
+//! | module | question |
+//! | --- | --- |
+//! | [`similarity`] | how alike are the vectors of two prompts? |
+//! | [`pairs`] | which pairs of prompts are compared, and what does the hypothesis say of them? |
+//! | [`ranking`] | mid-ranks and sorted orders, computed once and reused |
+//! | [`comparison`] | how well does a similarity matrix fit a hypothesis? |
+//! | [`partial`] | the same with nuisance matrices held constant |
+//! | [`alignment`] | linear CKA between two kernels, debiased |
+//! | [`permutation`] | could shuffled labels fit as well? |
+//! | [`bootstrap`] | how much does the fit vary over items? |
+//! | [`multiple_testing`] | which of many p-values survive? |
+//! | [`paired`] | did items change between two conditions? |
+//! | [`correlation`] | do two quantities go together across items? |
+//! | [`resampling`] | how much does any other statistic vary over items? |
+//! | [`summary`] | means, percentiles and their intervals |
+
+pub mod alignment;
+pub mod bootstrap;
+pub mod comparison;
+pub mod correlation;
+mod draws;
+mod kendall;
+mod matrix;
+pub mod multiple_testing;
+pub mod paired;
+pub mod pairs;
+pub mod partial;
+pub mod permutation;
+pub mod ranking;
+pub mod resampling;
+pub mod similarity;
+pub mod summary;
+mod undefined;
+mod weighted;
+
+pub use comparison::Comparison;
+pub use matrix::Matrix;
+pub use pairs::{Hypothesis, PairList};
+pub use similarity::{Normalization, Similarity};
+pub use undefined::{NumericsError, Undefined};
+
+#[cfg(test)]
+mod tests;

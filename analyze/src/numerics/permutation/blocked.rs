@@ -1,0 +1,223 @@
+//! The statistics of many shuffles at once.
+
+use std::sync::OnceLock;
+
+use super::super::comparison::{Comparison, center, compare_vectors, dot, is_constant, is_usable_measure};
+use super::super::matrix::Matrix;
+use super::super::pairs::{Hypothesis, PairList};
+use super::super::ranking::{SortedOrder, mid_ranks};
+
+/// One shuffle's statistics.
+pub(super) struct Draw {
+    /// One per measure; `None` where undefined.
+    pub(super) statistics: Vec<Option<f64>>,
+    /// Whether the pairs differed from the observed ones.
+    pub(super) is_remasked: bool,
+}
+
+/// What all draws share.
+pub(super) struct DrawComputer<'a> {
+    measures: &'a [&'a [f64]],
+    hypothesis: &'a Hypothesis,
+    comparison: Comparison,
+    /// Pairs in the observed statistic.
+    observed: PairList,
+    /// Listed pairs that are not, because the hypothesis is undefined there.
+    undefined: PairList,
+    /// All listed pairs.
+    listed: &'a PairList,
+    /// Prepared measures over the observed pairs, measures x pairs; empty unless the statistic is linear.
+    prepared: Matrix,
+    /// Sum of squares of each prepared measure.
+    squares: Vec<f64>,
+    /// Sorted measures over the listed pairs, for draws that need new ranks.
+    orders: OnceLock<Vec<SortedOrder>>,
+}
+
+impl<'a> DrawComputer<'a> {
+    pub(super) fn new(
+        measures: &'a [&'a [f64]],
+        hypothesis: &'a Hypothesis,
+        listed: &'a PairList,
+        observed_positions: &[usize],
+        comparison: Comparison,
+    ) -> Self {
+        let observed = listed.select(observed_positions);
+        let undefined =
+            listed.select(&listed.positions_where(|i, j| hypothesis.level(i, j) == Hypothesis::NONE));
+        let n_prepared = if comparison.is_linear() { measures.len() } else { 0 };
+        let mut prepared = Matrix::zeros(n_prepared, observed.len());
+        for (m, measure) in measures.iter().enumerate().take(n_prepared) {
+            let values: Vec<f64> = observed_positions.iter().map(|&p| measure[p]).collect();
+            // A constant measure is reported as such; its row only has to stay finite.
+            if !is_constant(&values) || comparison == Comparison::Cosine {
+                prepared.row_mut(m).copy_from_slice(&comparison.prepare(&values));
+            }
+        }
+        let squares = (0..n_prepared).map(|m| dot(prepared.row(m), prepared.row(m))).collect();
+        let orders = OnceLock::new();
+        Self { measures, hypothesis, comparison, observed, undefined, listed, prepared, squares, orders }
+    }
+
+    /// Draws to hand to [`DrawComputer::compute`] at a time: enough for a good matrix product, few
+    /// enough for some 16 MB. Depends on the data alone, so that results do not depend on threads.
+    pub(super) fn draws_per_block(&self) -> usize {
+        ((1 << 21) / self.observed.len().max(1)).clamp(8, 64)
+    }
+
+    /// The statistics under each of the shuffled labels.
+    pub(super) fn compute(&self, labels: Vec<Vec<u32>>) -> Vec<Draw> {
+        let mut shuffled = Matrix::zeros(labels.len(), self.observed.len());
+        let mut ranker = LevelRanker::new(self.hypothesis, self.comparison);
+        let columns: Vec<Column> = labels
+            .iter()
+            .enumerate()
+            .map(|(draw, labels)| match self.comparison.is_linear() {
+                true => self.fill(labels, &mut ranker, shuffled.row_mut(draw)),
+                false => Column::Remasked,
+            })
+            .collect();
+        let products = self.prepared.times_transposed(&shuffled);
+        let draw = |(d, column): (usize, &Column)| match *column {
+            Column::Remasked => self.compute_slowly(&labels[d]),
+            Column::Constant => Draw { statistics: vec![None; self.measures.len()], is_remasked: false },
+            Column::Filled { squares } => self.scale_products(&products, d, squares),
+        };
+        columns.iter().enumerate().map(draw).collect()
+    }
+
+    /// Writes the prepared shuffled hypothesis over the observed pairs, if those are its pairs.
+    fn fill(&self, labels: &[u32], ranker: &mut LevelRanker<'_>, row: &mut [f64]) -> Column {
+        let level = |(i, j): (usize, usize)| self.hypothesis.level(labels[i] as usize, labels[j] as usize);
+        let is_same_mask = self.undefined.iter().all(|pair| level(pair) == Hypothesis::NONE);
+        if !is_same_mask || !ranker.count(self.observed.iter().map(level)) {
+            return Column::Remasked;
+        }
+        let Some(squares) = ranker.rank() else { return Column::Constant };
+        for (slot, pair) in row.iter_mut().zip(self.observed.iter()) {
+            *slot = ranker.prepared[level(pair) as usize];
+        }
+        Column::Filled { squares }
+    }
+
+    fn scale_products(&self, products: &Matrix, draw: usize, squares_y: f64) -> Draw {
+        let n = self.observed.len() as f64;
+        let statistic = |(m, &squares_x): (usize, &f64)| {
+            let scale = self.comparison.scale(n, squares_x, squares_y);
+            (squares_x > 0.0).then(|| (products.get(m, draw) / scale).clamp(-1.0, 1.0))
+        };
+        Draw { statistics: self.squares.iter().enumerate().map(statistic).collect(), is_remasked: false }
+    }
+
+    /// The statistics of one shuffle from the definition, whatever the mask and the comparison.
+    fn compute_slowly(&self, labels: &[u32]) -> Draw {
+        let value = |(i, j): (usize, usize)| self.hypothesis.value(labels[i] as usize, labels[j] as usize);
+        let values: Vec<Option<f64>> = self.listed.iter().map(value).collect();
+        let included: Vec<bool> = values.iter().map(Option::is_some).collect();
+        let y: Vec<f64> = values.into_iter().flatten().collect();
+        let is_remasked = self.observed.iter().any(|pair| value(pair).is_none())
+            || self.undefined.iter().any(|pair| value(pair).is_some());
+        let statistics = if y.is_empty() || is_constant(&y) {
+            vec![None; self.measures.len()]
+        } else if self.comparison.is_ranked() {
+            self.compare_ranks(&included, &y)
+        } else {
+            self.compare_values(&included, &y)
+        };
+        Draw { statistics, is_remasked }
+    }
+
+    /// Ranks each measure among the included pairs, by one pass over its sorted order.
+    fn compare_ranks(&self, included: &[bool], y: &[f64]) -> Vec<Option<f64>> {
+        let mut y = mid_ranks(y);
+        center(&mut y);
+        let orders = self.orders.get_or_init(|| self.measures.iter().map(|m| SortedOrder::new(m)).collect());
+        let compare = |order: &SortedOrder| {
+            let mut x = keep(&order.mid_ranks_within(included), included);
+            if is_constant(&x) {
+                return None;
+            }
+            center(&mut x);
+            let scale = self.comparison.scale(x.len() as f64, dot(&x, &x), dot(&y, &y));
+            Some((dot(&x, &y) / scale).clamp(-1.0, 1.0))
+        };
+        orders.iter().map(compare).collect()
+    }
+
+    fn compare_values(&self, included: &[bool], y: &[f64]) -> Vec<Option<f64>> {
+        let compare = |measure: &&[f64]| {
+            let x = keep(measure, included);
+            let is_usable = is_usable_measure(&x, self.comparison);
+            is_usable.then(|| compare_vectors(&x, y, self.comparison).ok()).flatten()
+        };
+        self.measures.iter().map(compare).collect()
+    }
+}
+
+/// The entries at included positions.
+fn keep(values: &[f64], included: &[bool]) -> Vec<f64> {
+    values.iter().zip(included).filter(|&(_, &keep)| keep).map(|(&value, _)| value).collect()
+}
+
+/// What became of one draw's column.
+enum Column {
+    /// The shuffled hypothesis is defined on other pairs than the observed.
+    Remasked,
+    /// It is constant.
+    Constant,
+    /// It is in the matrix.
+    Filled {
+        /// Its sum of squares.
+        squares: f64,
+    },
+}
+
+/// Ranks a shuffled hypothesis by counting how often each of its distinct values occurs.
+struct LevelRanker<'a> {
+    values: &'a [f64],
+    comparison: Comparison,
+    counts: Vec<u32>,
+    /// The prepared (ranked, centred) value of each level.
+    prepared: Vec<f64>,
+}
+
+impl<'a> LevelRanker<'a> {
+    fn new(hypothesis: &'a Hypothesis, comparison: Comparison) -> Self {
+        let values = hypothesis.distinct_values();
+        Self { values, comparison, counts: vec![0; values.len()], prepared: vec![0.0; values.len()] }
+    }
+
+    /// Counts the levels; false when one is undefined.
+    fn count(&mut self, levels: impl Iterator<Item = u32>) -> bool {
+        self.counts.fill(0);
+        for level in levels {
+            match self.counts.get_mut(level as usize) {
+                Some(count) => *count += 1,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Prepares each level and returns the sum of squares, or `None` if only one level occurs.
+    fn rank(&mut self) -> Option<f64> {
+        if self.counts.iter().filter(|&&count| count > 0).count() < 2 {
+            return None;
+        }
+        let n: f64 = self.counts.iter().map(|&count| f64::from(count)).sum();
+        let weighted = |(&value, &count): (&f64, &u32)| value * f64::from(count);
+        let mean = self.values.iter().zip(&self.counts).map(weighted).sum::<f64>() / n;
+        let (mut below, mut squares) = (0.0, 0.0);
+        for (level, &count) in self.counts.iter().enumerate() {
+            let count = f64::from(count);
+            self.prepared[level] = match self.comparison {
+                Comparison::Cosine => self.values[level],
+                _ if self.comparison.is_ranked() => below + (count + 1.0) / 2.0 - (n + 1.0) / 2.0,
+                _ => self.values[level] - mean,
+            };
+            below += count;
+            squares += count * self.prepared[level].powi(2);
+        }
+        Some(squares)
+    }
+}
