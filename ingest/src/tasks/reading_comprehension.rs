@@ -1,0 +1,382 @@
+//! Reading comprehension: a few statements, then a question that one of them answers.
+//!
+//! # Design
+//!
+//! An item is one scene and its question:
+//!
+//! ```text
+//! Anna is reading a book. Peter is riding a bike. Maya is baking a cake.
+//! Question: What is Peter doing?
+//! Answer:
+//! ```
+//!
+//! Who does what and where the informative statement stands is balanced: within a scene every name
+//! and every activity stands once, and over the scenes each is asked about, and shown in each
+//! position, equally often (exactly, where `scenes` is a multiple of `vocabulary` × `statements`,
+//! as by default). So neither position nor frequency gives the answer away, and a guess among the
+//! scene's own activities is right once in `statements` times.
+//!
+//! Condition `icl_k` puts k solved scenes in front. Their names and activities are a vocabulary of
+//! their own, which no scene uses, so the same ones serve all items and prompts share their
+//! prefixes; what a demonstration looked like does not vary between items, only with the seed. A
+//! solved answer is the activity alone (`Answer: counting coins.`), as `expected` is, so examples show
+//! the form that is scored. The asked position is balanced over the demonstrations.
+//!
+//! Condition `simple` holds, for each item, the informative statement alone: the other side of the
+//! comparison of a composite prompt with the simple statement it asks about. There is one for each
+//! item even where two items ask about one statement, so that composite and simple prompts pair up
+//! item by item; by default no two items do.
+//!
+//! # Params
+//!
+//! All: `name` and `activity` (those asked about), `kind` (`composite` or `simple`). Composite:
+//! `position` of the informative statement (from 1), `n_statements`, and the scene's activities in
+//! order as `choice_1`, `choice_2`, …: `choice_P` with P = `position` is `expected`. Segments:
+//! an `example` for each demonstration, then `informative`, a `distractor` for each other statement
+//! (in reading order), `question`, `cue`. Simple: one segment, `statement`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::scenes::{Scene, Statement, deal_demonstrations, design_scenes};
+use super::vocabulary::{DEMO_ACTIVITIES, DEMO_NAMES, SCENE_ACTIVITIES, SCENE_NAMES};
+use super::{check_examples, check_n_prompts, name_condition, refuse};
+use crate::draw::Draw;
+use crate::error::IngestError;
+use crate::prompt::{Draft, Prompt};
+
+/// The task's name.
+pub const NAME: &str = "reading_comprehension";
+
+/// More demonstrations than this would only repeat a small vocabulary.
+const MAX_EXAMPLES: u64 = 64;
+const MAX_STATEMENTS: u32 = 8;
+const MAX_VOCABULARY: u32 = SCENE_NAMES.len() as u32;
+
+pub(super) const ACCEPTED: [(&str, &str); 6] = [
+    ("scenes", "a whole number from 1"),
+    ("examples", "a list of different whole numbers from 0 to 64"),
+    ("seed", "a whole number from 0"),
+    ("statements", "a whole number from 2 to 8"),
+    ("vocabulary", "a whole number from the number of statements to 24"),
+    ("simple_prompts", "true or false"),
+];
+
+/// The settings of the task. Each default is a choice of this software, not of a publication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Number of scenes, each with one question (96).
+    pub scenes: u32,
+    /// Numbers of solved scenes in front, one condition each (0, 1, 2, 4).
+    pub examples: Vec<u32>,
+    /// Seed of every draw (7).
+    pub seed: u64,
+    /// Statements a scene, one of them informative (3).
+    pub statements: u32,
+    /// Number of names, and of activities, in the scenes (16).
+    pub vocabulary: u32,
+    /// Whether each item's informative statement is also a prompt of its own (true).
+    pub simple_prompts: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            scenes: 96,
+            examples: vec![0, 1, 2, 4],
+            seed: 7,
+            statements: 3,
+            vocabulary: 16,
+            simple_prompts: true,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks that the settings are possible.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError::Setting`] for the first that is not.
+    pub fn check(&self) -> Result<(), IngestError> {
+        if self.scenes == 0 {
+            return Err(refuse(NAME, "scenes", 0, "a whole number from 1"));
+        }
+        if !(2..=MAX_STATEMENTS).contains(&self.statements) {
+            let accepted = format!("a whole number from 2 to {MAX_STATEMENTS}");
+            return Err(refuse(NAME, "statements", self.statements, accepted));
+        }
+        if !(self.statements..=MAX_VOCABULARY).contains(&self.vocabulary) {
+            let accepted = format!(
+                "a whole number from {}, the number of statements, to {MAX_VOCABULARY}",
+                self.statements
+            );
+            return Err(refuse(NAME, "vocabulary", self.vocabulary, accepted));
+        }
+        check_examples(NAME, &self.examples, MAX_EXAMPLES)?;
+        let n_conditions = self.examples.len() + usize::from(self.simple_prompts);
+        check_n_prompts(NAME, "scenes", u64::from(self.scenes), n_conditions)
+    }
+}
+
+/// The words that a study's scenes use, by number.
+struct Words {
+    names: Vec<&'static str>,
+    activities: Vec<&'static str>,
+}
+
+impl Words {
+    /// The words of the scenes: a seeded choice of `n` names and `n` activities.
+    fn of_scenes(seed: u64, n: usize) -> Self {
+        let choose = |words: &[&'static str], purpose| {
+            let order = Draw::new(seed, purpose, 0).permutation(words.len());
+            order.into_iter().take(n).map(|index| words[index]).collect()
+        };
+        Self {
+            names: choose(&SCENE_NAMES, "scene names"),
+            activities: choose(&SCENE_ACTIVITIES, "scene activities"),
+        }
+    }
+
+    /// The words of the demonstrations.
+    fn of_demonstrations() -> Self {
+        Self { names: DEMO_NAMES.to_vec(), activities: DEMO_ACTIVITIES.to_vec() }
+    }
+
+    fn name(&self, scene: &Scene) -> &'static str {
+        self.names[scene.informative().name]
+    }
+
+    fn activity(&self, scene: &Scene) -> &'static str {
+        self.activities[scene.informative().activity]
+    }
+
+    fn statements(&self, scene: &Scene) -> Vec<String> {
+        let state = |name, activity| format!("{name} is {activity}.");
+        let words = |s: &Statement| state(self.names[s.name], self.activities[s.activity]);
+        scene.statements.iter().map(words).collect()
+    }
+
+    fn question(&self, scene: &Scene) -> String {
+        format!("Question: What is {} doing?", self.name(scene))
+    }
+}
+
+const CUE: &str = "Answer:";
+
+/// The prompts of the task, item by item.
+///
+/// # Errors
+///
+/// [`IngestError::Setting`] where the settings are impossible.
+pub fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
+    settings.check()?;
+    let (vocabulary, n_statements) = (settings.vocabulary as usize, settings.statements as usize);
+    let scenes = design_scenes(settings.seed, settings.scenes as usize, vocabulary, n_statements);
+    let words = Words::of_scenes(settings.seed, vocabulary);
+    let demonstrations = write_demonstrations(settings);
+    let mut prompts = Vec::new();
+    for (number, scene) in scenes.iter().enumerate() {
+        let item_id = format!("rc-{number:04}");
+        for &k in &settings.examples {
+            prompts.push(write_composite(&item_id, k, &demonstrations[..k as usize], scene, &words));
+        }
+        if settings.simple_prompts {
+            prompts.push(write_simple(&item_id, scene, &words));
+        }
+    }
+    Ok(prompts)
+}
+
+/// The solved scenes, in the order in which conditions take them.
+fn write_demonstrations(settings: &Settings) -> Vec<String> {
+    let n = settings.examples.iter().copied().max().unwrap_or(0) as usize;
+    let words = Words::of_demonstrations();
+    let scenes = deal_demonstrations(settings.seed, n, words.names.len(), settings.statements as usize);
+    let write = |scene: &Scene| {
+        let statements = words.statements(scene).join(" ");
+        let (question, answer) = (words.question(scene), words.activity(scene));
+        format!("{statements}\n{question}\n{CUE} {answer}.")
+    };
+    scenes.iter().map(write).collect()
+}
+
+fn write_composite(item_id: &str, k: u32, demonstrations: &[String], scene: &Scene, words: &Words) -> Prompt {
+    let mut draft = Draft::default();
+    for demonstration in demonstrations {
+        draft.push_segment("example", demonstration);
+        draft.push("\n\n");
+    }
+    for (position, statement) in words.statements(scene).iter().enumerate() {
+        if position > 0 {
+            draft.push(" ");
+        }
+        draft.push_segment(if position == scene.asked { "informative" } else { "distractor" }, statement);
+    }
+    draft.push("\n");
+    draft.push_segment("question", &words.question(scene));
+    draft.push("\n");
+    draft.push_segment("cue", CUE);
+    let (text, segments) = draft.finish();
+    let mut params = describe_scene(scene, words, "composite");
+    params.insert("position".to_owned(), Value::from(scene.asked + 1));
+    params.insert("n_statements".to_owned(), Value::from(scene.statements.len()));
+    for (position, statement) in scene.statements.iter().enumerate() {
+        let choice = words.activities[statement.activity];
+        params.insert(format!("choice_{}", position + 1), Value::from(choice));
+    }
+    Prompt {
+        prompt_id: format!("{item_id}-{k}"),
+        item_id: item_id.to_owned(),
+        condition: name_condition(k),
+        n_examples: i32::try_from(k).expect("at most 64 examples"),
+        text,
+        expected: Some(words.activity(scene).to_owned()),
+        params,
+        segments,
+    }
+}
+
+fn write_simple(item_id: &str, scene: &Scene, words: &Words) -> Prompt {
+    let mut draft = Draft::default();
+    draft.push_segment("statement", &words.statements(scene)[scene.asked]);
+    let (text, segments) = draft.finish();
+    Prompt {
+        prompt_id: format!("{item_id}-simple"),
+        item_id: item_id.to_owned(),
+        condition: "simple".to_owned(),
+        n_examples: 0,
+        text,
+        expected: None,
+        params: describe_scene(scene, words, "simple"),
+        segments,
+    }
+}
+
+/// The params that composite and simple prompts have in common.
+fn describe_scene(scene: &Scene, words: &Words, kind: &str) -> Map<String, Value> {
+    Map::from_iter([
+        ("name".to_owned(), Value::from(words.name(scene))),
+        ("activity".to_owned(), Value::from(words.activity(scene))),
+        ("kind".to_owned(), Value::from(kind)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    type Change = fn(&mut Settings);
+
+    fn default_prompts() -> Vec<Prompt> {
+        generate(&Settings::default()).expect("the defaults are possible")
+    }
+
+    fn covered<'a>(prompt: &'a Prompt, role: &str) -> Vec<&'a str> {
+        let of_role = prompt.segments.iter().filter(|segment| segment.role == role);
+        of_role.map(|segment| segment.slice(&prompt.text).expect("in the text")).collect()
+    }
+
+    #[test]
+    fn conditions_and_counts_are_those_of_the_settings() {
+        let prompts = default_prompts();
+        assert_eq!(prompts.len(), 96 * 5);
+        let ids: BTreeSet<_> = prompts.iter().map(|p| &p.prompt_id).collect();
+        assert_eq!(ids.len(), prompts.len());
+        let conditions: Vec<_> = prompts[..5].iter().map(|p| p.condition.as_str()).collect();
+        assert_eq!(conditions, ["icl_0", "icl_1", "icl_2", "icl_4", "simple"]);
+        let without = Settings { simple_prompts: false, ..Settings::default() };
+        assert_eq!(generate(&without).expect("possible").len(), 96 * 4);
+    }
+
+    #[test]
+    fn a_prompt_is_its_segments_and_the_answer_stands_once() {
+        for prompt in default_prompts().iter().filter(|p| p.condition != "simple") {
+            let expected = prompt.expected.as_deref().expect("an answer");
+            let name = prompt.params["name"].as_str().expect("a name");
+            let statement = format!("{name} is {expected}.");
+            assert_eq!(covered(prompt, "informative"), [statement.as_str()]);
+            assert_eq!(covered(prompt, "distractor").len(), 2);
+            assert_eq!(covered(prompt, "question"), [format!("Question: What is {name} doing?")]);
+            assert_eq!(covered(prompt, "cue"), ["Answer:"]);
+            assert!(prompt.text.ends_with("doing?\nAnswer:"));
+            assert_eq!(prompt.text.matches(expected).count(), 1);
+            assert_eq!(prompt.text.matches(name).count(), 2);
+            let choice = format!("choice_{}", prompt.params["position"]);
+            assert_eq!(prompt.params[&choice].as_str(), Some(expected));
+            assert_eq!(covered(prompt, "example").len(), prompt.n_examples as usize);
+        }
+    }
+
+    #[test]
+    fn conditions_of_an_item_differ_in_their_demonstrations_alone() {
+        for item in default_prompts().chunks(5) {
+            for pair in item[..4].windows(2) {
+                assert!(pair[1].text.ends_with(&item[0].text));
+                assert_eq!(pair[0].params, pair[1].params);
+                let (few, more) = (covered(&pair[0], "example"), covered(&pair[1], "example"));
+                assert_eq!(few, more[..few.len()]);
+            }
+        }
+    }
+
+    #[test]
+    fn demonstrations_share_no_name_and_no_activity_with_any_scene() {
+        let settings = Settings { vocabulary: 24, examples: vec![8], ..Settings::default() };
+        let prompts = generate(&settings).expect("possible");
+        for demonstration in covered(&prompts[0], "example") {
+            let words = SCENE_NAMES.iter().chain(&SCENE_ACTIVITIES);
+            assert!(words.clone().all(|word| !demonstration.contains(word)), "{demonstration}");
+            assert!(demonstration.contains("\nAnswer: ") && demonstration.ends_with('.'));
+        }
+    }
+
+    #[test]
+    fn simple_prompts_are_the_informative_statements_each_different() {
+        let prompts = default_prompts();
+        for item in prompts.chunks(5) {
+            assert_eq!([item[4].text.as_str()], covered(&item[0], "informative")[..]);
+            assert_eq!(item[4].item_id, item[0].item_id);
+            assert_eq!(item[4].expected, None);
+            assert_eq!(covered(&item[4], "statement"), [item[4].text.as_str()]);
+        }
+        let texts: BTreeSet<_> = prompts.chunks(5).map(|item| &item[4].text).collect();
+        assert_eq!(texts.len(), 96);
+    }
+
+    #[test]
+    fn words_are_shown_and_asked_about_equally_often() {
+        let prompts = default_prompts();
+        for word in Words::of_scenes(7, 16).names.iter().chain(&Words::of_scenes(7, 16).activities) {
+            let items = || prompts.iter().filter(|p| p.condition == "icl_0");
+            let asked = |p: &&Prompt| p.params["name"] == **word || p.params["activity"] == **word;
+            assert_eq!(items().filter(asked).count(), 6, "{word}");
+            let shows = |p: &&Prompt| {
+                let distractors = covered(p, "distractor");
+                distractors.iter().any(|statement| statement.contains(word))
+            };
+            assert_eq!(items().filter(shows).count(), 12, "{word}");
+        }
+    }
+
+    #[test]
+    fn impossible_settings_are_refused_by_key() {
+        let cases: [(Change, &str, &str); 6] = [
+            (|s| s.scenes = 0, "`scenes`", "from 1"),
+            (|s| s.scenes = 4_000_000, "`scenes`", "at most 10000000 prompts"),
+            (|s| s.statements = 1, "`statements`", "from 2 to 8"),
+            (|s| s.vocabulary = 2, "`vocabulary`", "from 3, the number of statements, to 24"),
+            (|s| s.vocabulary = 25, "`vocabulary`", "to 24"),
+            (|s| s.examples = vec![65], "`examples`", "from 0 to 64"),
+        ];
+        for (change, key, accepted) in cases {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            let message = generate(&settings).expect_err("refused").to_string();
+            assert!(message.contains(key) && message.contains(accepted), "{message}");
+        }
+    }
+}
