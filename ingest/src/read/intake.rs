@@ -1,0 +1,67 @@
+//! Takes rows in, keeps the prompts that pass and the problems of those that do not.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::Path;
+
+use crate::error::{IngestError, Place, Problem};
+use crate::prompt::Prompt;
+use crate::read::fields::{Fields, check_prompt};
+
+/// How many problems a refusal lists; the rest are counted.
+const MAX_LISTED: usize = 5;
+
+/// The state of reading one file.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    prompts: Vec<Prompt>,
+    places: HashMap<String, Place>,
+    problems: Vec<Problem>,
+    n_problems: u64,
+}
+
+impl Intake {
+    /// Checks a row and keeps its prompt, or what is wrong with it.
+    pub(super) fn take(&mut self, place: Place, fields: Fields) {
+        let mut findings = Vec::new();
+        let prompt = check_prompt(fields, &mut findings);
+        for finding in findings {
+            self.refuse(place, Some(finding.field), finding.message);
+        }
+        let Some(prompt) = prompt else { return };
+        match self.places.entry(prompt.prompt_id.clone()) {
+            Entry::Occupied(first) => {
+                let message = format!("`{}` is already the id of {}", first.key(), first.get());
+                self.refuse(place, Some("prompt_id".to_owned()), message);
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+                // After a problem the file is refused, so its prompts need not be held.
+                if self.n_problems == 0 {
+                    self.prompts.push(prompt);
+                }
+            }
+        }
+    }
+
+    /// Records a problem.
+    pub(super) fn refuse(&mut self, place: Place, field: Option<String>, message: String) {
+        self.n_problems += 1;
+        if self.problems.len() < MAX_LISTED {
+            self.problems.push(Problem { place, field, message });
+        }
+    }
+
+    /// The prompts in file order, or the refusal.
+    pub(super) fn finish(self, path: &Path) -> Result<Vec<Prompt>, IngestError> {
+        let path = path.to_owned();
+        let Self { prompts, problems, n_problems, .. } = self;
+        if n_problems > 0 {
+            return Err(IngestError::Refused { path, n_problems, problems });
+        }
+        if prompts.is_empty() {
+            return Err(IngestError::Empty { path });
+        }
+        Ok(prompts)
+    }
+}
