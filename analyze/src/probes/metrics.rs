@@ -1,0 +1,171 @@
+//! Scores of held-out predictions, each prompt with a weight (a bootstrap draw is a reweighting).
+//!
+//! The definitions are scikit-learn's. Accuracy, balanced accuracy (mean recall over the classes that
+//! occur among the labels) and macro F1 (mean over the classes that occur among labels or predictions)
+//! come from one confusion matrix; log-loss is in nats. R² is 1 − Σ(y − ŷ)² / Σ(y − ȳ)², with ȳ over
+//! the held-out prompts.
+
+use serde::{Deserialize, Serialize};
+
+/// A score of held-out predictions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Share of correct predictions.
+    Accuracy,
+    /// Mean recall over classes.
+    BalancedAccuracy,
+    /// Mean F1 over classes.
+    MacroF1,
+    /// Mean negative log-probability of the true class, in nats.
+    LogLoss,
+    /// Coefficient of determination; negative when the mean predicts better.
+    R2,
+    /// Mean absolute error, in the target's unit.
+    MeanAbsoluteError,
+    /// Pearson correlation of predictions and target.
+    PearsonR,
+}
+
+impl Metric {
+    /// The scores of a logistic probe, the main one first.
+    pub const CLASSIFICATION: [Self; 4] =
+        [Self::BalancedAccuracy, Self::Accuracy, Self::MacroF1, Self::LogLoss];
+    /// The scores of a ridge probe, the main one first.
+    pub const REGRESSION: [Self; 3] = [Self::R2, Self::MeanAbsoluteError, Self::PearsonR];
+
+    /// The name that tables store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::BalancedAccuracy => "balanced_accuracy",
+            Self::MacroF1 => "macro_f1",
+            Self::LogLoss => "log_loss",
+            Self::R2 => "r2",
+            Self::MeanAbsoluteError => "mean_absolute_error",
+            Self::PearsonR => "pearson_r",
+        }
+    }
+
+    /// Whether a larger value is a better one.
+    #[must_use]
+    pub fn higher_is_better(self) -> bool {
+        !matches!(self, Self::LogLoss | Self::MeanAbsoluteError)
+    }
+
+    /// How much better `score` is than `reference`: their difference, with the sign turned for losses.
+    #[must_use]
+    pub fn gain(self, score: f64, reference: f64) -> f64 {
+        if self.higher_is_better() { score - reference } else { reference - score }
+    }
+}
+
+/// Predictions that can be scored against labels under weights, again and again.
+pub(super) trait Scored {
+    /// What is predicted.
+    type Label: Copy;
+    /// The metrics, in the order in which [`evaluate`](Self::evaluate) gives them.
+    fn metrics(&self) -> &'static [Metric];
+    /// One value a metric, none where it is undefined. `labels` and `weights` have one entry a prompt.
+    fn evaluate(&self, labels: &[Self::Label], weights: &[f64]) -> Vec<Option<f64>>;
+}
+
+/// Held-out predictions of a classifier.
+#[derive(Debug, Clone)]
+pub(super) struct ClassScores {
+    /// Number of classes.
+    pub n_classes: usize,
+    /// Predicted class of each prompt.
+    pub predicted: Vec<usize>,
+    /// Log-probabilities, row-major, `n_prompts × n_classes`.
+    pub log_probabilities: Vec<f64>,
+}
+
+impl Scored for ClassScores {
+    type Label = usize;
+
+    fn metrics(&self) -> &'static [Metric] {
+        &Metric::CLASSIFICATION
+    }
+
+    fn evaluate(&self, labels: &[usize], weights: &[f64]) -> Vec<Option<f64>> {
+        let k = self.n_classes;
+        let (mut hits, mut actual, mut predicted) = (vec![0.0; k], vec![0.0; k], vec![0.0; k]);
+        let (mut total, mut log_loss) = (0.0, 0.0);
+        for (i, (&label, &weight)) in labels.iter().zip(weights).enumerate() {
+            total += weight;
+            actual[label] += weight;
+            predicted[self.predicted[i]] += weight;
+            if self.predicted[i] == label {
+                hits[label] += weight;
+            }
+            // A weight of zero must not meet an infinite loss.
+            if weight > 0.0 {
+                log_loss -= weight * self.log_probabilities[i * k + label];
+            }
+        }
+        if total == 0.0 {
+            return vec![None; 4];
+        }
+        let mean = |terms: &mut dyn Iterator<Item = f64>| -> f64 {
+            let (sum, count) = terms.fold((0.0, 0.0), |(sum, count), term| (sum + term, count + 1.0));
+            sum / count
+        };
+        let recall = (0..k).filter(|&c| actual[c] > 0.0).map(|c| hits[c] / actual[c]);
+        let f1 = (0..k)
+            .filter(|&c| actual[c] + predicted[c] > 0.0)
+            .map(|c| 2.0 * hits[c] / (actual[c] + predicted[c]));
+        vec![
+            Some(mean(&mut recall.into_iter())),
+            Some(hits.iter().sum::<f64>() / total),
+            Some(mean(&mut f1.into_iter())),
+            Some(log_loss / total).filter(|loss| loss.is_finite()),
+        ]
+    }
+}
+
+/// Held-out predictions of a regression.
+#[derive(Debug, Clone)]
+pub(super) struct ValueScores {
+    /// Predicted value of each prompt.
+    pub predicted: Vec<f64>,
+}
+
+impl Scored for ValueScores {
+    type Label = f64;
+
+    fn metrics(&self) -> &'static [Metric] {
+        &Metric::REGRESSION
+    }
+
+    fn evaluate(&self, labels: &[f64], weights: &[f64]) -> Vec<Option<f64>> {
+        let total: f64 = weights.iter().sum();
+        if total == 0.0 {
+            return vec![None; 3];
+        }
+        let mean = |values: &[f64]| -> f64 {
+            values.iter().zip(weights).map(|(value, weight)| value * weight).sum::<f64>() / total
+        };
+        let (label_mean, predicted_mean) = (mean(labels), mean(&self.predicted));
+        let (mut squared, mut absolute) = (0.0, 0.0);
+        let (mut label_square, mut predicted_square, mut cross) = (0.0, 0.0, 0.0);
+        for ((&y, &predicted), &weight) in labels.iter().zip(&self.predicted).zip(weights) {
+            squared += weight * (y - predicted).powi(2);
+            absolute += weight * (y - predicted).abs();
+            let (dy, dp) = (y - label_mean, predicted - predicted_mean);
+            label_square += weight * dy * dy;
+            predicted_square += weight * dp * dp;
+            cross += weight * dy * dp;
+        }
+        // Sums this small against the mean are rounding of values that are all the same.
+        let varies = |square: f64, mean: f64| square > total * (1e-13 * mean.abs()).powi(2);
+        let labels_vary = varies(label_square, label_mean);
+        let both_vary = labels_vary && varies(predicted_square, predicted_mean);
+        vec![
+            labels_vary.then(|| 1.0 - squared / label_square),
+            Some(absolute / total),
+            both_vary.then(|| (cross / (label_square * predicted_square).sqrt()).clamp(-1.0, 1.0)),
+        ]
+    }
+}

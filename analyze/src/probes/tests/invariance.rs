@@ -1,0 +1,94 @@
+//! Against itself: seeds, row order, rank deficiency, shared designs.
+
+use super::super::*;
+use super::planted_vectors;
+
+const D: usize = 40;
+
+fn settings() -> ProbeSettings {
+    ProbeSettings { n_permutations: 50, n_bootstrap: 50, ..ProbeSettings::default() }
+}
+
+fn reorder<T: Copy>(values: &[T], order: &[usize]) -> Vec<T> {
+    order.iter().map(|&row| values[row]).collect()
+}
+
+#[test]
+fn a_seed_gives_one_result() {
+    let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
+    let values = planted_vectors(&labels, D, 0.3, 1);
+    let groups: Vec<usize> = (0..60).map(|i| i / 2).collect();
+    let sample = Sample { vectors: Vectors { values: &values, n_dimensions: D }, groups: &groups };
+    let fit = || fit_probe(sample, Target::Classes(&labels), &settings()).unwrap();
+    assert_eq!(fit(), fit());
+}
+
+#[test]
+fn the_order_of_rows_does_not_matter() {
+    let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
+    let values = planted_vectors(&labels, D, 0.3, 2);
+    let groups: Vec<usize> = (0..60).map(|i| i / 2).collect();
+    let target: Vec<f64> = (0..60).map(|i| f64::from(values[i * D]) + 0.1 * i as f64).collect();
+    // 17 is coprime to 60, so this is a permutation.
+    let order: Vec<usize> = (0..60).map(|i| (i * 17 + 5) % 60).collect();
+    let moved: Vec<f32> = order.iter().flat_map(|&row| values[row * D..(row + 1) * D].to_vec()).collect();
+    let (moved_labels, moved_groups) = (reorder(&labels, &order), reorder(&groups, &order));
+    let moved_target = reorder(&target, &order);
+    let fit = |values: &[f32], groups: &[usize], labels: &[usize], target: &[f64]| {
+        let sample = Sample { vectors: Vectors { values, n_dimensions: D }, groups };
+        let targets = [Target::Classes(labels), Target::Values(target)];
+        let results = fit_probes(sample, &targets, &settings());
+        results.into_iter().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let before = fit(&values, &groups, &labels, &target);
+    let after = fit(&moved, &moved_groups, &moved_labels, &moved_target);
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(reorder(&before.prompt_folds, &order), after.prompt_folds);
+        assert_eq!(before.penalties, after.penalties);
+        for (a, b) in reorder(&before.prompt_scores, &order).iter().zip(&after.prompt_scores) {
+            assert!((a - b).abs() < 1e-5, "{a} and {b}");
+        }
+        for (a, b) in before.metrics.iter().zip(&after.metrics) {
+            assert!((a.score.unwrap() - b.score.unwrap()).abs() < 1e-5);
+            assert!((a.selectivity.unwrap() - b.selectivity.unwrap()).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn copied_and_constant_dimensions_change_nothing() {
+    // Each dimension twice and a constant one: the same model at the same relative penalty, except that
+    // the unit grows with the number of dimensions exactly as squared lengths do.
+    let labels: Vec<usize> = (0..40).map(|i| i % 2).collect();
+    let values = planted_vectors(&labels, 50, 0.2, 3);
+    let groups: Vec<usize> = (0..40).collect();
+    let doubled: Vec<f32> = values.chunks_exact(50).flat_map(|row| [row, row, &[2.5]].concat()).collect();
+    let fit = |values: &[f32], d| {
+        let sample = Sample { vectors: Vectors { values, n_dimensions: d }, groups: &groups };
+        fit_probe(sample, Target::Classes(&labels), &settings()).unwrap().prompt_scores
+    };
+    for (a, b) in fit(&values, 50).iter().zip(fit(&doubled, 101)) {
+        assert!((a - b).abs() < 1e-5, "{a} and {b}");
+    }
+}
+
+#[test]
+fn targets_fitted_together_or_alone_agree() {
+    let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
+    let values = planted_vectors(&labels, D, 0.3, 4);
+    let groups: Vec<usize> = (0..60).map(|i| i / 2).collect();
+    let target: Vec<f64> = (0..60).map(|i| f64::from(values[i * D])).collect();
+    let other: Vec<f64> = (0..60).map(|i| f64::from(values[i * D + 1])).collect();
+    let sample = Sample { vectors: Vectors { values: &values, n_dimensions: D }, groups: &groups };
+    let targets = [Target::Values(&target), Target::Classes(&labels), Target::Values(&other)];
+    let together = fit_probes(sample, &targets, &settings());
+    for (target, result) in targets.iter().zip(together) {
+        assert_eq!(fit_probe(sample, *target, &settings()), result);
+    }
+}
+
+#[test]
+fn codes_do_not_depend_on_row_order() {
+    assert_eq!(encode(&["b", "a", "c", "a"]), [1, 0, 2, 0]);
+    assert_eq!(encode(&["a", "a", "b", "c"]), [0, 0, 1, 2]);
+}
