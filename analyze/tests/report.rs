@@ -10,16 +10,8 @@ use lake::{Effect, MODEL, Names, write_planted};
 use std::fs;
 use std::path::Path;
 
-const SECTIONS: [&str; 8] = [
-    "summary",
-    "behavior",
-    "alignment",
-    "matrices",
-    "probes",
-    "attention",
-    "associations",
-    "provenance",
-];
+const SECTIONS: [&str; 8] =
+    ["summary", "behavior", "alignment", "matrices", "probes", "attention", "associations", "provenance"];
 
 fn request(names: &Names) -> ReportRequest {
     let hypothesis = |task: &str, name: &str, sql: &str| HypothesisText {
@@ -147,7 +139,8 @@ fn hostile_names_stay_text() {
         n_plots += 1;
     }
     assert!(n_plots > 10, "{n_plots}");
-    fs::copy(home.path().join("hostile.html"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.html")).unwrap();
+    fs::copy(home.path().join("hostile.html"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.html"))
+        .unwrap();
 }
 
 #[test]

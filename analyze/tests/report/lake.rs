@@ -5,7 +5,8 @@ use arrow::array::{
     RecordBatch, StringArray, UInt32Array,
 };
 use hypercolumn_schemas::{ColumnType, CommitInfo, Lake, Partition, Table, tables, vector_element};
-use rand::{RngExt, SeedableRng, rngs::ChaCha8Rng};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use std::f64::consts::PI;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,7 +79,9 @@ impl Rows {
 
     fn batch(&self) -> RecordBatch {
         let columns = self.table.columns.iter().enumerate();
-        self.table.batch(columns.map(|(i, c)| column(c.kind, self.rows.iter().map(|r| &r[i]))).collect()).unwrap()
+        self.table
+            .batch(columns.map(|(i, c)| column(c.kind, self.rows.iter().map(|r| &r[i]))).collect())
+            .unwrap()
     }
 }
 
@@ -173,7 +176,8 @@ struct World<'a> {
 impl World<'_> {
     fn write(&self, lake: &Lake, random: &mut ChaCha8Rng) {
         let ingest = format!("ingest/{}", self.task);
-        let details = serde_json::json!({"task": self.task, "settings": {"seed": 7, "examples": [0, 1, 2, 4]}});
+        let details =
+            serde_json::json!({"task": self.task, "settings": {"seed": 7, "examples": [0, 1, 2, 4]}});
         commit(lake, &ingest, details, &[self.prompts()]);
         let mut extracted = vec![self.choices()];
         extracted.extend((0..=N_BLOCKS).map(|layer| self.hidden_states(layer, random)));
@@ -235,7 +239,14 @@ impl World<'_> {
             for choice in 1..=3 {
                 let prompt = format!("{}-{c}", item.id);
                 let name = format!("choice_{choice}");
-                rows.push(vec![t(&prompt), t(&name), t("x"), Cell::I(2), Cell::F(-3.0), Cell::B(choice == 1)]);
+                rows.push(vec![
+                    t(&prompt),
+                    t(&name),
+                    t("x"),
+                    Cell::I(2),
+                    Cell::F(-3.0),
+                    Cell::B(choice == 1),
+                ]);
             }
         }
         rows
@@ -303,7 +314,14 @@ impl World<'_> {
             for normalization in ["standardize", "none"] {
                 for (c, condition) in self.names.conditions.iter().enumerate() {
                     for (layer, site) in places() {
-                        let row = self.rsa_row((hypothesis, size, peak), normalization, c, condition, (layer, site), random);
+                        let row = self.rsa_row(
+                            (hypothesis, size, peak),
+                            normalization,
+                            c,
+                            condition,
+                            (layer, site),
+                            random,
+                        );
                         rows.push(row);
                     }
                 }
@@ -370,8 +388,11 @@ impl World<'_> {
         for &(target, probe, metric, baseline) in targets {
             for (c, condition) in self.names.conditions.iter().enumerate() {
                 for (layer, site) in places() {
-                    let score = baseline + (0.1 + 0.7 * self.gain(c)) * bump(layer, 15.0, 9.0) + 0.01 * normal(random);
-                    let control = baseline + 0.03 * random.random::<f64>() - if metric == "r2" { 0.2 } else { 0.0 };
+                    let score = baseline
+                        + (0.1 + 0.7 * self.gain(c)) * bump(layer, 15.0, 9.0)
+                        + 0.01 * normal(random);
+                    let control =
+                        baseline + 0.03 * random.random::<f64>() - if metric == "r2" { 0.2 } else { 0.0 };
                     rows.push(vec![
                         t(condition),
                         Cell::I(layer.into()),
@@ -426,8 +447,11 @@ impl World<'_> {
 
     fn associations(&self, random: &mut ChaCha8Rng) -> Rows {
         let mut rows = Rows::new(&tables::ASSOCIATIONS, self.of_model());
-        let metrics: &[&str] =
-            if self.is_lines { &["absolute_error", "expected_logprob"] } else { &["expected_logprob", "exact"] };
+        let metrics: &[&str] = if self.is_lines {
+            &["absolute_error", "expected_logprob"]
+        } else {
+            &["expected_logprob", "exact"]
+        };
         let mut measures: Vec<String> =
             self.hypotheses().iter().map(|(h, ..)| format!("alignment: {h}")).collect();
         measures.push(if self.is_lines { "probe: line" } else { "probe: activity" }.to_owned());
@@ -439,9 +463,12 @@ impl World<'_> {
                 for (m, measure) in measures.iter().enumerate() {
                     for layer in 0..=N_BLOCKS {
                         let planted = if self.effect == Effect::Rise { 0.35 } else { 0.0 };
-                        let rho = planted * self.gain(c) * bump(layer, 12.0 + 3.0 * m as f64, 6.0) + 0.03 * normal(random);
+                        let rho = planted * self.gain(c) * bump(layer, 12.0 + 3.0 * m as f64, 6.0)
+                            + 0.03 * normal(random);
                         let q = if rho.abs() > 0.13 { 0.01 } else { 0.6 };
-                        for (statistic, value, width) in [("spearman", rho, 0.12), ("paired_t", 0.2 * self.gain(c), 0.05)] {
+                        for (statistic, value, width) in
+                            [("spearman", rho, 0.12), ("paired_t", 0.2 * self.gain(c), 0.05)]
+                        {
                             rows.push(vec![
                                 t(condition),
                                 t(&self.names.conditions[0]),
@@ -471,7 +498,15 @@ fn places() -> impl Iterator<Item = (i32, &'static str)> {
     blocks.chain([(N_BLOCKS, "final_norm")])
 }
 
-fn ratio_row(condition: &str, layer: i32, head: i32, reduction: &str, query: &str, value: f64, n: usize) -> Vec<Cell> {
+fn ratio_row(
+    condition: &str,
+    layer: i32,
+    head: i32,
+    reduction: &str,
+    query: &str,
+    value: f64,
+    n: usize,
+) -> Vec<Cell> {
     let q = if value.abs() > 0.12 { 0.001 } else { 0.4 };
     vec![
         t(condition),

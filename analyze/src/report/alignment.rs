@@ -1,0 +1,435 @@
+//! Alignment of representations with hypotheses, by layer and condition: one figure a hypothesis, each
+//! normalization in a panel of its own, and the change from the reference condition.
+
+use super::ReportRequest;
+use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
+use super::conditions::{Conditions, contrast};
+use super::error::ReportError;
+use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
+use super::layers::{Change, Place, Verdict, change_sentence, judge, layer_axis};
+use super::question::{Answer, Question, Row, question};
+use super::wording::{Estimate, count, layer_ranges, thousands, with_interval, words};
+use crate::catalog::Catalog;
+use std::collections::{BTreeMap, BTreeSet};
+
+const HYPOTHESES: Question = question!("report_hypotheses");
+const ALIGNMENT: Question = question!("report_alignment");
+
+const ROGUE: &str = "A few rogue dimensions dominate cosine in transformers, so the standardized result leads and \
+     the raw one stands beside it.";
+const CHOSEN_LAYER: &str = "The layer named is the one of the largest change, picked after looking: its size there is \
+     an optimistic estimate.";
+const CHEAP: &str = "Permutation tests ask whether shuffled prompts would fit as well. They treat prompts as \
+     exchangeable, which is cheap, and do not protect against what goes with the hypothesis, such as \
+     shared words or length.";
+const OBSERVATIONAL: &str =
+    "Alignment is observational: it does not show that the model uses what it aligns with.";
+
+/// How the rows of a figure were measured, apart from the normalization.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Setting {
+    role: String,
+    pooling: String,
+    similarity: String,
+    comparison: String,
+}
+
+/// One row of `rsa`.
+struct Cell {
+    condition: String,
+    place: Place,
+    site: String,
+    normalization: String,
+    estimate: Option<Estimate>,
+    change: Option<Estimate>,
+    change_p_value: Option<f64>,
+    reference: String,
+    n_prompts: i64,
+    n_pairs: i64,
+    reason: String,
+    hover: String,
+}
+
+/// The layer at which a task's alignment changes most, for the similarity matrices.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    /// The hypothesis.
+    pub(super) hypothesis: String,
+    /// The place.
+    pub(super) place: Place,
+    /// Site in the layer.
+    pub(super) site: String,
+    /// Role of the pooled segment.
+    pub(super) role: String,
+    /// Pooling.
+    pub(super) pooling: String,
+    /// Normalization.
+    pub(super) normalization: String,
+    /// Similarity.
+    pub(super) similarity: String,
+    /// Whether the change is reliable.
+    pub(super) is_reliable: bool,
+}
+
+/// One hypothesis of one task, read.
+struct Hypothesis<'a> {
+    name: String,
+    is_control: bool,
+    conditions: &'a Conditions,
+    setting: Setting,
+    others: Vec<Setting>,
+    cells: Vec<Cell>,
+    draws: String,
+    sql: String,
+}
+
+/// The section, and for each task the candidates for a closer look, most changed first.
+///
+/// # Errors
+/// When a question cannot be answered.
+pub(super) fn alignment_section(
+    catalog: &Catalog,
+    request: &ReportRequest,
+    tasks: &[Conditions],
+) -> Result<(Section, BTreeMap<String, Vec<Chosen>>), ReportError> {
+    let mut section = Section {
+        id: "alignment",
+        title: "Alignment by layer",
+        question: "Do prompts that share what a hypothesis names come to be represented alike, and at which \
+                   layers does that change with examples?",
+        tasks: Vec::new(),
+        headlines: Vec::new(),
+        missing: None,
+    };
+    let mut chosen = BTreeMap::new();
+    let names = HYPOTHESES.ask(catalog, &[("model", &request.model)])?;
+    for conditions in tasks {
+        let mut read = Vec::new();
+        for row in names.rows().filter(|r| r.text("task") == conditions.task) {
+            read.extend(read_hypothesis(catalog, request, conditions, row.text("hypothesis"))?);
+        }
+        if read.is_empty() {
+            continue;
+        }
+        chosen.insert(conditions.task.clone(), read.iter().filter_map(Hypothesis::chosen).collect());
+        section.headlines.extend(headlines(&read).into_iter().map(|s| (conditions.task.clone(), s)));
+        let open = open_figures(&read);
+        let figures = read.iter().map(|h| h.figure(!open.contains(&h.name))).collect();
+        section.tasks.push(TaskFigures { task: conditions.task.clone(), figures });
+    }
+    if section.tasks.is_empty() {
+        section.missing = Some(request.missing("rsa", "analyze"));
+    }
+    Ok((section, chosen))
+}
+
+/// The hypothesis that changes most and the first control stand open; the others are folded.
+fn open_figures(read: &[Hypothesis<'_>]) -> BTreeSet<String> {
+    let first = read.iter().find(|h| !h.is_control);
+    let control = read.iter().find(|h| h.is_control);
+    first.into_iter().chain(control).map(|h| h.name.clone()).collect()
+}
+
+fn headlines(read: &[Hypothesis<'_>]) -> Vec<String> {
+    let first = read.iter().find(|h| !h.is_control);
+    let control = read.iter().find(|h| h.is_control);
+    first.into_iter().chain(control).map(Hypothesis::sentence).collect()
+}
+
+fn read_hypothesis<'a>(
+    catalog: &Catalog,
+    request: &ReportRequest,
+    conditions: &'a Conditions,
+    name: &str,
+) -> Result<Option<Hypothesis<'a>>, ReportError> {
+    let task = conditions.task.as_str();
+    let places = [("model", request.model.as_str()), ("task", task), ("hypothesis", name)];
+    let answer = ALIGNMENT.ask(catalog, &places)?;
+    let settings: BTreeSet<Setting> = answer.rows().map(setting).collect();
+    let Some(main) = settings.iter().min_by_key(|s| preference(s)).cloned() else { return Ok(None) };
+    let cells = answer.rows().filter(|&r| setting(r) == main).map(cell).collect();
+    Ok(Some(Hypothesis {
+        name: name.to_owned(),
+        is_control: request.is_control(task, name),
+        conditions,
+        others: settings.into_iter().filter(|s| *s != main).collect(),
+        setting: main,
+        cells,
+        draws: draws(&answer),
+        sql: answer.sql,
+    }))
+}
+
+fn setting(row: Row<'_>) -> Setting {
+    let text = |column: &str| row.text(column).to_owned();
+    Setting {
+        role: text("role"),
+        pooling: text("pooling"),
+        similarity: text("similarity"),
+        comparison: text("comparison"),
+    }
+}
+
+/// Settings are chosen by name, not by result: rho-a, cosine, the whole prompt, mean first.
+fn preference(setting: &Setting) -> (bool, bool, bool, bool, Setting) {
+    (
+        setting.comparison != "rho_a",
+        setting.similarity != "cosine",
+        setting.role != "prompt",
+        setting.pooling != "mean",
+        setting.clone(),
+    )
+}
+
+fn cell(row: Row<'_>) -> Cell {
+    let estimate = |value: &str, low: &str, high: &str| {
+        row.number(value).map(|value| Estimate { value, low: row.number(low), high: row.number(high) })
+    };
+    let place = Place::new(row.integer("layer"), row.text("site"));
+    let shown = estimate("estimate", "ci_low", "ci_high");
+    let q_value = row.number("q_value").map_or_else(String::new, |q| format!(", q = {q:.3}"));
+    let value = shown.map_or_else(|| "undefined".to_owned(), with_interval);
+    Cell {
+        condition: row.text("condition").to_owned(),
+        hover: format!("{}, {}: {value}{q_value}", row.text("condition"), place.name()),
+        place,
+        site: row.text("site").to_owned(),
+        normalization: row.text("normalization").to_owned(),
+        estimate: shown,
+        change: estimate("change", "change_ci_low", "change_ci_high"),
+        change_p_value: row.number("change_p_value"),
+        reference: row.text("reference_condition").to_owned(),
+        n_prompts: row.integer("n_prompts"),
+        n_pairs: row.integer("n_pairs"),
+        reason: row.text("reason").to_owned(),
+    }
+}
+
+fn draws(answer: &Answer) -> String {
+    let Some(row) = answer.rows().next() else { return String::new() };
+    format!(
+        "{} permutations, {} bootstrap draws of items, seed {}",
+        thousands(row.integer("n_permutations") as usize),
+        thousands(row.integer("n_bootstraps") as usize),
+        row.text("seed")
+    )
+}
+
+impl Hypothesis<'_> {
+    fn normalizations(&self) -> Vec<&str> {
+        let known: BTreeSet<&str> = self.cells.iter().map(|c| c.normalization.as_str()).collect();
+        let mut ordered: Vec<&str> = known.into_iter().collect();
+        ordered.sort_by_key(|n| ["standardize", "center", "none"].iter().position(|k| k == n).unwrap_or(9));
+        ordered
+    }
+
+    /// The condition compared with its reference in sentences: the last of the series that has changes.
+    fn compared(&self) -> Option<(&str, &str)> {
+        let with_change = |name: &str| {
+            self.cells
+                .iter()
+                .find(|c| c.condition == name && c.change.is_some())
+                .map(|c| c.reference.as_str())
+        };
+        let mut series: Vec<&str> = self.conditions.series().map(|c| c.name.as_str()).collect();
+        series.reverse();
+        series.into_iter().find_map(|name| Some((with_change(name)?, name)))
+    }
+
+    fn changes(&self, condition: &str, normalization: &str) -> Vec<(&Cell, Change)> {
+        let cells =
+            self.cells.iter().filter(|c| c.condition == condition && c.normalization == normalization);
+        cells
+            .filter_map(|cell| {
+                let (place, p_value) = (cell.place.clone(), cell.change_p_value);
+                Some((cell, Change { place, estimate: cell.change?, p_value }))
+            })
+            .collect()
+    }
+
+    fn verdict(&self, normalization: &str) -> Option<Verdict> {
+        let (_, last) = self.compared()?;
+        judge(&self.changes(last, normalization).into_iter().map(|(_, c)| c).collect::<Vec<_>>())
+    }
+
+    fn subject(&self) -> String {
+        format!("alignment with “{}”", self.name)
+    }
+
+    fn sentence(&self) -> String {
+        let normalization = self.normalizations().first().copied().unwrap_or_default();
+        let Some(((first, last), verdict)) = self.compared().zip(self.verdict(normalization)) else {
+            return format!("No change of {} could be computed.", self.subject());
+        };
+        let contrast = contrast(&self.conditions.find(first), &self.conditions.find(last));
+        let mut text = change_sentence(&contrast, &self.subject(), &verdict);
+        if self.is_control {
+            text.push_str(if verdict.n_up > 0 {
+                " This is a control that should not rise, so some of the change elsewhere may be unspecific."
+            } else {
+                " This is a control, and as it should, it does not rise."
+            });
+        }
+        text
+    }
+
+    fn raw_sentence(&self) -> String {
+        let normalizations = self.normalizations();
+        let (Some(lead), true) = (normalizations.first(), normalizations.contains(&"none")) else {
+            return String::new();
+        };
+        let (Some(lead_verdict), Some(raw)) = (self.verdict(lead), self.verdict("none")) else {
+            return String::new();
+        };
+        if *lead == "none" {
+            return String::new();
+        }
+        let agrees =
+            (lead_verdict.n_up > 0) == (raw.n_up > 0) && (lead_verdict.n_down > 0) == (raw.n_down > 0);
+        format!(
+            " Without normalization it rises at {} and falls at {} of {} layers{}.",
+            raw.n_up,
+            raw.n_down,
+            raw.n,
+            if agrees { ", the same picture" } else { ", a different picture: the result depends on it" }
+        )
+    }
+
+    fn figure(&self, is_secondary: bool) -> Figure {
+        let control = if self.is_control { " (control)" } else { "" };
+        let mut panels: Vec<Panel> = self.normalizations().into_iter().map(|n| self.level_panel(n)).collect();
+        panels.extend(self.change_panel());
+        Figure {
+            title: format!("Alignment with “{}”{control}", self.name),
+            takeaway: self.sentence() + &self.raw_sentence(),
+            method: self.method(),
+            legend: self.legend(),
+            panels,
+            gaps: self.gaps(),
+            caveats: [ROGUE, CHOSEN_LAYER, CHEAP, OBSERVATIONAL].map(str::to_owned).into(),
+            sql: vec![self.sql.clone()],
+            is_secondary,
+            ..Figure::default()
+        }
+    }
+
+    fn method(&self) -> String {
+        let Setting { role, pooling, similarity, comparison } = &self.setting;
+        let most = |n: fn(&Cell) -> i64| self.cells.iter().map(n).max().unwrap_or(0) as usize;
+        let mut text = format!(
+            "{similarity} similarity of {pooling}-pooled “{role}” states, compared with the hypothesis by \
+             {comparison}. n = {} and {} a condition. Bands: 95 % bootstrap intervals over items; {}.",
+            count(most(|c| c.n_prompts), "prompt"),
+            count(most(|c| c.n_pairs), "pair"),
+            self.draws
+        );
+        if !self.others.is_empty() {
+            let other = |s: &Setting| format!("{}/{}/{}/{}", s.role, s.pooling, s.similarity, s.comparison);
+            let others: Vec<String> = self.others.iter().map(other).collect();
+            text.push_str(&format!(" Also in table rsa: {}.", others.join(", ")));
+        }
+        text
+    }
+
+    fn shown_conditions(&self) -> Vec<super::conditions::Condition> {
+        let known: BTreeSet<&str> = self.cells.iter().map(|c| c.condition.as_str()).collect();
+        let mut shown: Vec<_> =
+            self.conditions.all.iter().filter(|c| known.contains(c.name.as_str())).cloned().collect();
+        let strangers = known.into_iter().filter(|n| !self.conditions.all.iter().any(|c| c.name == *n));
+        shown.extend(strangers.map(|n| self.conditions.find(n)));
+        shown
+    }
+
+    fn legend(&self) -> Vec<LegendEntry> {
+        let entry = |c: super::conditions::Condition| LegendEntry {
+            name: c.name,
+            color: c.color,
+            mark: if c.is_in_series { LegendMark::Line } else { LegendMark::Dashed },
+        };
+        self.shown_conditions().into_iter().map(entry).collect()
+    }
+
+    fn level_panel(&self, normalization: &str) -> Panel {
+        let point = |c: &Cell| point(&c.place, c.estimate, c.hover.clone());
+        let series = self.series(|c| c.normalization == normalization, point);
+        let x = layer_axis(self.cells.iter().map(|c| &c.place));
+        let y = AxisPlan::titled(format!("alignment ({})", words(&self.setting.comparison)));
+        let title = format!("Normalization: {normalization}");
+        lines(&title, (x, y), &series, &[Reference { name: "zero".to_owned(), y: 0.0 }])
+    }
+
+    fn change_panel(&self) -> Option<Panel> {
+        let normalization = self.normalizations().first().copied()?;
+        let reference = self.compared()?.0;
+        let point = |c: &Cell| {
+            let said = c.change.map_or_else(|| "undefined".to_owned(), with_interval);
+            let hover = format!("{}, {}: change {said}", c.condition, c.place.name());
+            point(&c.place, c.change, hover)
+        };
+        let is_shown = |c: &Cell| c.normalization == normalization && c.change.is_some();
+        let series = self.series(is_shown, point);
+        let x = layer_axis(self.cells.iter().map(|c| &c.place));
+        let y = AxisPlan::titled(format!("change of alignment ({})", words(&self.setting.comparison)));
+        let title = format!("Change from {reference} ({normalization})");
+        Some(lines(&title, (x, y), &series, &[Reference { name: "zero".to_owned(), y: 0.0 }]))
+    }
+
+    fn series(&self, is_shown: impl Fn(&Cell) -> bool, point: impl Fn(&Cell) -> Point) -> Vec<Series> {
+        let of = |condition: super::conditions::Condition| {
+            let cells = self.cells.iter().filter(|c| c.condition == condition.name && is_shown(c));
+            let mut points: Vec<Point> = cells.map(&point).collect();
+            points.sort_by(|a, b| a.x.total_cmp(&b.x));
+            Series { name: condition.name, color: condition.color, is_aside: !condition.is_in_series, points }
+        };
+        self.shown_conditions().into_iter().map(of).filter(|s| !s.points.is_empty()).collect()
+    }
+
+    fn gaps(&self) -> Vec<String> {
+        let mut by_reason: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
+        for cell in self.cells.iter().filter(|c| c.estimate.is_none()) {
+            let key = (cell.reason.as_str(), cell.condition.as_str(), cell.normalization.as_str());
+            by_reason.entry(key).or_default().push(cell.place.layer);
+        }
+        let say = |((reason, condition, normalization), layers): (&(&str, &str, &str), &Vec<i64>)| {
+            format!(
+                "Undefined in {condition} ({normalization}), layers {}: {}.",
+                layer_ranges(layers),
+                if reason.is_empty() { "no reason given".to_owned() } else { words(reason) }
+            )
+        };
+        by_reason.iter().map(say).collect()
+    }
+
+    fn chosen(&self) -> Option<Chosen> {
+        if self.is_control {
+            return None;
+        }
+        let normalization = self.normalizations().first().copied()?;
+        let verdict = self.verdict(normalization)?;
+        let (_, last) = self.compared()?;
+        let changes = self.changes(last, normalization);
+        let cell = changes.iter().find(|(c, _)| c.place == verdict.largest.place)?.0;
+        Some(Chosen {
+            hypothesis: self.name.clone(),
+            place: cell.place.clone(),
+            site: cell.site.clone(),
+            role: self.setting.role.clone(),
+            pooling: self.setting.pooling.clone(),
+            normalization: normalization.to_owned(),
+            similarity: self.setting.similarity.clone(),
+            is_reliable: verdict.is_reliable(),
+        })
+    }
+}
+
+/// A point of a line over layers.
+fn point(place: &Place, estimate: Option<Estimate>, hover: String) -> Point {
+    Point {
+        x: place.x(),
+        y: estimate.map(|e| e.value),
+        low: estimate.and_then(|e| e.low),
+        high: estimate.and_then(|e| e.high),
+        hover,
+        is_marked: false,
+    }
+}

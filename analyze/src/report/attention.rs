@@ -1,0 +1,334 @@
+//! Attention to relevant against irrelevant parts: log-ratios by layer, and by layer and head.
+
+use super::ReportRequest;
+use super::chart::{AxisPlan, Grid, Panel, Point, Reference, Scale, Series, heat_map, lines};
+use super::conditions::{Condition, Conditions};
+use super::error::ReportError;
+use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
+use super::layers::{Place, Q_LEVEL, layer_axis};
+use super::question::{Question, Row, question};
+use super::wording::{Estimate, count, interval, layer_ranges, number, with_interval, words};
+use crate::catalog::Catalog;
+use crate::numerics::summary::percentile;
+use std::collections::{BTreeMap, BTreeSet};
+
+const RATIOS: Question = question!("report_ratios");
+const ATTENTION: Question = question!("report_attention");
+
+/// One row of `attention_ratios`.
+struct Cell {
+    condition: String,
+    layer: i64,
+    head: i64,
+    reduction: String,
+    log_ratio: Option<Estimate>,
+    q_value: Option<f64>,
+    top_head: Option<f64>,
+    n_prompts: i64,
+    reason: String,
+}
+
+/// One ratio of one task.
+struct Ratio<'a> {
+    query: String,
+    relevant: String,
+    irrelevant: String,
+    conditions: &'a Conditions,
+    cells: Vec<Cell>,
+    sql: String,
+}
+
+/// The section.
+///
+/// # Errors
+/// When a question cannot be answered.
+pub(super) fn attention_section(
+    catalog: &Catalog,
+    request: &ReportRequest,
+    tasks: &[Conditions],
+) -> Result<Section, ReportError> {
+    let mut section = Section {
+        id: "attention",
+        title: "Attention ratio",
+        question: "Does the model attend more to the part of the prompt that holds the answer than to the parts \
+                   that do not? Above 0 the relevant part gets more attention per token; 0.69 is twice as much.",
+        tasks: Vec::new(),
+        headlines: Vec::new(),
+        missing: None,
+    };
+    let names = RATIOS.ask(catalog, &[("model", &request.model)])?;
+    for conditions in tasks {
+        let mut read = Vec::new();
+        for row in names.rows().filter(|r| r.text("task") == conditions.task) {
+            read.push(read_ratio(catalog, request, conditions, row)?);
+        }
+        if read.is_empty() {
+            continue;
+        }
+        section.headlines.extend(read.first().map(|r| (conditions.task.clone(), r.sentence())));
+        let figures = read.iter().enumerate().map(|(i, r)| r.figure(i > 0)).collect();
+        section.tasks.push(TaskFigures { task: conditions.task.clone(), figures });
+    }
+    if section.tasks.is_empty() {
+        section.missing = Some(request.missing("attention_ratios", "analyze"));
+    }
+    Ok(section)
+}
+
+fn read_ratio<'a>(
+    catalog: &Catalog,
+    request: &ReportRequest,
+    conditions: &'a Conditions,
+    name: Row<'_>,
+) -> Result<Ratio<'a>, ReportError> {
+    let [query, relevant, irrelevant] =
+        ["query", "relevant", "irrelevant"].map(|column| name.text(column).to_owned());
+    let places = [
+        ("model", request.model.as_str()),
+        ("task", conditions.task.as_str()),
+        ("query", query.as_str()),
+        ("relevant", relevant.as_str()),
+        ("irrelevant", irrelevant.as_str()),
+    ];
+    let answer = ATTENTION.ask(catalog, &places)?;
+    let cells = answer.rows().map(cell).collect();
+    Ok(Ratio { query, relevant, irrelevant, conditions, cells, sql: answer.sql })
+}
+
+fn cell(row: Row<'_>) -> Cell {
+    let (low, high) = (row.number("ci_low"), row.number("ci_high"));
+    Cell {
+        condition: row.text("condition").to_owned(),
+        layer: row.integer("layer"),
+        head: row.integer("head"),
+        reduction: row.text("head_reduction").to_owned(),
+        log_ratio: row.number("log_ratio").map(|value| Estimate { value, low, high }),
+        q_value: row.number("q_value"),
+        top_head: row.number("top_head"),
+        n_prompts: row.integer("n_prompts"),
+        reason: row.text("reason").to_owned(),
+    }
+}
+
+/// `role = 'final'` as `final`; other SQL as it is.
+fn short(sql: &str) -> String {
+    let mut parts = sql.split('\'');
+    let (before, value, after) = (parts.next(), parts.next(), parts.next());
+    match (before.map(str::trim), value, after.map(str::trim), parts.next()) {
+        (Some("role ="), Some(value), Some(""), None) => value.to_owned(),
+        _ => sql.to_owned(),
+    }
+}
+
+impl Ratio<'_> {
+    fn name(&self) -> String {
+        format!("{} → {} over {}", short(&self.query), short(&self.relevant), short(&self.irrelevant))
+    }
+
+    fn shown(&self) -> Vec<Condition> {
+        let known: BTreeSet<&str> =
+            self.cells.iter().filter(|c| c.log_ratio.is_some()).map(|c| c.condition.as_str()).collect();
+        self.conditions.all.iter().filter(|c| known.contains(c.name.as_str())).cloned().collect()
+    }
+
+    fn of<'c>(&'c self, reduction: &'c str, condition: &'c str) -> impl Iterator<Item = &'c Cell> {
+        self.cells
+            .iter()
+            .filter(move |c| c.reduction == reduction && c.condition == condition && c.log_ratio.is_some())
+    }
+
+    fn sentence(&self) -> String {
+        let shown = self.shown();
+        let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
+            return format!("No ratio of {} could be computed.", self.name());
+        };
+        let value = |c: &Cell| c.log_ratio.map_or(0.0, |e| e.value);
+        let Some(top) = self.of("mean", &last.name).max_by(|a, b| value(a).total_cmp(&value(b))) else {
+            return format!("No ratio of {} with heads combined could be computed.", self.name());
+        };
+        let Some(estimate) = top.log_ratio else { return String::new() };
+        let (above, below, n) = self.tally(&last.name);
+        let mut text = format!(
+            "In {}, attention from {} favours {} over {} at {above} of {n} layers and does the reverse at {below} \
+             (heads combined by mean); the highest log-ratio is {} at layer {} ({}), {} times the attention per token.",
+            last.name,
+            short(&self.query),
+            short(&self.relevant),
+            short(&self.irrelevant),
+            number(estimate.value),
+            top.layer,
+            interval(estimate),
+            number(estimate.value.exp())
+        );
+        if first.name != last.name {
+            text.push_str(&self.comparison(first, top.layer, estimate));
+        }
+        text
+    }
+
+    /// Layers reliably above zero, reliably below, and all.
+    fn tally(&self, condition: &str) -> (usize, usize, usize) {
+        let reliable: Vec<f64> = self
+            .of("mean", condition)
+            .filter(|c| c.q_value.is_none_or(|q| q < Q_LEVEL))
+            .filter_map(|c| c.log_ratio)
+            .filter(|e| e.excludes_zero())
+            .map(|e| e.value)
+            .collect();
+        let above = reliable.iter().filter(|v| **v > 0.0).count();
+        (above, reliable.len() - above, self.of("mean", condition).count())
+    }
+
+    fn comparison(&self, first: &Condition, layer: i64, after: Estimate) -> String {
+        let before = self.of("mean", &first.name).find(|c| c.layer == layer).and_then(|c| c.log_ratio);
+        let Some(before) = before else { return String::new() };
+        let (above, _, n) = self.tally(&first.name);
+        let overlap = match (before.low, before.high, after.low, after.high) {
+            (Some(bl), Some(bh), Some(al), Some(ah)) => al <= bh && bl <= ah,
+            _ => true,
+        };
+        let verdict = match (overlap, after.value > before.value) {
+            (true, _) => "the intervals overlap, so no change is established there",
+            (false, true) => "lower than with more examples",
+            (false, false) => "higher than with more examples",
+        };
+        format!(
+            " In {} it favours the relevant part at {above} of {n} layers, and at layer {layer} the log-ratio is {}: \
+             {verdict}.",
+            first.name,
+            with_interval(before)
+        )
+    }
+
+    fn figure(&self, is_secondary: bool) -> Figure {
+        let entry = |c: Condition| LegendEntry {
+            name: c.name,
+            color: c.color,
+            mark: if c.is_in_series { LegendMark::Line } else { LegendMark::Dashed },
+        };
+        let mut panels = vec![
+            self.line_panel("Heads combined by mean", "mean"),
+            self.line_panel("Head with the largest ratio (max)", "max"),
+        ];
+        panels.extend(self.head_panels());
+        Figure {
+            title: self.name(),
+            takeaway: self.sentence(),
+            method: self.method(),
+            legend: self.shown().into_iter().map(entry).collect(),
+            panels,
+            gaps: self.gaps(),
+            caveats: vec![
+                "Attention is not explanation: a large ratio does not show that the answer comes from there.".to_owned(),
+                "The maximum over heads is high by construction; compare it between conditions, not with 0.".to_owned(),
+                "Much attention rests on the first token whatever it says; it is in neither part of the ratio.".to_owned(),
+                "Observational, in a small model.".to_owned(),
+            ],
+            sql: vec![self.sql.clone()],
+            is_secondary,
+            ..Figure::default()
+        }
+    }
+
+    fn method(&self) -> String {
+        let most = self.cells.iter().map(|c| c.n_prompts).max().unwrap_or(0) as usize;
+        format!(
+            "Mean over prompts of the natural logarithm of attention mass per token of [{}] over [{}], from [{}]. \
+             n = {} a condition. Bands: 95 % bootstrap intervals over items. In the text a layer counts where its \
+             interval excludes 0 and q < 0.05.",
+            self.relevant,
+            self.irrelevant,
+            self.query,
+            count(most, "prompt"),
+        )
+    }
+
+    fn line_panel(&self, title: &str, reduction: &str) -> Panel {
+        let of = |condition: Condition| {
+            let mut points: Vec<Point> = self.of(reduction, &condition.name).map(point).collect();
+            points.sort_by(|a, b| a.x.total_cmp(&b.x));
+            Series { name: condition.name, color: condition.color, is_aside: !condition.is_in_series, points }
+        };
+        let series: Vec<Series> = self.shown().into_iter().map(of).collect();
+        let places: Vec<Place> = self.cells.iter().map(|c| Place::new(c.layer, "")).collect();
+        let y = AxisPlan::titled("log-ratio (natural logarithm, per token)");
+        let zero = Reference { name: "zero".to_owned(), y: 0.0 };
+        lines(title, (layer_axis(places.iter()), y), &series, &[zero])
+    }
+
+    /// The last condition, and its difference from the first, by layer and head.
+    fn head_panels(&self) -> Vec<Panel> {
+        let shown: Vec<Condition> = self.shown().into_iter().filter(|c| c.is_in_series).collect();
+        let (Some(first), Some(last)) = (shown.first(), shown.last()) else { return Vec::new() };
+        let values = |condition: &Condition| -> BTreeMap<(i64, i64), f64> {
+            let cells = self.of("none", &condition.name);
+            cells.filter_map(|c| Some(((c.head, c.layer), c.log_ratio?.value))).collect()
+        };
+        let (before, after) = (values(first), values(last));
+        if after.is_empty() {
+            return Vec::new();
+        }
+        let difference =
+            after.iter().filter_map(|(at, v)| Some((*at, v - before.get(at)?))).collect::<BTreeMap<_, _>>();
+        let mut panels = vec![head_map(&format!("Every head, {}", last.name), &after, "log-ratio")];
+        if first.name != last.name && !difference.is_empty() {
+            let title = format!("Every head, {} minus {}", last.name, first.name);
+            panels.push(head_map(&title, &difference, "difference of log-ratios"));
+        }
+        panels
+    }
+
+    fn gaps(&self) -> Vec<String> {
+        let mut by_reason: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
+        for cell in self.cells.iter().filter(|c| c.log_ratio.is_none()) {
+            by_reason.entry((&cell.reason, &cell.condition, &cell.reduction)).or_default().push(cell.layer);
+        }
+        let say = |((reason, condition, reduction), layers): (&(&str, &str, &str), &Vec<i64>)| {
+            let heads = if *reduction == "none" { "single heads" } else { reduction };
+            format!("Undefined in {condition} ({heads}), layers {}: {}.", layer_ranges(layers), words(reason))
+        };
+        by_reason.iter().map(say).collect()
+    }
+}
+
+fn head_map(title: &str, values: &BTreeMap<(i64, i64), f64>, value_title: &str) -> Panel {
+    let heads: BTreeSet<i64> = values.keys().map(|k| k.0).collect();
+    let layers: BTreeSet<i64> = values.keys().map(|k| k.1).collect();
+    let row = |&head: &i64| layers.iter().map(|&layer| values.get(&(head, layer)).copied()).collect();
+    let sizes: Vec<f64> = values.values().map(|v| v.abs()).collect();
+    let limit = percentile(&sizes, 99.0).filter(|l| *l > 0.0).unwrap_or(1.0);
+    let grid = Grid {
+        columns: layers.iter().map(ToString::to_string).collect(),
+        rows: heads.iter().map(ToString::to_string).collect(),
+        values: heads.iter().map(row).collect(),
+        value_title: value_title.to_owned(),
+        is_matrix: false,
+    };
+    heat_map(title, ("layer", "head"), &grid, Scale::Diverging(limit))
+}
+
+fn point(cell: &Cell) -> Point {
+    let said = cell.log_ratio.map_or_else(|| "undefined".to_owned(), with_interval);
+    let head = cell.top_head.map_or_else(String::new, |h| format!(", most often head {h:.0}"));
+    let q_value = cell.q_value.map_or_else(String::new, |q| format!(", q = {q:.3}"));
+    Point {
+        x: cell.layer as f64,
+        y: cell.log_ratio.map(|e| e.value),
+        low: cell.log_ratio.and_then(|e| e.low),
+        high: cell.log_ratio.and_then(|e| e.high),
+        hover: format!("{}, layer {}: {said}{q_value}{head}", cell.condition, cell.layer),
+        is_marked: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_named_shortly_and_other_sql_as_it_is() {
+        assert_eq!(short("role = 'final'"), "final");
+        assert_eq!(short("role = 'a' OR role = 'b'"), "role = 'a' OR role = 'b'");
+        assert_eq!(short("segment = 3"), "segment = 3");
+    }
+}

@@ -1,0 +1,93 @@
+//! A task's conditions: their order, their colours, and which of them form the series that is compared.
+
+use super::error::ReportError;
+use super::palette;
+use super::question::{Question, question};
+use crate::catalog::Catalog;
+use std::collections::BTreeMap;
+
+const CONDITIONS: Question = question!("report_conditions");
+
+/// One condition of a task.
+#[derive(Clone, Debug)]
+pub(super) struct Condition {
+    /// Its name.
+    pub(super) name: String,
+    /// In-context examples.
+    pub(super) n_examples: i64,
+    /// Whether it is one of the conditions that are compared: it has answers to score. Others (such as
+    /// bare statements that only representations are compared with) are drawn beside them in grey.
+    pub(super) is_in_series: bool,
+    /// Colour of its marks.
+    pub(super) color: String,
+}
+
+/// The conditions of one task, in order of examples.
+#[derive(Clone, Debug)]
+pub(super) struct Conditions {
+    /// The task's name.
+    pub(super) task: String,
+    /// In order.
+    pub(super) all: Vec<Condition>,
+}
+
+impl Conditions {
+    /// The compared conditions.
+    pub(super) fn series(&self) -> impl Iterator<Item = &Condition> {
+        self.all.iter().filter(|c| c.is_in_series)
+    }
+
+    /// The condition with the fewest examples and that with the most, if they differ.
+    pub(super) fn ends(&self) -> Option<(&Condition, &Condition)> {
+        let (first, last) = (self.series().next()?, self.series().last()?);
+        (first.name != last.name).then_some((first, last))
+    }
+
+    /// The condition of this name; one that no prompt has is drawn in grey.
+    pub(super) fn find(&self, name: &str) -> Condition {
+        self.all.iter().find(|c| c.name == name).cloned().unwrap_or_else(|| Condition {
+            name: name.to_owned(),
+            n_examples: 0,
+            is_in_series: false,
+            color: palette::ASIDE.to_owned(),
+        })
+    }
+}
+
+/// `with 8 examples instead of 1`, or the conditions' names where the counts do not tell them apart.
+pub(super) fn contrast(first: &Condition, last: &Condition) -> String {
+    if first.n_examples == last.n_examples {
+        return format!("in {} instead of {}", last.name, first.name);
+    }
+    let noun = if last.n_examples == 1 { "example" } else { "examples" };
+    format!("with {} {noun} instead of {}", last.n_examples, first.n_examples)
+}
+
+/// The conditions of every task that has prompts or results of the model, tasks by name.
+///
+/// # Errors
+/// When the question cannot be answered.
+pub(super) fn read_conditions(catalog: &Catalog, model: &str) -> Result<Vec<Conditions>, ReportError> {
+    let answer = CONDITIONS.ask(catalog, &[("model", model)])?;
+    let mut tasks: BTreeMap<String, Vec<Condition>> = BTreeMap::new();
+    for row in answer.rows() {
+        tasks.entry(row.text("task").to_owned()).or_default().push(Condition {
+            name: row.text("condition").to_owned(),
+            n_examples: row.integer("n_examples"),
+            is_in_series: row.integer("n_scored") > 0,
+            color: palette::ASIDE.to_owned(),
+        });
+    }
+    Ok(tasks.into_iter().map(|(task, all)| finish(task, all)).collect())
+}
+
+fn finish(task: String, mut all: Vec<Condition>) -> Conditions {
+    if !all.iter().any(|c| c.is_in_series) {
+        all.iter_mut().for_each(|c| c.is_in_series = true);
+    }
+    let n = all.iter().filter(|c| c.is_in_series).count();
+    for (i, condition) in all.iter_mut().filter(|c| c.is_in_series).enumerate() {
+        condition.color = palette::sequential(i, n);
+    }
+    Conditions { task, all }
+}

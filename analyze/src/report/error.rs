@@ -1,0 +1,40 @@
+//! What can go wrong while a report is written.
+
+use crate::error::AnalyzeError;
+use std::io;
+use std::path::PathBuf;
+
+/// An error of the report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReportError {
+    /// The report's own question could not be answered.
+    #[error("could not answer the report's question `{question}`")]
+    Question {
+        /// Name of the question's file.
+        question: &'static str,
+        /// What the engine said.
+        source: AnalyzeError,
+    },
+    /// An answer came in a type that cannot be read as text or number.
+    #[error("could not read column `{column}` of the report's question `{question}`")]
+    Column {
+        /// Name of the question's file.
+        question: &'static str,
+        /// The column.
+        column: String,
+        /// Arrow's reason.
+        source: arrow::error::ArrowError,
+    },
+    /// The file could not be written.
+    #[error("could not write report `{}`", path.display())]
+    Write {
+        /// The report's path.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The plotting crate ships its script in a shape that this program does not know.
+    #[error("the plotting script of the plotly crate was not found where it is expected")]
+    PlottingScript,
+}

@@ -1,0 +1,200 @@
+//! The report: one self-contained HTML file that says what a lake holds about one model, in sentences made
+//! from the numbers, in figures, and in the SQL that gives the numbers again.
+//!
+//! Every section reads result tables through the [`Catalog`](crate::Catalog) and nothing else. What it
+//! computes itself is small: intervals of behaviour (a bootstrap over items), the similarity matrices of
+//! one layer, and the correction over layers behind the sentences. A sentence claims a change only where
+//! the interval excludes zero and the corrected p-value is below .05; otherwise it says that there is none.
+//!
+//! What this module leaves to others: all results (the rest of this crate), where the file goes and how
+//! its path is printed (the command line).
+//!
+//! | module | part of the page |
+//! | --- | --- |
+//! | [`behavior`] … [`associations`] | a section each |
+//! | [`figure`], [`page`] | data of figures and sections, and their HTML |
+//! | [`chart`] | plots for plotly.js, which is in the file once and draws what comes into view |
+//! | [`question`] | SQL files filled with literals, so that the SQL shown is the SQL run |
+//! | [`layers`], [`wording`] | from numbers to sentences |
+//! | [`escape`] | every text of the user's data passes here |
+
+mod alignment;
+mod associations;
+mod attention;
+mod behavior;
+mod chart;
+mod conditions;
+mod error;
+mod escape;
+mod figure;
+mod layers;
+mod matrices;
+mod page;
+mod palette;
+mod probes;
+mod provenance;
+mod question;
+mod resampling;
+mod wording;
+
+pub use error::ReportError;
+
+use crate::catalog::Catalog;
+use conditions::{Conditions, read_conditions};
+use figure::Section;
+use page::Page;
+use std::fs;
+use std::path::Path;
+
+/// A hypothesis as the study wrote it.
+#[derive(Clone, Debug, Default)]
+pub struct HypothesisText {
+    /// The task.
+    pub task: String,
+    /// Its name, as in table `rsa`.
+    pub name: String,
+    /// SQL over pairs of prompts `a` and `b`.
+    pub sql: String,
+    /// Whether it is a control, which should not rise with examples.
+    pub is_control: bool,
+}
+
+/// What a report is about.
+#[derive(Clone, Debug, Default)]
+pub struct ReportRequest {
+    /// Title of the page, e.g. the study's name.
+    pub title: String,
+    /// The model, as the partitions of the lake spell it.
+    pub model: String,
+    /// The study's hypotheses; without them there are no similarity matrices.
+    pub hypotheses: Vec<HypothesisText>,
+    /// Further lines for the provenance: name and value, e.g. the study file, elapsed times.
+    pub facts: Vec<(String, String)>,
+    /// The `--lake` argument that commands need; `None` for the default lake.
+    pub lake_argument: Option<String>,
+}
+
+/// A report that was written.
+#[derive(Clone, Debug)]
+pub struct WrittenReport {
+    /// Size of the file.
+    pub n_bytes: u64,
+    /// Figures in it.
+    pub n_figures: usize,
+    /// The summary's paragraphs: task (empty for what concerns all) and text.
+    pub summary: Vec<(String, String)>,
+}
+
+impl ReportRequest {
+    /// The SQL of a hypothesis.
+    fn hypothesis_sql(&self, task: &str, name: &str) -> Option<&str> {
+        self.hypotheses.iter().find(|h| h.task == task && h.name == name).map(|h| h.sql.as_str())
+    }
+
+    /// Whether a hypothesis is a control: the study says so, or its name does.
+    fn is_control(&self, task: &str, name: &str) -> bool {
+        let declared = self.hypotheses.iter().any(|h| h.task == task && h.name == name && h.is_control);
+        declared || name.to_lowercase().contains("control")
+    }
+
+    /// That a table has no rows, and the command that makes them.
+    fn missing(&self, table: &str, command: &str) -> String {
+        let lake = self.lake_argument.as_deref().map(|l| format!(" --lake {}", escape::shell(l)));
+        format!(
+            "Table `{table}` has no rows for model `{}` yet. `hypercolumn {command}{}` makes them.",
+            self.model,
+            lake.unwrap_or_default()
+        )
+    }
+}
+
+/// Writes the report to `path`, replacing what was there only when the new page is whole.
+///
+/// # Errors
+/// [`ReportError::Question`] when DuckDB cannot answer, [`ReportError::Write`] when the file cannot be
+/// written. Empty tables are no error: their sections say which command fills them.
+pub fn write_report(
+    catalog: &Catalog,
+    request: &ReportRequest,
+    path: &Path,
+) -> Result<WrittenReport, ReportError> {
+    let (html, n_figures, summary) = build_page(catalog, request)?;
+    let refused = |source| ReportError::Write { path: path.to_owned(), source };
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        fs::create_dir_all(parent).map_err(refused)?;
+    }
+    let mut staging = path.as_os_str().to_owned();
+    staging.push(format!(".{}.partial", std::process::id()));
+    let staging = Path::new(&staging);
+    let written = fs::write(staging, &html).and_then(|()| fs::rename(staging, path));
+    if let Err(source) = written {
+        // Best effort: the error that is reported is the one that matters.
+        let _ = fs::remove_file(staging);
+        return Err(refused(source));
+    }
+    Ok(WrittenReport { n_bytes: html.len() as u64, n_figures, summary })
+}
+
+type BuiltPage = (String, usize, Vec<(String, String)>);
+
+fn build_page(catalog: &Catalog, request: &ReportRequest) -> Result<BuiltPage, ReportError> {
+    let tasks = read_conditions(catalog, &request.model)?;
+    let behavior = behavior::behavior_section(catalog, request, &tasks)?;
+    let (alignment, chosen) = alignment::alignment_section(catalog, request, &tasks)?;
+    let matrices = matrices::matrices_section(catalog, request, &tasks, &chosen)?;
+    let probes = probes::probes_section(catalog, request, &tasks)?;
+    let attention = attention::attention_section(catalog, request, &tasks)?;
+    let associations = associations::associations_section(catalog, request, &tasks)?;
+    let sections = vec![behavior, alignment, matrices, probes, attention, associations];
+    let summary = summarize(request, &tasks, &sections);
+    let title = if request.title.is_empty() { "In-context learning report" } else { &request.title };
+    let page = Page {
+        title,
+        subtitle: subtitle(request, &tasks),
+        summary: summary.clone(),
+        sections,
+        provenance: provenance::render_provenance(catalog, request)?,
+        lake: request.lake_argument.as_deref(),
+    };
+    let (html, n_figures) = page.render()?;
+    Ok((html, n_figures, summary))
+}
+
+fn subtitle(request: &ReportRequest, tasks: &[Conditions]) -> String {
+    let names = |conditions: &Conditions| {
+        let series: Vec<&str> = conditions.series().map(|c| c.name.as_str()).collect();
+        format!("{} ({})", conditions.task, series.join(", "))
+    };
+    let tasks: Vec<String> = tasks.iter().map(names).collect();
+    if tasks.is_empty() {
+        return format!("Model {}; no prompts yet.", request.model);
+    }
+    format!("Model {}; {}.", request.model, tasks.join("; "))
+}
+
+/// The summary: what the sections say about each task, in their order.
+fn summarize(request: &ReportRequest, tasks: &[Conditions], sections: &[Section]) -> Vec<(String, String)> {
+    let lead = format!(
+        "How do the answers of {}, and what it represents while giving them, change when examples are added to \
+         its prompts? What follows was written from the tables; a change is called one only where its 95 % \
+         interval excludes 0 and it survives the correction over layers.",
+        request.model
+    );
+    let mut paragraphs = vec![(String::new(), lead)];
+    for conditions in tasks {
+        let said: Vec<&str> = sections
+            .iter()
+            .flat_map(|s| &s.headlines)
+            .filter(|(task, _)| *task == conditions.task)
+            .map(|(_, sentence)| sentence.as_str())
+            .collect();
+        if !said.is_empty() {
+            paragraphs.push((conditions.task.clone(), said.join(" ")));
+        }
+    }
+    if paragraphs.len() == 1 {
+        let nothing = format!("There are no results yet. {}", request.missing("behavior", "run"));
+        paragraphs.push((String::new(), nothing));
+    }
+    paragraphs
+}

@@ -1,0 +1,169 @@
+//! Where the numbers come from: the lake's commits with everything that their stages recorded.
+
+use super::ReportRequest;
+use super::error::ReportError;
+use super::escape::html;
+use super::figure::TextTable;
+use super::question::{Question, question};
+use super::wording::{count, thousands};
+use crate::catalog::Catalog;
+use hypercolumn_schemas::Commit;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+const MOMENT: Question = question!("report_commit_times");
+
+/// A list longer than this is cut.
+const MAX_LIST: usize = 40;
+
+/// The section as HTML.
+///
+/// # Errors
+/// When a date cannot be worked out.
+pub(super) fn render_provenance(catalog: &Catalog, request: &ReportRequest) -> Result<String, ReportError> {
+    let mut out = String::from(
+        "<section id=\"provenance\" aria-labelledby=\"provenance-title\">\n\
+         <h2 id=\"provenance-title\">Provenance</h2>\n<p class=\"question\">What made the numbers above: \
+         model, settings, versions, seeds and times, as each stage recorded them with its files.</p>\n",
+    );
+    let mut rows = vec![vec!["model".to_owned(), request.model.clone()]];
+    rows.extend(request.facts.iter().map(|(name, value)| vec![name.clone(), value.clone()]));
+    rows.push(vec!["report written by".to_owned(), format!("hypercolumn {}", env!("CARGO_PKG_VERSION"))]);
+    out.push_str("<h3>This report</h3>\n");
+    out.push_str(&table("This report", rows));
+    let groups = group_commits(catalog, &request.model);
+    if groups.is_empty() {
+        let _ = writeln!(out, "<p class=\"missing\">{}</p>", html(&request.missing("commits", "run")));
+    }
+    for (name, commits) in groups {
+        let _ = writeln!(out, "<h3>{}</h3>", html(&name));
+        out.push_str(&render_group(catalog, &commits)?);
+    }
+    out.push_str("</section>\n");
+    Ok(out)
+}
+
+fn table(caption: &str, rows: Vec<Vec<String>>) -> String {
+    let head = vec!["what".to_owned(), "value".to_owned()];
+    TextTable { caption: caption.to_owned(), head, rows }.render()
+}
+
+/// Commits of this model, or of none, with equal details together: shards of one piece of work differ in
+/// little else.
+fn group_commits<'a>(catalog: &'a Catalog, model: &str) -> BTreeMap<String, Vec<&'a Commit>> {
+    let mut groups: BTreeMap<String, Vec<&Commit>> = BTreeMap::new();
+    let concerns = |commit: &Commit| {
+        commit.files.iter().all(|f| f.partition.model.as_deref().is_none_or(|m| m == model))
+    };
+    for commit in catalog.snapshot().commits().filter(|c| concerns(c)) {
+        groups.entry(slot_group(&commit.slot)).or_default().push(commit);
+    }
+    groups
+}
+
+/// A slot's name with its running numbers taken away.
+fn slot_group(slot: &str) -> String {
+    let parts = slot.split('/').filter(|part| !part.bytes().all(|b| b.is_ascii_digit()));
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn render_group(catalog: &Catalog, commits: &[&Commit]) -> Result<String, ReportError> {
+    let Some(first) = commits.first() else { return Ok(String::new()) };
+    let files = || commits.iter().flat_map(|c| &c.files);
+    let newest = commits.iter().map(|c| c.committed_at_s).max().unwrap_or(0).to_string();
+    let moment = MOMENT.ask(catalog, &[("seconds", &newest)])?;
+    let moment = moment.rows().next().map_or_else(String::new, |r| r.text("moment").to_owned());
+    let n_rows: u64 = files().map(|f| f.n_rows).sum();
+    let n_bytes: u64 = files().map(|f| f.n_bytes).sum();
+    let mut rows = vec![
+        vec!["committed".to_owned(), moment],
+        vec!["program".to_owned(), format!("hypercolumn {}", first.program)],
+        vec!["key".to_owned(), first.key.clone()],
+        vec![
+            "files".to_owned(),
+            format!(
+                "{}, {}, {:.1} MB",
+                count(files().count(), "file"),
+                count(n_rows as usize, "row"),
+                n_bytes as f64 / 1e6
+            ),
+        ],
+    ];
+    if commits.len() > 1 {
+        let text = format!("{}; the details are those of {}", thousands(commits.len()), first.slot);
+        rows.push(vec!["commits".to_owned(), text]);
+    }
+    flatten("", &first.details, &mut rows);
+    Ok(table(&first.slot, rows))
+}
+
+/// Every leaf of `value` as a row: its path, its value.
+fn flatten(path: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
+    let leaf = |text: String, rows: &mut Vec<Vec<String>>| {
+        let name = if path.is_empty() { "details" } else { path };
+        rows.push(vec![name.to_owned(), text]);
+    };
+    match value {
+        Value::Null if path.is_empty() => {}
+        Value::Null => leaf("–".to_owned(), rows),
+        Value::String(text) => leaf(text.clone(), rows),
+        Value::Object(entries) => {
+            for (name, entry) in entries {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                flatten(&path, entry, rows);
+            }
+        }
+        Value::Array(entries) if entries.iter().any(|e| e.is_object() || e.is_array()) => {
+            for (i, entry) in entries.iter().enumerate().take(MAX_LIST) {
+                flatten(&format!("{path}[{i}]"), entry, rows);
+            }
+            if entries.len() > MAX_LIST {
+                leaf(format!("… {} more", entries.len() - MAX_LIST), rows);
+            }
+        }
+        Value::Array(entries) => {
+            let texts = entries
+                .iter()
+                .take(MAX_LIST)
+                .map(|e| e.as_str().map_or_else(|| e.to_string(), str::to_owned));
+            let mut text = texts.collect::<Vec<_>>().join(", ");
+            if entries.len() > MAX_LIST {
+                text.push_str(&format!(", … {} more", entries.len() - MAX_LIST));
+            }
+            leaf(text, rows);
+        }
+        other => leaf(other.to_string(), rows),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_of_any_shape_become_rows() {
+        let mut rows = Vec::new();
+        let details = serde_json::json!({"model": {"sha256": "ab", "layers": 30}, "seeds": [1, 2], "x": null,
+            "timings": [{"stage": "a", "ms": 3}]});
+        flatten("", &details, &mut rows);
+        let text: Vec<String> = rows.iter().map(|r| r.join("=")).collect();
+        assert_eq!(
+            text,
+            [
+                "model.sha256=ab",
+                "model.layers=30",
+                "seeds=1, 2",
+                "x=–",
+                "timings[0].stage=a",
+                "timings[0].ms=3"
+            ]
+        );
+    }
+
+    #[test]
+    fn shards_are_one_piece_of_work() {
+        assert_eq!(slot_group("extract/m/t/0003"), "extract/m/t");
+        assert_eq!(slot_group("ingest/t"), "ingest/t");
+    }
+}
