@@ -164,7 +164,7 @@ fn evaluate_draws(
     weights_of: impl Fn(usize) -> Vec<u32> + Sync,
 ) -> Vec<Option<f64>> {
     let evaluate_block = |block: usize| {
-        let mut weights: Vec<Lanes> = vec![[0.0; LANES]; n_ends];
+        let mut weights: Vec<Lanes> = vec![Lanes::ZERO; n_ends];
         for lane in 0..LANES.min(n_draws - block * LANES) {
             for (end, weight) in weights_of(block * LANES + lane).into_iter().enumerate() {
                 weights[end][lane] = f64::from(weight);

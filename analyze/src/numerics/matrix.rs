@@ -26,6 +26,13 @@ impl Matrix {
         Self { n_rows, n_columns, values: vec![0.0; n_rows * n_columns] }
     }
 
+    /// Stacks rows of `n_columns` each.
+    pub(super) fn from_rows(rows: Vec<Vec<f64>>, n_columns: usize) -> Self {
+        let n_rows = rows.len();
+        debug_assert!(rows.iter().all(|row| row.len() == n_columns));
+        Self { n_rows, n_columns, values: rows.concat() }
+    }
+
     /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows

@@ -22,7 +22,7 @@ pub use labels::Exchangeability;
 
 use rayon::prelude::*;
 
-use super::comparison::{Comparison, compare_vectors, is_usable_measure};
+use super::comparison::{Comparison, is_constant};
 use super::pairs::{Hypothesis, PairList};
 use super::undefined::{NumericsError, Undefined, check_finite, check_length};
 use blocked::DrawComputer;
@@ -113,8 +113,13 @@ pub fn permutation_test(
     if !shuffler.can_shuffle() {
         return Err(Undefined::NothingToPermute.into());
     }
-    let observed = observe(measures, hypothesis, pairs, &observed_positions, comparison)?;
+    let observed_values: Vec<f64> = pairs.iter().filter_map(|(i, j)| hypothesis.value(i, j)).collect();
+    if is_constant(&observed_values) {
+        return Err(Undefined::ConstantHypothesis.into());
+    }
     let computer = DrawComputer::new(measures, hypothesis, pairs, &observed_positions, comparison);
+    let observed: Vec<Result<f64, Undefined>> =
+        computer.compute_observed().into_iter().map(|s| s.ok_or(Undefined::ConstantMeasure)).collect();
     let block = computer.draws_per_block();
     let blocks: Vec<_> = (0..settings.n_draws.div_ceil(block))
         .into_par_iter()
@@ -132,28 +137,6 @@ pub fn permutation_test(
         n_undefined_draws: draws.iter().filter(|d| has_missing(d, &observed)).count(),
         n_remasked_draws: draws.iter().filter(|d| d.is_remasked).count(),
     })
-}
-
-/// The statistics with the labels as they are. Fails as a whole when the hypothesis is at fault.
-fn observe(
-    measures: &[&[f64]],
-    hypothesis: &Hypothesis,
-    pairs: &PairList,
-    positions: &[usize],
-    comparison: Comparison,
-) -> Result<Vec<Result<f64, Undefined>>, Undefined> {
-    let y: Vec<f64> = pairs.iter().filter_map(|(i, j)| hypothesis.value(i, j)).collect();
-    if super::comparison::is_constant(&y) {
-        return Err(Undefined::ConstantHypothesis);
-    }
-    let observe_one = |measure: &&[f64]| {
-        let x: Vec<f64> = positions.iter().map(|&p| measure[p]).collect();
-        if !is_usable_measure(&x, comparison) {
-            return Err(Undefined::ConstantMeasure);
-        }
-        compare_vectors(&x, &y, comparison)
-    };
-    Ok(measures.par_iter().map(observe_one).collect())
 }
 
 /// Whether a measure with an observed statistic has none in this draw.

@@ -6,26 +6,37 @@
 //! of weights ("lanes") go through that pass together. With whole-number weights the sums of ranks are
 //! exact, so the result is that of actually repeating the prompts.
 
+mod lanes;
+
 use rayon::prelude::*;
 
 use super::comparison::{Comparison, center, compare_vectors};
 use super::ranking::SortedOrder;
-
-/// Sets of weights that are evaluated together.
-pub(super) const LANES: usize = 8;
-
-/// One number per set of weights.
-pub(super) type Lanes = [f64; LANES];
+pub(super) use lanes::{LANES, Lanes};
 
 /// A pair that takes part: its two ends, as indices into the weights.
 pub(super) type Ends = (u32, u32);
 
+/// A pair as the passes read it, together in memory because sorted orders visit pairs at random.
+#[derive(Clone, Copy)]
+struct Pair {
+    ends: Ends,
+    /// Index of its hypothesis value among the distinct ones.
+    level: u32,
+}
+
+impl Pair {
+    /// A pair occurs once for every copy of one end with every copy of the other.
+    #[inline(always)]
+    fn weight(self, weights: &[Lanes]) -> Lanes {
+        weights[self.ends.0 as usize] * weights[self.ends.1 as usize]
+    }
+}
+
 /// Measures and a hypothesis over the same pairs, ready for any weights.
 pub(super) struct WeightedComparison {
     comparison: Comparison,
-    ends: Vec<Ends>,
-    /// Index of each pair's hypothesis value among `values`.
-    levels: Vec<u32>,
+    pairs: Vec<Pair>,
     /// The distinct values of the hypothesis, ascending.
     values: Vec<f64>,
     measures: Vec<Measure>,
@@ -41,11 +52,15 @@ enum Measure {
 
 /// The hypothesis under one block of weights.
 struct WeightedHypothesis {
-    /// Per pair: weight times prepared (ranked or not, centred) hypothesis.
-    weighted: Vec<Lanes>,
+    /// Per level: twice its centred mid-rank, a whole number. Empty unless the statistic is ranked.
+    ranks: Vec<Lanes>,
+    /// Weighted mean of the values; 0 unless the statistic centres values.
+    mean: Lanes,
     /// Sum of the weights.
     total: Lanes,
-    /// Weighted sum of squares of the prepared hypothesis.
+    /// Sum of the cubed weights.
+    cubes: Lanes,
+    /// Weighted sum of squares of the ranks or (centred) values.
     squares: Lanes,
     /// Whether two different values have weight.
     is_varied: [bool; LANES],
@@ -78,7 +93,8 @@ impl WeightedComparison {
             _ => Measure::Values(values),
         };
         let measures = measures.into_par_iter().map(prepare).collect();
-        Self { comparison, ends, levels: order.levels(), values, measures }
+        let pairs = ends.into_iter().zip(order.levels()).map(|(ends, level)| Pair { ends, level }).collect();
+        Self { comparison, pairs, values, measures }
     }
 
     /// The statistic of each measure under each set of weights (`weights[end][lane]`, whole numbers);
@@ -102,65 +118,54 @@ impl WeightedComparison {
     }
 
     fn weigh_hypothesis(&self, weights: &[Lanes]) -> WeightedHypothesis {
-        let mut level_weights = vec![[0.0; LANES]; self.values.len()];
-        for (&ends, &level) in self.ends.iter().zip(&self.levels) {
-            add(&mut level_weights[level as usize], &pair_weight(ends, weights));
+        let mut level_weights = vec![Lanes::ZERO; self.values.len()];
+        let mut cubes = Lanes::ZERO;
+        for &pair in &self.pairs {
+            let weight = pair.weight(weights);
+            level_weights[pair.level as usize] += weight;
+            cubes += weight * weight * weight;
         }
-        let mut total = [0.0; LANES];
-        level_weights.iter().for_each(|weight| add(&mut total, weight));
-        let prepared = self.prepare_levels(&level_weights, &total);
-        let (mut squares, mut n_levels) = ([0.0; LANES], [0; LANES]);
-        for (weight, value) in level_weights.iter().zip(&prepared) {
-            for lane in 0..LANES {
-                squares[lane] += weight[lane] * value[lane] * value[lane];
-                n_levels[lane] += usize::from(weight[lane] > 0.0);
-            }
-        }
-        let weigh = |(&ends, &level): (&Ends, &u32)| {
-            let (weight, value) = (pair_weight(ends, weights), &prepared[level as usize]);
-            std::array::from_fn(|lane| weight[lane] * value[lane])
+        let mut total = Lanes::ZERO;
+        level_weights.iter().for_each(|&weight| total += weight);
+        let (ranks, mean) = if self.comparison.is_ranked() {
+            (rank_levels(&level_weights, total), Lanes::ZERO)
+        } else {
+            (Vec::new(), self.average_levels(&level_weights, total))
         };
-        let weighted = self.ends.iter().zip(&self.levels).map(weigh).collect();
-        WeightedHypothesis { weighted, total, squares, is_varied: n_levels.map(|n| n > 1) }
+        let (mut squares, mut n_levels) = (Lanes::ZERO, [0; LANES]);
+        for (level, &weight) in level_weights.iter().enumerate() {
+            let y = ranks.get(level).copied().unwrap_or_else(|| Lanes::all(self.values[level]) - mean);
+            squares += weight * y * y;
+            (0..LANES).for_each(|lane| n_levels[lane] += usize::from(weight[lane] > 0.0));
+        }
+        WeightedHypothesis { ranks, mean, total, cubes, squares, is_varied: n_levels.map(|n| n > 1) }
     }
 
-    /// Each level's value as the statistic sees it: twice the centred mid-rank (a whole number), or the
-    /// value, centred unless under cosine.
-    fn prepare_levels(&self, level_weights: &[Lanes], total: &Lanes) -> Vec<Lanes> {
-        if self.comparison.is_ranked() {
-            let mut below = [0.0; LANES];
-            let rank = |weight: &Lanes| {
-                let rank = std::array::from_fn(|lane| 2.0 * below[lane] + weight[lane] - total[lane]);
-                add(&mut below, weight);
-                rank
-            };
-            return level_weights.iter().map(rank).collect();
-        }
-        let mut mean = [0.0; LANES];
+    /// The weighted mean that Pearson subtracts; 0 for cosine.
+    fn average_levels(&self, level_weights: &[Lanes], total: Lanes) -> Lanes {
+        let mut sum = Lanes::ZERO;
         if self.comparison == Comparison::Pearson {
-            for (weight, value) in level_weights.iter().zip(&self.values) {
-                (0..LANES).for_each(|lane| mean[lane] += weight[lane] * value / total[lane].max(1.0));
-            }
+            level_weights.iter().zip(&self.values).for_each(|(&w, &value)| sum += w * Lanes::all(value));
         }
-        self.values.iter().map(|value| mean.map(|mean| value - mean)).collect()
+        Lanes::from_fn(|lane| sum[lane] / total[lane].max(1.0))
     }
 
     /// Sums of products for a measure without ties, in its ascending order.
     fn sum_ranks(&self, order: &SortedOrder, hypothesis: &WeightedHypothesis, weights: &[Lanes]) -> Sums {
-        let (mut products, mut squares) = ([0.0; LANES], [0.0; LANES]);
+        let mut products = Lanes::ZERO;
         // Twice the weight below, less the total: adding the pair's own weight makes it the centred rank.
-        let mut rank = hypothesis.total.map(|total| -total);
+        let mut rank = Lanes::ZERO - hypothesis.total;
         for &position in order.positions() {
-            let weight = pair_weight(self.ends[position as usize], weights);
-            let y = &hypothesis.weighted[position as usize];
-            for lane in 0..LANES {
-                let x = rank[lane] + weight[lane];
-                products[lane] += x * y[lane];
-                squares[lane] += weight[lane] * (x * x);
-                rank[lane] = x + weight[lane];
-            }
+            let pair = self.pairs[position as usize];
+            let weight = pair.weight(weights);
+            let x = rank + weight;
+            products += weight * x * hypothesis.ranks[pair.level as usize];
+            rank = x + weight;
         }
-        Sums { products, squares, is_varied: squares.map(|s| s > 0.0) }
+        // Only copies of one pair are tied, so the sum of squared ranks has a closed form, and where
+        // the hypothesis varies there are two pairs, so that the measure varies too.
+        let square = |lane: usize| (hypothesis.total[lane].powi(3) - hypothesis.cubes[lane]) / 3.0;
+        Sums { products, squares: Lanes::from_fn(square), is_varied: hypothesis.is_varied }
     }
 
     /// [`WeightedComparison::sum_ranks`] with ties: a group shares the rank in its middle.
@@ -170,40 +175,39 @@ impl WeightedComparison {
         hypothesis: &WeightedHypothesis,
         weights: &[Lanes],
     ) -> Sums {
-        let (mut products, mut squares) = ([0.0; LANES], [0.0; LANES]);
-        let mut rank = hypothesis.total.map(|total| -total);
+        let (mut products, mut squares) = (Lanes::ZERO, Lanes::ZERO);
+        let mut rank = Lanes::ZERO - hypothesis.total;
         for group in order.groups() {
-            let (mut weight, mut y) = ([0.0; LANES], [0.0; LANES]);
+            let (mut weight, mut y) = (Lanes::ZERO, Lanes::ZERO);
             for &position in group {
-                add(&mut weight, &pair_weight(self.ends[position as usize], weights));
-                add(&mut y, &hypothesis.weighted[position as usize]);
+                let pair = self.pairs[position as usize];
+                let own = pair.weight(weights);
+                weight += own;
+                y += own * hypothesis.ranks[pair.level as usize];
             }
-            for lane in 0..LANES {
-                let x = rank[lane] + weight[lane];
-                products[lane] += x * y[lane];
-                squares[lane] += weight[lane] * (x * x);
-                rank[lane] = x + weight[lane];
-            }
+            let x = rank + weight;
+            products += x * y;
+            squares += weight * x * x;
+            rank = x + weight;
         }
-        Sums { products, squares, is_varied: squares.map(|s| s > 0.0) }
+        Sums { products, squares, is_varied: squares.test(|square| square > 0.0) }
     }
 
     /// Weighted moments of a measure that is not ranked.
     fn sum_moments(&self, values: &[f64], hypothesis: &WeightedHypothesis, weights: &[Lanes]) -> Sums {
-        let (mut products, mut raw_squares, mut sum) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-        for ((&ends, &value), y) in self.ends.iter().zip(values).zip(&hypothesis.weighted) {
-            let weight = pair_weight(ends, weights);
-            for lane in 0..LANES {
-                products[lane] += value * y[lane];
-                sum[lane] += weight[lane] * value;
-                raw_squares[lane] += weight[lane] * (value * value);
-            }
+        let (mut products, mut raw_squares, mut sum) = (Lanes::ZERO, Lanes::ZERO, Lanes::ZERO);
+        for (&pair, &value) in self.pairs.iter().zip(values) {
+            let x = Lanes::all(value);
+            let weighted = pair.weight(weights) * x;
+            products += weighted * (Lanes::all(self.values[pair.level as usize]) - hypothesis.mean);
+            sum += weighted;
+            raw_squares += weighted * x;
         }
         let mut squares = raw_squares;
         if self.comparison == Comparison::Pearson {
-            for lane in 0..LANES {
-                squares[lane] -= sum[lane] * sum[lane] / hypothesis.total[lane].max(1.0);
-            }
+            let square =
+                |lane: usize| raw_squares[lane] - sum[lane] * sum[lane] / hypothesis.total[lane].max(1.0);
+            squares = Lanes::from_fn(square);
         }
         // What a constant measure leaves of its variance is rounding.
         let is_varied = std::array::from_fn(|lane| squares[lane] > 1e-12 * raw_squares[lane]);
@@ -226,22 +230,23 @@ impl WeightedComparison {
         let Measure::Values(values) = measure else { return [None; LANES] };
         std::array::from_fn(|lane| {
             let (mut x, mut y) = (Vec::new(), Vec::new());
-            for ((&ends, &value), &level) in self.ends.iter().zip(values).zip(&self.levels) {
-                let n_copies = pair_weight(ends, weights)[lane] as usize;
+            for (&pair, &value) in self.pairs.iter().zip(values) {
+                let n_copies = pair.weight(weights)[lane] as usize;
                 x.extend(std::iter::repeat_n(value, n_copies));
-                y.extend(std::iter::repeat_n(self.values[level as usize], n_copies));
+                y.extend(std::iter::repeat_n(self.values[pair.level as usize], n_copies));
             }
             compare_vectors(&x, &y, self.comparison).ok()
         })
     }
 }
 
-/// A pair occurs once for every copy of one end with every copy of the other.
-fn pair_weight(ends: Ends, weights: &[Lanes]) -> Lanes {
-    let (a, b) = (&weights[ends.0 as usize], &weights[ends.1 as usize]);
-    std::array::from_fn(|lane| a[lane] * b[lane])
-}
-
-fn add(sum: &mut Lanes, term: &Lanes) {
-    sum.iter_mut().zip(term).for_each(|(sum, term)| *sum += term);
+/// Twice the centred mid-rank of each level: a whole number.
+fn rank_levels(level_weights: &[Lanes], total: Lanes) -> Vec<Lanes> {
+    let mut below = Lanes::ZERO - total;
+    let rank = |&weight: &Lanes| {
+        let rank = below + weight;
+        below = rank + weight;
+        rank
+    };
+    level_weights.iter().map(rank).collect()
 }

@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
+
 use super::super::comparison::{Comparison, center, compare_vectors, dot, is_constant, is_usable_measure};
 use super::super::matrix::Matrix;
 use super::super::pairs::{Hypothesis, PairList};
@@ -32,6 +34,8 @@ pub(super) struct DrawComputer<'a> {
     squares: Vec<f64>,
     /// Sorted measures over the listed pairs, for draws that need new ranks.
     orders: OnceLock<Vec<SortedOrder>>,
+    /// The prepared hypothesis, if shuffling cannot change which of its values occur.
+    complete: Option<CompleteHypothesis>,
 }
 
 impl<'a> DrawComputer<'a> {
@@ -45,24 +49,48 @@ impl<'a> DrawComputer<'a> {
         let observed = listed.select(observed_positions);
         let undefined =
             listed.select(&listed.positions_where(|i, j| hypothesis.level(i, j) == Hypothesis::NONE));
-        let n_prepared = if comparison.is_linear() { measures.len() } else { 0 };
-        let mut prepared = Matrix::zeros(n_prepared, observed.len());
-        for (m, measure) in measures.iter().enumerate().take(n_prepared) {
+        let prepare = |measure: &&[f64]| {
             let values: Vec<f64> = observed_positions.iter().map(|&p| measure[p]).collect();
-            // A constant measure is reported as such; its row only has to stay finite.
-            if !is_constant(&values) || comparison == Comparison::Cosine {
-                prepared.row_mut(m).copy_from_slice(&comparison.prepare(&values));
+            // What a zero row gives is reported as a constant measure.
+            if is_usable_measure(&values, comparison) {
+                comparison.prepare(&values)
+            } else {
+                vec![0.0; values.len()]
             }
-        }
-        let squares = (0..n_prepared).map(|m| dot(prepared.row(m), prepared.row(m))).collect();
+        };
+        let linear = if comparison.is_linear() { measures } else { &[] };
+        let rows: Vec<Vec<f64>> = linear.par_iter().map(prepare).collect();
+        let squares = rows.iter().map(|row| dot(row, row)).collect();
+        let prepared = Matrix::from_rows(rows, observed.len());
+        let is_complete = observed == PairList::upper_triangle(listed.n_prompts());
+        let complete =
+            is_complete.then(|| CompleteHypothesis::new(hypothesis, &observed, comparison)).flatten();
         let orders = OnceLock::new();
-        Self { measures, hypothesis, comparison, observed, undefined, listed, prepared, squares, orders }
+        Self {
+            measures,
+            hypothesis,
+            comparison,
+            observed,
+            undefined,
+            listed,
+            prepared,
+            squares,
+            orders,
+            complete,
+        }
+    }
+
+    /// The statistics with the labels as they are.
+    pub(super) fn compute_observed(&self) -> Vec<Option<f64>> {
+        let labels = (0..self.listed.n_prompts() as u32).collect();
+        self.compute(vec![labels]).swap_remove(0).statistics
     }
 
     /// Draws to hand to [`DrawComputer::compute`] at a time: enough for a good matrix product, few
-    /// enough for some 16 MB. Depends on the data alone, so that results do not depend on threads.
+    /// enough to stay near the cache. Depends on the data alone, so that results do not depend on
+    /// threads.
     pub(super) fn draws_per_block(&self) -> usize {
-        ((1 << 21) / self.observed.len().max(1)).clamp(8, 64)
+        ((1 << 20) / self.observed.len().max(1)).clamp(4, 64)
     }
 
     /// The statistics under each of the shuffled labels.
@@ -88,6 +116,10 @@ impl<'a> DrawComputer<'a> {
 
     /// Writes the prepared shuffled hypothesis over the observed pairs, if those are its pairs.
     fn fill(&self, labels: &[u32], ranker: &mut LevelRanker<'_>, row: &mut [f64]) -> Column {
+        if let Some(complete) = &self.complete {
+            complete.shuffle_into(labels, row);
+            return Column::Filled { squares: complete.squares };
+        }
         let level = |(i, j): (usize, usize)| self.hypothesis.level(labels[i] as usize, labels[j] as usize);
         let is_same_mask = self.undefined.iter().all(|pair| level(pair) == Hypothesis::NONE);
         if !is_same_mask || !ranker.count(self.observed.iter().map(level)) {
@@ -157,6 +189,41 @@ impl<'a> DrawComputer<'a> {
 /// The entries at included positions.
 fn keep(values: &[f64], included: &[bool]) -> Vec<f64> {
     values.iter().zip(included).filter(|&(_, &keep)| keep).map(|(&value, _)| value).collect()
+}
+
+/// A hypothesis that is defined for all pairs, all of them observed: a shuffle moves its values and
+/// changes none, so that they are prepared once.
+struct CompleteHypothesis {
+    n_prompts: usize,
+    /// Prepared values, `n x n`; the diagonal is never read.
+    prepared: Vec<f64>,
+    /// Sum of squares over the pairs.
+    squares: f64,
+}
+
+impl CompleteHypothesis {
+    /// `None` when the hypothesis is constant.
+    fn new(hypothesis: &Hypothesis, pairs: &PairList, comparison: Comparison) -> Option<Self> {
+        let mut ranker = LevelRanker::new(hypothesis, comparison);
+        ranker.count(pairs.iter().map(|(i, j)| hypothesis.level(i, j)));
+        let squares = ranker.rank()?;
+        let n = pairs.n_prompts();
+        let prepared_value = |cell: usize| ranker.prepared.get(hypothesis.level(cell / n, cell % n) as usize);
+        let prepared = (0..n * n).map(|cell| prepared_value(cell).copied().unwrap_or(0.0)).collect();
+        Some(Self { n_prompts: n, prepared, squares })
+    }
+
+    /// Writes the upper triangle of the shuffled matrix, row-major.
+    fn shuffle_into(&self, labels: &[u32], condensed: &mut [f64]) {
+        let n = self.n_prompts;
+        let mut rest = condensed;
+        for (i, &label) in labels.iter().enumerate() {
+            let row = &self.prepared[label as usize * n..][..n];
+            let (slots, after) = rest.split_at_mut(n - 1 - i);
+            slots.iter_mut().zip(&labels[i + 1..]).for_each(|(slot, &j)| *slot = row[j as usize]);
+            rest = after;
+        }
+    }
 }
 
 /// What became of one draw's column.

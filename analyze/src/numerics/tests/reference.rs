@@ -12,7 +12,7 @@ use super::super::partial::compare_partial;
 use super::super::ranking::mid_ranks;
 use super::super::similarity::{Normalization, Similarity, compute_rectangle, compute_similarities};
 use super::super::summary::percentile;
-use super::super::weighted::{LANES, WeightedComparison};
+use super::super::weighted::{Lanes, WeightedComparison};
 use super::super::{Hypothesis, PairList};
 use super::assert_close;
 
@@ -115,7 +115,7 @@ fn weighted_comparisons_are_those_of_repeated_prompts() {
     let ends: Vec<_> =
         pairs.select(&across).iter().map(|(i, j)| (items[i] as u32, items[j] as u32)).collect();
     let draws = case["draws"].as_array().unwrap();
-    let mut weights = vec![[0.0; LANES]; count(&case["n_items"])];
+    let mut weights = vec![Lanes::ZERO; count(&case["n_items"])];
     for (lane, draw) in draws.iter().enumerate() {
         for (item, multiplicity) in indices(&draw["multiplicities"]).into_iter().enumerate() {
             weights[item][lane] = multiplicity as f64;
