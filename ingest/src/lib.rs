@@ -1,1 +1,22 @@
-//! placeholder
+//! Where prompts come from: the built-in task generators and the readers of users' own files.
+//!
+//! A [`Generator`] writes prompts whose structure is known (which line, which scene), because
+//! hypotheses about representations are statements about that structure. [`read_prompts`] reads the
+//! same from JSON Lines, CSV or Parquet, and refuses a file with what is wrong and where. Both give
+//! [`Prompt`]s in memory, and [`ingest`] puts them into a lake.
+//!
+//! Left to others: the model that reads the prompts, and every question asked of the results.
+
+mod decimal;
+mod draw;
+mod error;
+mod prompt;
+mod read;
+mod tables;
+mod tasks;
+
+pub use error::{IngestError, Place, Problem};
+pub use prompt::{Prompt, Segment, write_jsonl};
+pub use read::{EXTENSIONS, read_prompts};
+pub use tables::{IngestOutcome, IngestPlan, PromptSource, ingest, load, plan, slot};
+pub use tasks::{Generator, linear_regression, reading_comprehension};

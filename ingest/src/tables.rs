@@ -1,0 +1,265 @@
+//! Prompts into the lake: the tables `prompts` and `segments`, one slot a task.
+//!
+//! The slot's key is a hash of what the prompts come from (a generator's settings, or a file's bytes),
+//! so that a task that is already there is left alone. Everything is checked in memory first: prompts
+//! that are refused leave the lake as it was.
+
+use crate::error::IngestError;
+use crate::prompt::Prompt;
+use crate::read::read_prompts;
+use crate::tasks::Generator;
+use arrow::array::{ArrayRef, Int16Array, Int32Array, StringArray};
+use hypercolumn_schemas::{CommitInfo, Lake, Partition, Transaction, content_key, tables};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Raised when the same source would give other prompts than before.
+const CODE_VERSION: u32 = 1;
+
+/// Prompts written in one batch.
+const BATCH_PROMPTS: usize = 512;
+
+/// Where a task's prompts come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PromptSource {
+    /// A built-in task.
+    Generator(Generator),
+    /// A user's file; see [`read_prompts`].
+    File(PathBuf),
+}
+
+/// What an ingest did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IngestOutcome {
+    /// Prompts of the task.
+    pub n_prompts: u64,
+    /// Segments of all its prompts, as given.
+    pub n_segments: u64,
+    /// Whether the lake held them already.
+    pub reused: bool,
+}
+
+/// What an ingest would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IngestPlan {
+    /// Whether the lake holds these prompts already.
+    pub reused: bool,
+    /// Why, in a few words.
+    pub reason: String,
+}
+
+/// The slot of a task's prompts.
+#[must_use]
+pub fn slot(task: &str) -> String {
+    format!("ingest/{task}")
+}
+
+/// Puts a task's prompts into `lake`, replacing what it held under this name, unless they are the same.
+///
+/// # Errors
+/// [`IngestError`] where the name, the settings or the file is refused, or the lake cannot be written;
+/// the lake is then as it was.
+pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOutcome, IngestError> {
+    let started = Instant::now();
+    check_task(task)?;
+    let description = describe(source)?;
+    let key = content_key(&(CODE_VERSION, &description));
+    if let Some(commit) = lake.snapshot()?.slot(&slot(task)).filter(|c| c.key == key) {
+        let n_rows = |table: &str| commit.files.iter().filter(|f| f.table == table).map(|f| f.n_rows).sum();
+        let (n_prompts, n_segments) = (n_rows(tables::PROMPTS.name), n_rows(tables::SEGMENTS.name));
+        return Ok(IngestOutcome { n_prompts, n_segments, reused: true });
+    }
+    let prompts = load(source)?;
+    let n_prompts = prompts.len() as u64;
+    let n_segments = prompts.iter().map(|p| p.segments.len() as u64).sum();
+    let mut transaction = lake.begin(slot(task))?;
+    write(&mut transaction, task, &prompts)?;
+    let details = json!({
+        "stage": "ingest", "task": task, "source": description,
+        "n_prompts": n_prompts, "elapsed_ms": started.elapsed().as_millis() as u64,
+    });
+    transaction.commit(CommitInfo { key, details, removes: Vec::new() })?;
+    Ok(IngestOutcome { n_prompts, n_segments, reused: false })
+}
+
+/// What [`ingest`] would do, without writing; a file is read only for its hash.
+///
+/// # Errors
+/// As [`ingest`], where the name or the source is refused.
+pub fn plan(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestPlan, IngestError> {
+    check_task(task)?;
+    let description = describe(source)?;
+    let key = content_key(&(CODE_VERSION, &description));
+    let snapshot = lake.snapshot()?;
+    let (reused, reason) = match snapshot.slot(&slot(task)) {
+        None => (false, "not in the lake yet".to_owned()),
+        Some(commit) if commit.key == key => (true, "same source".to_owned()),
+        Some(commit) => (false, explain_change(&commit.details["source"], &description)),
+    };
+    Ok(IngestPlan { reused, reason })
+}
+
+/// The prompts themselves.
+///
+/// # Errors
+/// [`IngestError`] where the settings or the file is refused.
+pub fn load(source: &PromptSource) -> Result<Vec<Prompt>, IngestError> {
+    match source {
+        PromptSource::Generator(generator) => generator.generate(),
+        PromptSource::File(path) => read_prompts(path),
+    }
+}
+
+fn check_task(task: &str) -> Result<(), IngestError> {
+    let problem = if task.trim().is_empty() {
+        "it is empty"
+    } else if task.chars().any(char::is_control) {
+        "it has a control character"
+    } else {
+        return Ok(());
+    };
+    Err(IngestError::TaskName { name: task.to_owned(), problem })
+}
+
+/// What decides the prompts, as JSON; the file's place on this machine does not.
+fn describe(source: &PromptSource) -> Result<Value, IngestError> {
+    match source {
+        PromptSource::Generator(generator) => {
+            Ok(json!({ "generator": serde_json::to_value(generator).expect("settings are JSON") }))
+        }
+        PromptSource::File(path) => {
+            let format = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+            Ok(json!({ "file": { "format": format, "blake3": hash(path)? } }))
+        }
+    }
+}
+
+fn hash(path: &Path) -> Result<String, IngestError> {
+    let file = File::open(path).map_err(|source| IngestError::Open { path: path.to_owned(), source })?;
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut io::BufReader::new(file), &mut hasher)
+        .map_err(|source| IngestError::Read { path: path.to_owned(), source })?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Names what differs between two descriptions of a source.
+fn explain_change(before: &Value, now: &Value) -> String {
+    let (Some(old), Some(new)) = (before["generator"].as_object(), now["generator"].as_object()) else {
+        let same_kind = before["file"].is_object() && now["file"].is_object();
+        return if same_kind { "the file changed".into() } else { "the source changed".into() };
+    };
+    let changed: Vec<_> = new
+        .iter()
+        .filter(|(key, value)| old.get(*key) != Some(value))
+        .map(|(key, value)| format!("{key} was {}, is {value}", old.get(key).unwrap_or(&Value::Null)))
+        .collect();
+    match changed.is_empty() {
+        true => "the generator changed".into(),
+        false => changed.join("; "),
+    }
+}
+
+fn write(transaction: &mut Transaction, task: &str, prompts: &[Prompt]) -> Result<(), IngestError> {
+    let mut writer = transaction.writer(&tables::PROMPTS, Partition::of_task(task), None)?;
+    for chunk in prompts.chunks(BATCH_PROMPTS) {
+        writer.write(&tables::PROMPTS.batch(prompt_columns(chunk))?)?;
+    }
+    transaction.stage(writer)?;
+    let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task(task), None)?;
+    for chunk in prompts.chunks(BATCH_PROMPTS) {
+        writer.write(&tables::SEGMENTS.batch(segment_columns(chunk))?)?;
+    }
+    transaction.stage(writer)?;
+    Ok(())
+}
+
+fn prompt_columns(prompts: &[Prompt]) -> Vec<ArrayRef> {
+    let text = |get: fn(&Prompt) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(prompts.iter().map(get)))
+    };
+    let params = prompts.iter().map(|p| Value::Object(p.params.clone()).to_string());
+    vec![
+        text(|p| &p.prompt_id),
+        text(|p| &p.item_id),
+        text(|p| &p.condition),
+        Arc::new(Int32Array::from_iter_values(prompts.iter().map(|p| p.n_examples))),
+        text(|p| &p.text),
+        Arc::new(prompts.iter().map(|p| p.expected.as_deref()).collect::<StringArray>()),
+        Arc::new(StringArray::from_iter_values(params)),
+    ]
+}
+
+fn segment_columns(prompts: &[Prompt]) -> Vec<ArrayRef> {
+    let rows: Vec<_> = prompts
+        .iter()
+        .flat_map(|p| p.segments.iter().enumerate().map(move |(i, s)| (p, i as i16 + 1, s)))
+        .collect();
+    // Offsets fit: no text in memory as one Arrow string has 2^31 characters.
+    vec![
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|(p, ..)| &p.prompt_id))),
+        Arc::new(Int16Array::from_iter_values(rows.iter().map(|&(_, number, _)| number))),
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|(.., s)| &s.role))),
+        Arc::new(Int32Array::from_iter_values(rows.iter().map(|(.., s)| s.start as i32))),
+        Arc::new(Int32Array::from_iter_values(rows.iter().map(|(.., s)| s.end as i32))),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(p, _, s)| s.slice(&p.text).unwrap_or_default()),
+        )),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hypercolumn_schemas::read_batches;
+    use serde_json::Map;
+
+    fn small(lines: u32) -> PromptSource {
+        let settings: Map<_, _> = [("lines", json!(lines)), ("prompts_per_line", json!(2))]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into_iter()
+            .collect();
+        PromptSource::Generator(Generator::from_settings("linear_regression", &settings).expect("possible"))
+    }
+
+    #[test]
+    fn a_task_is_written_once_and_then_reused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let lake = Lake::create(directory.path().join("lake")).expect("a lake");
+        let first = ingest(&lake, "lines", &small(4)).expect("written");
+        assert_eq!((first.n_prompts, first.reused), (4 * 2 * 4, false));
+        let second = ingest(&lake, "lines", &small(4)).expect("reused");
+        assert_eq!(second, IngestOutcome { reused: true, ..first });
+        let snapshot = lake.snapshot().expect("readable");
+        let n_rows = |table| -> usize {
+            let entries = snapshot.files(table);
+            let batches = entries.flat_map(|entry| read_batches(&lake, entry).expect("readable"));
+            batches.map(|batch| batch.num_rows()).sum()
+        };
+        assert_eq!(n_rows(&tables::PROMPTS) as u64, first.n_prompts);
+        assert_eq!(n_rows(&tables::SEGMENTS) as u64, first.n_segments);
+    }
+
+    #[test]
+    fn a_plan_says_what_changed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let lake = Lake::create(directory.path().join("lake")).expect("a lake");
+        let reason = |source| plan(&lake, "lines", &source).expect("possible").reason;
+        assert_eq!(reason(small(4)), "not in the lake yet");
+        ingest(&lake, "lines", &small(4)).expect("written");
+        assert_eq!(reason(small(4)), "same source");
+        assert_eq!(reason(small(5)), "lines was 4, is 5");
+    }
+
+    #[test]
+    fn a_task_needs_a_name() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let lake = Lake::create(directory.path().join("lake")).expect("a lake");
+        for name in ["", "  ", "a\nb"] {
+            assert!(matches!(ingest(&lake, name, &small(4)), Err(IngestError::TaskName { .. })), "{name:?}");
+        }
+    }
+}
