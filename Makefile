@@ -1,0 +1,92 @@
+# The front door for make-style jobs. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# A study file and a lake, e.g. `make run STUDY=my_study.toml LAKE=my_lake`. No STUDY: the built-in one.
+STUDY ?=
+LAKE ?= lake
+PREFIX ?= $(HOME)/.local
+CARGO ?= cargo
+
+target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+program := $(target)/release/hypercolumn
+library := $(if $(filter Darwin,$(shell uname -s)),libduckdb.dylib,libduckdb.so)
+
+# A DUCKDB_LIB_DIR of your own is used as it is; otherwise the library is fetched here (.cargo/config.toml
+# says the same to cargo).
+duckdb := $(if $(DUCKDB_LIB_DIR),,.deps/duckdb/$(library))
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  STUDY=file.toml and LAKE=directory choose what run and the stages work on."
+
+.PHONY: setup
+setup: $(duckdb) build ## Fetch what is missing: DuckDB's library, the default model
+	$(program) models fetch >/dev/null
+
+.deps/duckdb/$(library): scripts/fetch-duckdb.sh
+	scripts/fetch-duckdb.sh .deps/duckdb
+	@touch $@
+
+.PHONY: build
+build: $(duckdb) ## Compile the program
+	$(CARGO) build --release
+
+.PHONY: run
+run: build ## Carry out a study, to the report
+	$(program) run $(STUDY) --lake $(LAKE)
+
+.PHONY: plan
+plan: build ## Show what `make run` would do, and why
+	$(program) plan $(STUDY) --lake $(LAKE)
+
+.PHONY: ingest
+ingest: build ## Stage 1: prompts into the lake
+	$(program) ingest $(STUDY) --lake $(LAKE)
+
+.PHONY: extract
+extract: build ## Stage 2: the model over the prompts
+	$(program) extract $(STUDY) --lake $(LAKE)
+
+.PHONY: analyze
+analyze: build ## Stage 3: the study's questions, and the report
+	$(program) analyze $(STUDY) --lake $(LAKE)
+
+.PHONY: report
+report: build ## Write the report again
+	$(program) report $(STUDY) --lake $(LAKE)
+
+# One profile serves the program and its tests, so that the heavy dependencies compile once; and the
+# tests run a real model, which needs the optimiser. Debug assertions are what this gives up.
+.PHONY: test
+test: setup ## Run the whole test suite
+	$(CARGO) test --workspace --release
+
+.PHONY: bench
+bench: setup ## Measure
+	$(CARGO) bench --workspace
+
+.PHONY: lint
+lint: $(duckdb) ## Check format and lints, warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --release -- -D warnings
+
+.PHONY: docs
+docs: $(duckdb) ## Build the API documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --release
+
+.PHONY: install
+install: build ## Install the program and its library below PREFIX
+	install -d $(PREFIX)/bin $(PREFIX)/lib
+	install -m 755 $(program) $(PREFIX)/bin/hypercolumn
+	install -m 755 $(if $(DUCKDB_LIB_DIR),$(DUCKDB_LIB_DIR)/$(library),$(duckdb)) $(PREFIX)/lib/$(library)
+
+.PHONY: clean
+clean: ## Remove what was compiled and fetched; lakes and cached models stay
+	$(CARGO) clean
+	rm -rf .deps
