@@ -1,1 +1,31 @@
-//! placeholder
+//! The extract stage: prompts in, pooled hidden states, attention, tokens and answers out.
+//!
+//! Reads `prompts` and `segments` from a lake, runs a language model over them once, and writes
+//! `tokens`, `responses`, `choices`, `hidden_states` and `attention`, shard by shard.
+//!
+//! The road of a prompt: [`tokenizer`] gives ids and character offsets, `membership` says which
+//! tokens belong to which segment, `tree` packs prompts so that tokens they share are computed once,
+//! [`backend`] is what a model must do (no tensor library in sight), [`model`] does it on candle,
+//! `taps` pool what passes by, `rows` turns pools into table rows.
+//!
+//! What this crate leaves to others: where prompts come from (ingest) and what the tables mean (analyze).
+
+pub mod backend;
+mod chunk;
+mod error;
+mod membership;
+pub mod model;
+mod progress;
+mod prompts;
+mod rows;
+pub mod settings;
+mod shard;
+pub mod source;
+mod stage;
+mod taps;
+pub mod tokenizer;
+mod tree;
+
+pub use error::ExtractError;
+pub use progress::Progress;
+pub use stage::{ExtractPlan, Outcome, extract, plan};

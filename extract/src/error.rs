@@ -1,0 +1,68 @@
+//! Everything that can go wrong between a prompt and its rows.
+
+use crate::source::SourceError;
+use hypercolumn_schemas::LakeError;
+use std::path::PathBuf;
+
+/// An error of the extract stage.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// The lake failed.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The model could not be found or fetched.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// No prompts of this name in the lake.
+    #[error("the lake has no task `{task}`")]
+    UnknownTask {
+        /// The name asked for.
+        task: String,
+        /// Tasks that the lake has.
+        available: Vec<String>,
+    },
+    /// The model's file cannot be used.
+    #[error("model file `{}`: {problem}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A prompt's text gives no token at all.
+    #[error("prompt `{prompt_id}` has no tokens in this model's vocabulary")]
+    NoTokens {
+        /// The prompt.
+        prompt_id: String,
+    },
+    /// A prompt and its response do not fit the model's context.
+    #[error("prompt `{prompt_id}` needs {n_tokens} tokens with its response; the model's context has {context}")]
+    TooLong {
+        /// The prompt.
+        prompt_id: String,
+        /// Tokens of prompt and longest possible response.
+        n_tokens: usize,
+        /// The model's context length.
+        context: usize,
+    },
+    /// The tokenizer refused a text.
+    #[error("could not tokenize prompt `{prompt_id}`: {problem}")]
+    Tokenize {
+        /// The prompt.
+        prompt_id: String,
+        /// The tokenizer's reason.
+        problem: String,
+    },
+    /// The arithmetic library failed.
+    #[error("the forward pass failed")]
+    Forward(#[from] candle_core::Error),
+    /// The model gave a number that is not finite.
+    #[error("the model gave a non-finite value at layer {layer} for prompt `{prompt_id}`")]
+    NonFinite {
+        /// Layer of the value.
+        layer: usize,
+        /// The prompt.
+        prompt_id: String,
+    },
+}

@@ -1,0 +1,252 @@
+//! The stage itself: what is to be done, what is done already, and doing the rest.
+
+use crate::chunk::Reading;
+use crate::error::ExtractError;
+use crate::model::ModelFile;
+use crate::progress::Progress;
+use crate::prompts::read_prompts;
+use crate::settings::Settings;
+use crate::shard::{Reader, count_unique, plan_shards};
+use crate::source::ResolvedModel;
+use hypercolumn_schemas::{CommitInfo, Lake, Partition, Snapshot, content_key};
+use rayon::prelude::*;
+use serde::Serialize;
+use serde_json::json;
+use std::time::Instant;
+
+/// Raised when the same prompts, model and settings would give other rows than before.
+const CODE_VERSION: u32 = 1;
+
+/// What an extraction would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExtractPlan {
+    /// Shards that the prompts make.
+    pub n_shards: usize,
+    /// Shards that are in the lake already.
+    pub n_shards_done: usize,
+    /// Prompts.
+    pub n_prompts: usize,
+    /// Tokens of all prompts.
+    pub n_tokens: usize,
+    /// Tokens when each shared beginning counts once a shard: what has to be computed.
+    pub n_unique_tokens: usize,
+    /// Why there is something to do, or that there is nothing.
+    pub reason: String,
+}
+
+/// What an extraction did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Prompts of the task.
+    pub n_prompts: usize,
+    /// Tokens of all prompts.
+    pub n_tokens: usize,
+    /// Tokens when each shared beginning counts once a shard.
+    pub n_unique_tokens: usize,
+    /// Shards computed now.
+    pub n_shards_run: usize,
+    /// Shards that were there already.
+    pub n_shards_reused: usize,
+    /// Wall time in seconds.
+    pub elapsed_s: f64,
+}
+
+/// Says what [`extract`] would do, reading no weights.
+///
+/// # Errors
+/// As [`extract`], short of those of the forward pass and of writing.
+pub fn plan(
+    lake: &Lake,
+    task: &str,
+    model: &ResolvedModel,
+    settings: &Settings,
+) -> Result<ExtractPlan, ExtractError> {
+    let work = Work::prepare(lake, task, model, settings)?;
+    let n_shards = work.shards.len();
+    let n_shards_done = (0..n_shards).filter(|i| work.is_done(*i)).count();
+    let reason = if n_shards_done == n_shards {
+        "same prompts, model and settings".to_owned()
+    } else if n_shards_done > 0 {
+        format!("{} of {n_shards} shards are missing", n_shards - n_shards_done)
+    } else if work.snapshot.commits_under(&work.slot_prefix()).next().is_some() {
+        "prompts, model or settings changed".to_owned()
+    } else {
+        "not in the lake".to_owned()
+    };
+    let n_unique_tokens = work.n_unique_tokens();
+    let n_tokens = work.n_tokens();
+    Ok(ExtractPlan { n_shards, n_shards_done, n_prompts: work.readings.len(), n_tokens, n_unique_tokens, reason })
+}
+
+/// Runs a model over a task's prompts and commits the tables shard by shard; shards that are in the lake with the
+/// same content key are not computed again.
+///
+/// # Errors
+/// [`ExtractError::UnknownTask`], [`ExtractError::Model`], [`ExtractError::TooLong`] and others before anything is
+/// written; an error of the forward pass or the lake leaves the shards committed before it.
+pub fn extract(
+    lake: &Lake,
+    task: &str,
+    model: &ResolvedModel,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Outcome, ExtractError> {
+    let started = Instant::now();
+    let work = Work::prepare(lake, task, model, settings)?;
+    let missing: Vec<usize> = (0..work.shards.len()).filter(|i| !work.is_done(*i)).collect();
+    if !missing.is_empty() {
+        work.run(lake, &missing, progress)?;
+    }
+    Ok(Outcome {
+        n_prompts: work.readings.len(),
+        n_tokens: work.n_tokens(),
+        n_unique_tokens: work.n_unique_tokens(),
+        n_shards_run: missing.len(),
+        n_shards_reused: work.shards.len() - missing.len(),
+        elapsed_s: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Everything that is known before a weight is read.
+struct Work<'a> {
+    task: &'a str,
+    model: &'a ResolvedModel,
+    settings: &'a Settings,
+    file: ModelFile,
+    snapshot: Snapshot,
+    readings: Vec<Reading>,
+    shards: Vec<Vec<usize>>,
+    keys: Vec<String>,
+    run_key: String,
+}
+
+impl<'a> Work<'a> {
+    fn prepare(
+        lake: &Lake,
+        task: &'a str,
+        model: &'a ResolvedModel,
+        settings: &'a Settings,
+    ) -> Result<Self, ExtractError> {
+        let snapshot = lake.snapshot()?;
+        let prompts = read_prompts(lake, &snapshot, task)?;
+        let file = ModelFile::open(model)?;
+        let readings = prompts
+            .into_par_iter()
+            .map(|prompt| Reading::new(prompt, &file.tokenizer, settings))
+            .collect::<Result<Vec<_>, _>>()?;
+        check_lengths(&readings, settings, file.shape().context)?;
+        let shards = plan_shards(&readings);
+        let keys: Vec<String> =
+            shards.iter().map(|shard| shard_key(&file.blake3, settings, &readings, shard)).collect();
+        let run_key = content_key(&keys);
+        Ok(Self { task, model, settings, file, snapshot, readings, shards, keys, run_key })
+    }
+
+    fn slot_prefix(&self) -> String {
+        format!("extract/{}/{}/", self.model.name, self.task)
+    }
+
+    fn slot(&self, shard: usize) -> String {
+        format!("{}{shard:04}", self.slot_prefix())
+    }
+
+    fn is_done(&self, shard: usize) -> bool {
+        self.snapshot.slot(&self.slot(shard)).is_some_and(|c| {
+            c.key == self.keys[shard] && c.details["run_key"].as_str() == Some(&self.run_key)
+        })
+    }
+
+    fn n_tokens(&self) -> usize {
+        self.readings.iter().map(|r| r.encoding.ids.len()).sum()
+    }
+
+    fn n_unique_tokens(&self) -> usize {
+        self.shards.iter().map(|shard| count_unique(&self.readings, shard)).sum()
+    }
+
+    fn run(&self, lake: &Lake, missing: &[usize], progress: &dyn Progress) -> Result<(), ExtractError> {
+        let loading = Instant::now();
+        let backend = self.file.load()?;
+        let load_s = loading.elapsed().as_secs_f64();
+        let reader = Reader {
+            backend: &*backend,
+            tokenizer: &self.file.tokenizer,
+            settings: self.settings,
+            partition: Partition::of_model(&self.model.name, self.task),
+        };
+        let tokens = |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].encoding.ids.len() as u64);
+        progress.start(&format!("extract {}", self.task), missing.iter().flat_map(tokens).sum(), "tokens");
+        let mut removes = self.outdated_slots();
+        for &shard in missing {
+            let started = Instant::now();
+            let mut transaction = lake.begin(self.slot(shard))?;
+            reader.read_shard(&self.readings, &self.shards[shard], &mut transaction, progress)?;
+            let info = CommitInfo {
+                key: self.keys[shard].clone(),
+                details: self.details(shard, load_s, started.elapsed().as_secs_f64()),
+                removes: std::mem::take(&mut removes),
+            };
+            transaction.commit(info)?;
+        }
+        progress.finish();
+        Ok(())
+    }
+
+    /// Slots of an earlier extraction with other prompts, model or settings: emptied by this one's first commit, so
+    /// that no reader ever sees two runs side by side.
+    fn outdated_slots(&self) -> Vec<String> {
+        let current: Vec<String> =
+            (0..self.shards.len()).filter(|i| self.is_done(*i)).map(|i| self.slot(i)).collect();
+        let prefix = self.slot_prefix();
+        let slots = self.snapshot.commits_under(&prefix).map(|c| c.slot.clone());
+        slots.filter(|slot| !current.contains(slot)).collect()
+    }
+
+    fn details(&self, shard: usize, load_s: f64, elapsed_s: f64) -> serde_json::Value {
+        let shape = self.file.shape();
+        json!({
+            "run_key": self.run_key,
+            "shard": shard,
+            "n_shards": self.shards.len(),
+            "n_prompts": self.shards[shard].len(),
+            "n_unique_tokens": count_unique(&self.readings, &self.shards[shard]),
+            "model": {
+                "name": self.model.name,
+                "source": self.model.source,
+                "blake3": self.file.blake3,
+                "n_layers": shape.n_layers,
+                "d_model": shape.d_model,
+                "n_heads": shape.n_heads,
+                "n_vocabulary": shape.n_vocabulary,
+            },
+            "settings": self.settings,
+            "arithmetic": "f32 on the CPU, weights dequantised",
+            "code_version": CODE_VERSION,
+            "load_s": load_s,
+            "elapsed_s": elapsed_s,
+        })
+    }
+}
+
+fn check_lengths(readings: &[Reading], settings: &Settings, context: usize) -> Result<(), ExtractError> {
+    for reading in readings {
+        let answer = reading.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
+        let n_tokens = reading.encoding.ids.len() + answer.max(settings.max_new_tokens);
+        if n_tokens > context {
+            return Err(ExtractError::TooLong { prompt_id: reading.prompt.prompt_id.clone(), n_tokens, context });
+        }
+    }
+    Ok(())
+}
+
+fn shard_key(model: &str, settings: &Settings, readings: &[Reading], shard: &[usize]) -> String {
+    let prompts: Vec<_> = shard
+        .iter()
+        .map(|i| {
+            let prompt = &readings[*i].prompt;
+            let segments: Vec<_> = prompt.segments.iter().map(|s| (s.number, &s.role, s.start, s.end)).collect();
+            (&prompt.prompt_id, &prompt.text, &prompt.expected, &prompt.choices, segments)
+        })
+        .collect();
+    content_key(&(CODE_VERSION, model, settings, prompts))
+}

@@ -1,0 +1,178 @@
+//! Packing prompts into a tree of token runs, so that shared tokens are computed once and none is padding.
+
+use std::ops::Range;
+
+/// Consecutive tokens of one path without a fork.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The run that this one continues; earlier in the tree.
+    pub parent: Option<usize>,
+    /// First row of its tokens in the tree.
+    pub row: usize,
+    /// Number of tokens.
+    pub len: usize,
+    /// Position of its first token in every sequence that passes here.
+    pub position: usize,
+}
+
+impl Run {
+    /// Rows of the run's tokens.
+    pub fn rows(&self) -> Range<usize> {
+        self.row..self.row + self.len
+    }
+}
+
+/// Token runs, parents before children; the tokens of a run lie in consecutive rows.
+#[derive(Clone, Debug, Default)]
+pub struct TokenTree {
+    /// The runs.
+    pub runs: Vec<Run>,
+    /// Token id of every row.
+    pub tokens: Vec<u32>,
+}
+
+impl TokenTree {
+    /// Appends a run below `parent` and gives its index.
+    pub fn push(&mut self, parent: Option<usize>, tokens: &[u32]) -> usize {
+        let position = parent.map_or(0, |p| self.runs[p].position + self.runs[p].len);
+        self.runs.push(Run { parent, row: self.tokens.len(), len: tokens.len(), position });
+        self.tokens.extend_from_slice(tokens);
+        self.runs.len() - 1
+    }
+
+    /// Row ranges from the root to the end of `run`, in reading order.
+    pub fn path(&self, run: usize) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        let mut next = Some(run);
+        while let Some(index) = next {
+            ranges.push(self.runs[index].rows());
+            next = self.runs[index].parent;
+        }
+        ranges.reverse();
+        ranges
+    }
+
+    /// Indices of the runs from the root to `run`.
+    pub fn ancestry(&self, run: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut next = Some(run);
+        while let Some(index) = next {
+            found.push(index);
+            next = self.runs[index].parent;
+        }
+        found.reverse();
+        found
+    }
+
+    /// Packs `sequences` so that equal beginnings share runs; for each sequence, the run that ends it.
+    /// Every sequence ends at the end of a run.
+    ///
+    /// # Panics
+    /// If a sequence is empty.
+    pub fn pack(sequences: &[&[u32]]) -> (Self, Vec<usize>) {
+        let mut draft = Draft::default();
+        let ends: Vec<usize> = sequences.iter().map(|s| draft.insert(s)).collect();
+        let (tree, places) = draft.finish();
+        (tree, ends.into_iter().map(|node| places[node]).collect())
+    }
+}
+
+/// Number of leading tokens that two sequences share.
+pub(crate) fn shared_prefix(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(x, y)| x == y).count()
+}
+
+/// A radix tree under construction. Splitting keeps a node's index at its *end*, so ends stay valid.
+#[derive(Default)]
+struct Draft {
+    nodes: Vec<DraftNode>,
+    roots: Vec<usize>,
+}
+
+struct DraftNode {
+    tokens: Vec<u32>,
+    parent: Option<usize>,
+    children: Vec<usize>,
+}
+
+impl Draft {
+    fn insert(&mut self, mut rest: &[u32]) -> usize {
+        assert!(!rest.is_empty(), "a sequence has at least one token");
+        let mut parent = None;
+        loop {
+            let siblings = parent.map_or(&self.roots, |p: usize| &self.nodes[p].children);
+            let Some(&next) = siblings.iter().find(|&&n| self.nodes[n].tokens[0] == rest[0]) else {
+                return self.add(parent, rest.to_vec());
+            };
+            let shared = shared_prefix(&self.nodes[next].tokens, rest);
+            let at = if shared < self.nodes[next].tokens.len() { self.split(next, shared) } else { next };
+            rest = &rest[shared..];
+            if rest.is_empty() {
+                return at;
+            }
+            parent = Some(at);
+        }
+    }
+
+    fn add(&mut self, parent: Option<usize>, tokens: Vec<u32>) -> usize {
+        let index = self.nodes.len();
+        self.nodes.push(DraftNode { tokens, parent, children: Vec::new() });
+        self.siblings(parent).push(index);
+        index
+    }
+
+    fn siblings(&mut self, parent: Option<usize>) -> &mut Vec<usize> {
+        match parent {
+            Some(p) => &mut self.nodes[p].children,
+            None => &mut self.roots,
+        }
+    }
+
+    /// Cuts `node` after `at` tokens; the new upper part takes its place, `node` keeps the lower part.
+    fn split(&mut self, node: usize, at: usize) -> usize {
+        let lower = self.nodes[node].tokens.split_off(at);
+        let tokens = std::mem::replace(&mut self.nodes[node].tokens, lower);
+        let parent = self.nodes[node].parent;
+        let upper = self.nodes.len();
+        self.nodes.push(DraftNode { tokens, parent, children: vec![node] });
+        self.nodes[node].parent = Some(upper);
+        let place = self.siblings(parent).iter_mut().find(|n| **n == node).expect("a child of its parent");
+        *place = upper;
+        upper
+    }
+
+    /// Lays the nodes out depth first; the run index of every node.
+    fn finish(self) -> (TokenTree, Vec<usize>) {
+        let mut tree = TokenTree::default();
+        let mut places = vec![0; self.nodes.len()];
+        let mut stack: Vec<usize> = self.roots.iter().rev().copied().collect();
+        while let Some(node) = stack.pop() {
+            let parent = self.nodes[node].parent.map(|p| places[p]);
+            places[node] = tree.push(parent, &self.nodes[node].tokens);
+            stack.extend(self.nodes[node].children.iter().rev());
+        }
+        (tree, places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(tree: &TokenTree, end: usize) -> Vec<u32> {
+        tree.path(end).into_iter().flat_map(|rows| tree.tokens[rows].to_vec()).collect()
+    }
+
+    #[test]
+    fn every_sequence_reads_back_and_shares_what_it_can() {
+        let sequences: [&[u32]; 6] = [&[1, 2, 3, 4], &[1, 2, 5], &[1, 2], &[7], &[1, 2, 3, 4], &[1, 2, 3, 4, 9]];
+        let (tree, ends) = TokenTree::pack(&sequences);
+        for (sequence, end) in sequences.iter().zip(&ends) {
+            assert_eq!(read(&tree, *end), *sequence);
+        }
+        assert_eq!(tree.tokens.len(), 7, "1 2 | 3 4 | 9 | 5 | 7");
+        for (index, run) in tree.runs.iter().enumerate() {
+            assert!(run.parent.is_none_or(|p| p < index), "parents come first");
+        }
+    }
+}
