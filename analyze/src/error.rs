@@ -1,5 +1,6 @@
 //! Everything that can go wrong between a lake and its answers.
 
+use crate::numerics::NumericsError;
 use hypercolumn_schemas::LakeError;
 
 /// An error of the analysis.
@@ -33,6 +34,62 @@ pub enum AnalyzeError {
         /// What was found instead.
         reason: String,
     },
+    /// SQL of a study that cannot be asked of the data.
+    #[error("{entry}: the SQL `{sql}` cannot be used for `{key}`: {reason}")]
+    Expression {
+        /// The study's entry, e.g. `[[rsa]] 2 "same line"`.
+        entry: String,
+        /// The entry's key.
+        key: &'static str,
+        /// The SQL.
+        sql: String,
+        /// DuckDB's message, or what was expected.
+        reason: String,
+    },
+    /// An entry or setting of a study that makes no sense for the data.
+    #[error("{entry}: {reason}")]
+    Entry {
+        /// The study's entry.
+        entry: String,
+        /// What is wrong, with what is accepted.
+        reason: String,
+    },
+    /// A task that the lake does not hold.
+    #[error("the lake has no task `{task}`; it has {known}")]
+    UnknownTask {
+        /// The name asked for.
+        task: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A task that the model has not read.
+    #[error("model `{model}` has not read task `{task}`; extracted so far: {known}")]
+    NotExtracted {
+        /// The model.
+        model: String,
+        /// The task.
+        task: String,
+        /// What has been extracted.
+        known: String,
+    },
+    /// An extraction that was cut off.
+    #[error(
+        "extraction of task `{task}` by model `{model}` is incomplete ({n_done} of {n_shards} shards): \
+         run `hypercolumn extract --task {task} --model {model}`"
+    )]
+    Incomplete {
+        /// The model.
+        model: String,
+        /// The task.
+        task: String,
+        /// Shards committed.
+        n_done: u64,
+        /// Shards there should be.
+        n_shards: u64,
+    },
+    /// Malformed input to a statistic: a fault here, not of the user.
+    #[error("a statistic was asked for wrongly")]
+    Numerics(#[from] NumericsError),
 }
 
 impl AnalyzeError {
@@ -40,5 +97,10 @@ impl AnalyzeError {
     pub(crate) fn engine(action: impl Into<String>) -> impl FnOnce(duckdb::Error) -> Self {
         let action = action.into();
         move |source| Self::Engine { action, source }
+    }
+
+    /// Whether the user's input is at fault (a study, a statement, a name), rather than the machine.
+    pub fn is_bad_input(&self) -> bool {
+        !matches!(self, Self::Lake(_) | Self::Engine { .. } | Self::Numerics(_))
     }
 }

@@ -7,15 +7,34 @@
 //! What this crate leaves to others: making prompts (ingest), running the model (extract), and
 //! everything that a terminal shows (the command line).
 
+mod associations;
+mod attention_ratio;
+mod behavior;
 mod catalog;
+mod columns;
+mod decoding;
 mod error;
+mod expression;
+mod inputs;
+mod kept;
+mod measures;
 pub mod numerics;
 mod params;
-pub mod report;
 pub mod probes;
+mod progress;
+mod prompts;
+pub mod report;
+mod rows;
+mod rsa;
+pub mod settings;
 mod sql;
+mod stage;
+mod states;
 
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
 pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};
+pub use progress::Progress;
+pub use settings::Questions;
 pub use sql::{QueryResult, query};
+pub use stage::{Action, Analysis, PlannedStep, StepOutcome, check, plan, run};

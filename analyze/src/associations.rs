@@ -1,0 +1,239 @@
+//! Associations: do changes in a measure go with changes in behaviour, item by item?
+
+use crate::catalog::Catalog;
+use crate::columns::{Answer, ask};
+use crate::error::AnalyzeError;
+use crate::numerics::bootstrap::{BootstrapSettings, ItemDesign};
+use crate::numerics::correlation::{CorrelationKind, bootstrap_correlation, correlate};
+use crate::numerics::paired::{one_sample_t, wilcoxon_signed_rank};
+use crate::numerics::resampling::bootstrap_rows;
+use crate::numerics::summary::{mean, percentile_interval, standard_deviation};
+use crate::numerics::{NumericsError, Undefined};
+use crate::progress::Progress;
+use crate::prompts::TaskPrompts;
+use crate::rows::{Cell, correct_families};
+use crate::settings::AnalysisSettings;
+use rayon::prelude::*;
+
+/// Raised when a value of `associations` would come out differently.
+pub(crate) const CODE_VERSION: u32 = 1;
+
+/// The measure that stands for behaviour itself.
+const BEHAVIOR: &str = "behavior";
+
+/// The changes of all items in one measure, layer, condition and metric.
+#[derive(Clone, PartialEq)]
+struct Changes {
+    condition: String,
+    measure: String,
+    layer: i32,
+    metric: String,
+    /// Of the measure.
+    changes: Vec<f64>,
+    /// Of behaviour; positive is better.
+    improvements: Vec<f64>,
+}
+
+/// A statistic with what belongs to it.
+#[derive(Default)]
+struct Found {
+    estimate: Option<f64>,
+    p_value: Option<f64>,
+    interval: Option<(f64, f64)>,
+    reason: Option<String>,
+}
+
+/// Rows of `associations`, from what `behavior` and `measures` hold.
+pub(crate) fn compute(
+    catalog: &Catalog,
+    model: &str,
+    prompts: &TaskPrompts,
+    settings: &AnalysisSettings,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<Cell>>, AnalyzeError> {
+    let task = prompts.task.as_str();
+    let sql = include_str!("../queries/conditions_with_behavior.sql");
+    let scored = ask(catalog.connection(), sql, &[&model, &task], "look for behaviour")?.names(0);
+    let Some(reference) = prompts.conditions.iter().find(|c| scored.iter().any(|s| **s == ***c)) else {
+        return Ok(Vec::new());
+    };
+    let sql = include_str!("../queries/item_changes.sql");
+    let parameters: [&dyn duckdb::ToSql; 3] = [&model, &task, &&**reference];
+    let groups = group(&ask(catalog.connection(), sql, &parameters, "compare conditions item by item")?);
+    progress.start(&format!("associations: {task}"), groups.len() as u64, "measures");
+    let rows: Vec<Vec<Vec<Cell>>> = groups
+        .par_iter()
+        .map(|changes| {
+            let rows = associate(changes, reference, settings);
+            progress.advance(1);
+            rows
+        })
+        .collect::<Result<_, _>>()?;
+    progress.finish();
+    let mut rows: Vec<Vec<Cell>> = rows.into_iter().flatten().collect();
+    correct(&mut rows);
+    Ok(rows)
+}
+
+/// Rows that follow one another and agree in all but the item are one group.
+fn group(answer: &Answer) -> Vec<Changes> {
+    let (conditions, measures, layers) = (answer.names(0), answer.names(1), answer.integers(2));
+    let (metrics, changes, improvements) = (answer.names(3), answer.numbers(5), answer.numbers(6));
+    let mut groups: Vec<Changes> = Vec::new();
+    for i in 0..conditions.len() {
+        let (Some(change), Some(improvement)) = (changes[i], improvements[i]) else { continue };
+        let layer = layers[i] as i32;
+        let fits = |g: &&mut Changes| {
+            g.condition == conditions[i]
+                && g.measure == measures[i]
+                && g.layer == layer
+                && g.metric == metrics[i]
+        };
+        match groups.last_mut().filter(fits) {
+            Some(group) => {
+                group.changes.push(change);
+                group.improvements.push(improvement);
+            }
+            None => groups.push(Changes {
+                condition: conditions[i].clone(),
+                measure: measures[i].clone(),
+                layer,
+                metric: metrics[i].clone(),
+                changes: vec![change],
+                improvements: vec![improvement],
+            }),
+        }
+    }
+    groups
+}
+
+fn associate(
+    group: &Changes,
+    reference: &str,
+    settings: &AnalysisSettings,
+) -> Result<Vec<Vec<Cell>>, AnalyzeError> {
+    let mut rows = Vec::new();
+    let mut push = |statistic: &str, found: Found| {
+        rows.push(vec![
+            group.condition.as_str().into(),
+            reference.into(),
+            group.measure.as_str().into(),
+            group.layer.into(),
+            group.metric.as_str().into(),
+            statistic.into(),
+            found.estimate.into(),
+            found.p_value.into(),
+            Cell::Number(None),
+            found.interval.map(|i| i.0).into(),
+            found.interval.map(|i| i.1).into(),
+            (group.changes.len() as i32).into(),
+            found.reason.into(),
+        ]);
+    };
+    if group.measure != BEHAVIOR {
+        for kind in [CorrelationKind::Spearman, CorrelationKind::Pearson] {
+            push(&kind.to_string(), correlation(group, kind, settings)?);
+        }
+    }
+    push("paired_t", paired_t(group, settings)?);
+    push("wilcoxon", wilcoxon(group)?);
+    push("cohens_dz", effect_size(group, settings)?);
+    Ok(rows)
+}
+
+fn correlation(
+    group: &Changes,
+    kind: CorrelationKind,
+    settings: &AnalysisSettings,
+) -> Result<Found, AnalyzeError> {
+    let (x, y) = (&group.changes, &group.improvements);
+    let correlation = match correlate(x, y, kind) {
+        Ok(correlation) => correlation,
+        Err(error) => return undefined(error),
+    };
+    let items: Vec<u32> = (0..x.len() as u32).collect();
+    let design = ItemDesign { items: &items, n_items: x.len() };
+    let interval = (settings.n_bootstraps > 0)
+        .then(|| bootstrap_correlation(x, y, kind, design, draws(settings), settings.confidence).ok())
+        .flatten();
+    Ok(Found {
+        estimate: Some(correlation.estimate),
+        p_value: Some(correlation.p_value),
+        interval: interval.map(|i| (i.low, i.high)),
+        reason: None,
+    })
+}
+
+fn paired_t(group: &Changes, settings: &AnalysisSettings) -> Result<Found, AnalyzeError> {
+    let test = match one_sample_t(&group.changes, 0.0) {
+        Ok(test) => test,
+        Err(error) => return undefined(error),
+    };
+    let interval = bootstrap(&group.changes, settings, mean)?;
+    Ok(Found { estimate: Some(test.mean_difference), p_value: Some(test.p_value), interval, reason: None })
+}
+
+/// The rank-biserial correlation (Kerby 2014): the difference of the shares of positive and negative ranks.
+fn wilcoxon(group: &Changes) -> Result<Found, AnalyzeError> {
+    let zeros = vec![0.0; group.changes.len()];
+    let test = match wilcoxon_signed_rank(&group.changes, &zeros) {
+        Ok(test) => test,
+        Err(error) => return undefined(error),
+    };
+    let total = test.rank_sum_positive + test.rank_sum_negative;
+    let estimate = Some((test.rank_sum_positive - test.rank_sum_negative) / total);
+    Ok(Found { estimate, p_value: Some(test.p_value), ..Found::default() })
+}
+
+fn effect_size(group: &Changes, settings: &AnalysisSettings) -> Result<Found, AnalyzeError> {
+    let test = match one_sample_t(&group.changes, 0.0) {
+        Ok(test) => test,
+        Err(error) => return undefined(error),
+    };
+    let effect = |values: &[f64]| {
+        let spread = standard_deviation(values).filter(|s| *s > 0.0)?;
+        Some(mean(values)? / spread)
+    };
+    let interval = bootstrap(&group.changes, settings, effect)?;
+    Ok(Found { estimate: Some(test.effect_size), interval, ..Found::default() })
+}
+
+fn bootstrap(
+    values: &[f64],
+    settings: &AnalysisSettings,
+    statistic: impl Fn(&[f64]) -> Option<f64> + Sync,
+) -> Result<Option<(f64, f64)>, AnalyzeError> {
+    if settings.n_bootstraps == 0 {
+        return Ok(None);
+    }
+    let items: Vec<u32> = (0..values.len() as u32).collect();
+    let design = ItemDesign { items: &items, n_items: values.len() };
+    let draws = bootstrap_rows(design, draws(settings), |rows| {
+        statistic(&rows.iter().map(|&row| values[row]).collect::<Vec<f64>>())
+    })?;
+    Ok(percentile_interval(&draws, settings.confidence).ok().map(|i| (i.low, i.high)))
+}
+
+fn draws(settings: &AnalysisSettings) -> BootstrapSettings {
+    BootstrapSettings { n_draws: settings.n_bootstraps as usize, seed: settings.seed, stream: 0 }
+}
+
+/// A null with its reason; any other error is a fault of this program.
+fn undefined(error: NumericsError) -> Result<Found, AnalyzeError> {
+    let reason: Undefined = error.undefined().ok_or(AnalyzeError::Numerics(error))?;
+    Ok(Found { reason: Some(reason.to_string()), ..Found::default() })
+}
+
+/// q-values across the layers and conditions of one measure, metric and statistic.
+fn correct(rows: &mut [Vec<Cell>]) {
+    let families: Vec<String> =
+        rows.iter().map(|row| format!("{:?} {:?} {:?}", row[2], row[4], row[5])).collect();
+    let p_value = |row: &Vec<Cell>| match row[7] {
+        Cell::Number(p) => p,
+        _ => None,
+    };
+    let p_values: Vec<Option<f64>> = rows.iter().map(p_value).collect();
+    for (row, q) in rows.iter_mut().zip(correct_families(&families, &p_values)) {
+        row[8] = q.into();
+    }
+}

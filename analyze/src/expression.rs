@@ -1,0 +1,106 @@
+//! SQL expressions of a study, checked against the data before anything is written.
+
+use crate::catalog::Catalog;
+use crate::columns::{Answer, ask};
+use crate::error::AnalyzeError;
+use serde_json::Value;
+
+/// A study's SQL with where it stands, for messages.
+#[derive(Clone, Copy)]
+pub(crate) struct Expression<'a> {
+    /// The entry, e.g. `[[rsa]] 2 "same line"`.
+    pub entry: &'a str,
+    /// The entry's key.
+    pub key: &'static str,
+    /// The SQL.
+    pub sql: &'a str,
+}
+
+/// What kind of value an expression gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ValueKind {
+    /// true or false.
+    Boolean,
+    /// A whole number.
+    Integer,
+    /// A number with a fraction.
+    Number,
+    /// Text and everything else that can be written as text.
+    Other,
+}
+
+impl Expression<'_> {
+    /// The expression in parentheses, on a line of its own, so that DuckDB marks the place in it.
+    pub(crate) fn parenthesized(&self) -> String {
+        format!("(\n{}\n)", self.sql)
+    }
+
+    /// The refusal of this expression.
+    pub(crate) fn refuse(&self, reason: impl Into<String>) -> AnalyzeError {
+        let sql = self.sql.trim().to_owned();
+        AnalyzeError::Expression { entry: self.entry.to_owned(), key: self.key, sql, reason: reason.into() }
+    }
+
+    /// Checks that the expression is one, and that it has a value over `from`; gives the value's kind.
+    /// `key_column` is a column of `from`, so that an aggregate is refused.
+    pub(crate) fn check(
+        &self,
+        catalog: &Catalog,
+        key_column: &str,
+        from: &str,
+    ) -> Result<ValueKind, AnalyzeError> {
+        self.check_is_one(catalog)?;
+        let sql = format!("DESCRIBE SELECT {} AS value, {key_column} FROM {from}", self.parenthesized());
+        let answer = self.ask(catalog, &sql)?;
+        Ok(match answer.names(1).first().map_or("", String::as_str) {
+            "BOOLEAN" => ValueKind::Boolean,
+            "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "HUGEINT" | "UTINYINT" | "USMALLINT"
+            | "UINTEGER" | "UBIGINT" | "UHUGEINT" => ValueKind::Integer,
+            "FLOAT" | "DOUBLE" => ValueKind::Number,
+            kind if kind.starts_with("DECIMAL") => ValueKind::Number,
+            _ => ValueKind::Other,
+        })
+    }
+
+    /// As [`Expression::check`], for an expression that says yes or no.
+    pub(crate) fn check_condition(
+        &self,
+        catalog: &Catalog,
+        key_column: &str,
+        from: &str,
+    ) -> Result<(), AnalyzeError> {
+        match self.check(catalog, key_column, from)? {
+            ValueKind::Boolean => Ok(()),
+            _ => Err(self.refuse("it must be true or false (a comparison), but gives another type")),
+        }
+    }
+
+    /// Asks a question that this expression is part of: what DuckDB refuses is the expression's fault.
+    pub(crate) fn ask(&self, catalog: &Catalog, sql: &str) -> Result<Answer, AnalyzeError> {
+        ask(catalog.connection(), sql, &[], "evaluate an expression").map_err(|error| match error {
+            AnalyzeError::Engine { source, .. } => self.refuse(source.to_string()),
+            other => other,
+        })
+    }
+
+    /// Refuses SQL that is more than one expression, such as one that closes the parenthesis around it.
+    fn check_is_one(&self, catalog: &Catalog) -> Result<(), AnalyzeError> {
+        let sql = format!("SELECT {} AS value", self.parenthesized());
+        let failed = AnalyzeError::engine("parse an expression");
+        let json: String = catalog
+            .connection()
+            .query_row("SELECT json_serialize_sql($1::VARCHAR)", [&sql], |row| row.get(0))
+            .map_err(failed)?;
+        let parsed: Value = serde_json::from_str(&json).unwrap_or(Value::Null);
+        if parsed["error_type"].as_str() == Some("parser") {
+            // Asking gives DuckDB's message with the place; nothing runs.
+            return self.ask(catalog, &sql).map(|_| ());
+        }
+        let node = &parsed["statements"][0]["node"];
+        let is_one = parsed["statements"].as_array().is_some_and(|s| s.len() == 1)
+            && node["select_list"].as_array().is_some_and(|list| list.len() == 1)
+            && node["select_list"][0]["alias"].as_str() == Some("value")
+            && node["from_table"]["type"].as_str() == Some("EMPTY");
+        if is_one { Ok(()) } else { Err(self.refuse("it is not one SQL expression")) }
+    }
+}

@@ -1,0 +1,86 @@
+//! What the stage starts from: which tasks a model has read, whether completely, and the digest of it all.
+
+use crate::error::AnalyzeError;
+use hypercolumn_schemas::{Commit, Snapshot, Table, tables};
+use std::collections::BTreeSet;
+
+/// The tasks to analyse: those asked for, or all that the model has read.
+pub(crate) fn find_tasks(
+    snapshot: &Snapshot,
+    model: &str,
+    asked: &[String],
+) -> Result<Vec<String>, AnalyzeError> {
+    let extracted = extracted(snapshot);
+    let of_model = || extracted.iter().filter(|(m, _)| m == model).map(|(_, task)| task.clone());
+    if asked.is_empty() {
+        let tasks: Vec<String> = of_model().collect();
+        if tasks.is_empty() {
+            return Err(not_extracted(&extracted, model, "any"));
+        }
+        for task in &tasks {
+            check_extraction(snapshot, model, task)?;
+        }
+        return Ok(tasks);
+    }
+    let prompts: BTreeSet<&str> =
+        snapshot.files(&tables::PROMPTS).filter_map(|f| f.partition.task.as_deref()).collect();
+    for task in asked {
+        if !prompts.contains(task.as_str()) {
+            let known = list(prompts.iter().map(|t| format!("`{t}`")));
+            return Err(AnalyzeError::UnknownTask { task: task.clone(), known });
+        }
+        if !of_model().any(|t| t == *task) {
+            return Err(not_extracted(&extracted, model, task));
+        }
+        check_extraction(snapshot, model, task)?;
+    }
+    Ok(asked.to_vec())
+}
+
+/// Models and the tasks that they have read, at least in part.
+fn extracted(snapshot: &Snapshot) -> BTreeSet<(String, String)> {
+    let of_table = |table: &'static Table| {
+        snapshot.files(table).filter_map(|f| f.partition.model.clone().zip(f.partition.task.clone()))
+    };
+    of_table(&tables::TOKENS).chain(of_table(&tables::RESPONSES)).collect()
+}
+
+fn not_extracted(extracted: &BTreeSet<(String, String)>, model: &str, task: &str) -> AnalyzeError {
+    let known = list(extracted.iter().map(|(model, task)| format!("`{task}` by `{model}`")));
+    AnalyzeError::NotExtracted { model: model.to_owned(), task: task.to_owned(), known }
+}
+
+fn list(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// Refuses an extraction of which shards are missing.
+fn check_extraction(snapshot: &Snapshot, model: &str, task: &str) -> Result<(), AnalyzeError> {
+    let prefix = format!("extract/{model}/{task}/");
+    let commits: Vec<&Commit> = snapshot.commits_under(&prefix).collect();
+    let Some(latest) = commits.iter().max_by_key(|c| c.sequence) else { return Ok(()) };
+    let run = &latest.details["run_key"];
+    let n_done = commits.iter().filter(|c| c.details["run_key"] == *run).count() as u64;
+    match latest.details["n_shards"].as_u64() {
+        Some(n_shards) if n_done < n_shards => {
+            let (model, task) = (model.to_owned(), task.to_owned());
+            Err(AnalyzeError::Incomplete { model, task, n_done, n_shards })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Digests of the files of `inputs` for this model and task (tables without a model: for this task).
+pub(crate) fn digest(snapshot: &Snapshot, model: &str, task: &str, inputs: &[&'static Table]) -> Vec<String> {
+    let mut digests = Vec::new();
+    for table in inputs {
+        let of_task = snapshot.files(table).filter(|f| {
+            f.partition.task.as_deref() == Some(task)
+                && f.partition.model.as_deref().is_none_or(|name| name == model)
+        });
+        digests.extend(of_task.map(|f| format!("{}:{}", table.name, f.blake3)));
+    }
+    digests.sort();
+    digests
+}

@@ -1,0 +1,32 @@
+//! Whether the extraction kept the states that an entry asks for.
+
+use crate::catalog::Catalog;
+use crate::columns::ask;
+use crate::error::AnalyzeError;
+use crate::settings::Site;
+use crate::states::StateSource;
+
+/// Refuses an entry whose role, pooling or site has no states, naming what there is.
+pub(crate) fn check_states(
+    catalog: &Catalog,
+    model: &str,
+    entry: &str,
+    source: &StateSource<'_>,
+    role: &str,
+    sites: Option<&[Site]>,
+) -> Result<(), AnalyzeError> {
+    if !source.layers(sites).is_empty() {
+        return Ok(());
+    }
+    let refuse = |reason: String| Err(AnalyzeError::Entry { entry: entry.to_owned(), reason });
+    if !source.places.is_empty() {
+        return refuse("no states were kept at its `site`".to_owned());
+    }
+    let sql = include_str!("../queries/kept_states.sql");
+    let answer = ask(catalog.connection(), sql, &[&model, &source.task()], "list the states that were kept")?;
+    let kept = answer.names(0).into_iter().zip(answer.names(1));
+    let kept: Vec<String> = kept.map(|(role, pooling)| format!("{role} ({pooling})")).collect();
+    let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
+    let pooling = source.pooling().name();
+    refuse(format!("no states of segment `{role}` pooled by `{pooling}` were kept; kept are {kept}"))
+}

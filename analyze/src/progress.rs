@@ -1,0 +1,18 @@
+//! How the stage tells how far it is.
+
+/// Receives progress; a terminal bar, log lines, or nothing.
+pub trait Progress: Sync {
+    /// A piece of work of `total` units begins.
+    fn start(&self, label: &str, total: u64, unit: &'static str);
+    /// `n` more units are done.
+    fn advance(&self, n: u64);
+    /// The piece of work is done.
+    fn finish(&self);
+}
+
+/// Says nothing.
+impl Progress for () {
+    fn start(&self, _label: &str, _total: u64, _unit: &'static str) {}
+    fn advance(&self, _n: u64) {}
+    fn finish(&self) {}
+}

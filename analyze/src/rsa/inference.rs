@@ -1,0 +1,375 @@
+//! Estimates, tests and intervals of one entry, all layers of a condition together.
+
+use super::Outcome;
+use super::frame::Frame;
+use super::similarities::{Measure, Measured};
+use crate::error::AnalyzeError;
+use crate::numerics::bootstrap::{BootstrapSettings, ItemDesign, bootstrap_comparisons, paired_differences};
+use crate::numerics::comparison::{compare, compare_vectors};
+use crate::numerics::permutation::{Alternative, Exchangeability, PermutationSettings, permutation_test};
+use crate::numerics::summary::percentile_interval;
+use crate::numerics::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
+use crate::progress::Progress;
+use crate::prompts::TaskPrompts;
+use crate::rows::Cell;
+use crate::settings::{AnalysisSettings, Hypothesis, Pooling};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What the rows of one entry have in common.
+pub(super) struct Scope<'a> {
+    /// The study's entry.
+    pub entry: &'a Hypothesis,
+    /// The pooling, one of the entry's.
+    pub pooling: Pooling,
+    /// Whether this pooling gives the measure that is set against behaviour.
+    pub is_first_pooling: bool,
+    /// Draws and seed.
+    pub settings: &'a AnalysisSettings,
+}
+
+/// One entry about to be computed.
+pub(super) struct Inference<'a> {
+    /// What its rows have in common.
+    pub scope: Scope<'a>,
+    /// The task's prompts.
+    pub prompts: &'a TaskPrompts,
+    /// Similarities of the prompts of all frames.
+    pub measured: &'a Measured,
+}
+
+/// How vectors and matrices are compared.
+#[derive(Clone, Copy)]
+struct Way {
+    normalization: Normalization,
+    similarity: Similarity,
+    comparison: Comparison,
+}
+
+/// One place's numbers in one frame.
+#[derive(Clone, Default)]
+struct Aligned {
+    estimate: Option<f64>,
+    p_value: Option<f64>,
+    p_familywise: Option<f64>,
+    draws: Vec<Option<f64>>,
+    reason: Option<String>,
+}
+
+/// A change against the reference condition.
+#[derive(Clone, Copy, Default)]
+struct Change {
+    estimate: Option<f64>,
+    p_value: Option<f64>,
+    interval: Option<(f64, f64)>,
+}
+
+impl Inference<'_> {
+    /// Computes the rows of all conditions and ways, and the measures.
+    pub(super) fn run(
+        &self,
+        frames: &[Frame],
+        outcome: &mut Outcome,
+        progress: &dyn Progress,
+    ) -> Result<(), AnalyzeError> {
+        let entry = self.scope.entry;
+        for &normalization in &entry.normalization {
+            for &similarity in &entry.similarity {
+                for &comparison in &entry.comparison {
+                    self.run_way(frames, Way { normalization, similarity, comparison }, outcome)?;
+                }
+            }
+        }
+        if self.scope.is_first_pooling {
+            for (f, frame) in frames.iter().enumerate() {
+                self.measure_prompts(f, frame, outcome);
+            }
+        }
+        progress.advance(frames.len() as u64);
+        Ok(())
+    }
+
+    fn run_way(&self, frames: &[Frame], way: Way, outcome: &mut Outcome) -> Result<(), AnalyzeError> {
+        let aligned: Vec<Vec<Aligned>> = frames
+            .iter()
+            .enumerate()
+            .map(|(f, frame)| self.align(frame, self.measured.of(f, way.normalization, way.similarity), way))
+            .collect::<Result<_, _>>()?;
+        for (f, frame) in frames.iter().enumerate() {
+            let reference = find_reference(frames, f);
+            let changes = match reference {
+                Some(r) => self.changes(frames, (r, f), &aligned, way)?,
+                None => vec![Change::default(); aligned[f].len()],
+            };
+            let reference = reference.map(|r| Arc::clone(&frames[r].condition));
+            for (p, (one, change)) in aligned[f].iter().zip(changes).enumerate() {
+                outcome.rows.push(self.row(frame, p, way, one, reference.as_ref(), change));
+            }
+        }
+        Ok(())
+    }
+
+    /// Estimate, permutation test and draws of every place in one frame.
+    fn align(&self, frame: &Frame, measures: &[Measure], way: Way) -> Result<Vec<Aligned>, AnalyzeError> {
+        let mut aligned = vec![Aligned::default(); measures.len()];
+        let mut defined = Vec::new();
+        for (p, measure) in measures.iter().enumerate() {
+            match measure {
+                Ok(values) => defined.push((p, values.as_slice())),
+                Err(error) => aligned[p].reason = Some(undefined(error.clone())?.to_string()),
+            }
+        }
+        let (places, values): (Vec<usize>, Vec<&[f64]>) = defined.into_iter().unzip();
+        self.test(frame, &values, way, &places, &mut aligned)?;
+        let items = frame.distinct_items();
+        if let Some(draws) = self.draw(frame, &frame.pairs, &values, way, &items)? {
+            for (&p, draws) in places.iter().zip(draws) {
+                aligned[p].draws = draws;
+            }
+        }
+        Ok(aligned)
+    }
+
+    fn test(
+        &self,
+        frame: &Frame,
+        measures: &[&[f64]],
+        way: Way,
+        places: &[usize],
+        aligned: &mut [Aligned],
+    ) -> Result<(), AnalyzeError> {
+        let n_draws = self.scope.settings.n_permutations as usize;
+        let settings = PermutationSettings {
+            n_draws,
+            seed: self.scope.settings.seed,
+            stream: 0,
+            alternative: Alternative::Greater,
+        };
+        let units = (!frame.is_rectangle && frame.has_repeated_items()).then_some(frame.items.as_slice());
+        let allowed = Exchangeability { units, blocks: frame.blocks.as_deref() };
+        let hypothesis = matrix(frame);
+        match permutation_test(measures, hypothesis, &frame.pairs, way.comparison, allowed, settings) {
+            Ok(result) => {
+                for (&p, test) in places.iter().zip(result.tests) {
+                    match test {
+                        Ok(test) => {
+                            aligned[p].estimate = Some(test.estimate);
+                            aligned[p].p_value = (n_draws > 0).then_some(test.p_value);
+                            aligned[p].p_familywise = (n_draws > 0).then_some(test.p_familywise);
+                        }
+                        Err(reason) => aligned[p].reason = Some(reason.to_string()),
+                    }
+                }
+            }
+            Err(error) => {
+                let reason = undefined(error)?;
+                for (&p, measure) in places.iter().zip(measures) {
+                    aligned[p].reason = Some(reason.to_string());
+                    if reason == Undefined::NothingToPermute {
+                        aligned[p].estimate = compare(measure, hypothesis, &frame.pairs, way.comparison).ok();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The draws of each measure over `items`; `None` where there can be none.
+    fn draw(
+        &self,
+        frame: &Frame,
+        pairs: &PairList,
+        measures: &[&[f64]],
+        way: Way,
+        items: &BTreeSet<u32>,
+    ) -> Result<Option<Vec<Vec<Option<f64>>>>, AnalyzeError> {
+        let n_draws = self.scope.settings.n_bootstraps as usize;
+        if n_draws == 0 || measures.is_empty() {
+            return Ok(None);
+        }
+        // Numbered by rank, so that two frames with the same items get the same draws. An item that is
+        // not drawn from has no pair here; its number is never read.
+        let order: Vec<u32> = items.iter().copied().collect();
+        let rank = |item: &u32| order.partition_point(|other| other < item).min(order.len() - 1) as u32;
+        let ranks: Vec<u32> = frame.items.iter().map(rank).collect();
+        let design = ItemDesign { items: &ranks, n_items: order.len() };
+        let settings = BootstrapSettings { n_draws, seed: self.scope.settings.seed, stream: 0 };
+        match bootstrap_comparisons(measures, matrix(frame), pairs, design, way.comparison, settings) {
+            Ok(draws) => Ok(Some((0..measures.len()).map(|m| draws.draws(m).to_vec()).collect())),
+            Err(error) => undefined(error).map(|_| None),
+        }
+    }
+
+    /// The change of every place from frame `r` to frame `f`, on the items that both have.
+    fn changes(
+        &self,
+        frames: &[Frame],
+        (r, f): (usize, usize),
+        aligned: &[Vec<Aligned>],
+        way: Way,
+    ) -> Result<Vec<Change>, AnalyzeError> {
+        let (before, after) = (frames[r].distinct_items(), frames[f].distinct_items());
+        let pair = if before == after {
+            (aligned[r].clone(), aligned[f].clone())
+        } else {
+            let shared = before.intersection(&after).copied().collect();
+            (self.restrict(frames, r, &shared, way)?, self.restrict(frames, f, &shared, way)?)
+        };
+        let confidence = self.scope.settings.confidence;
+        let change = |(before, after): (&Aligned, &Aligned)| {
+            let estimate = after.estimate.zip(before.estimate).map(|(a, b)| a - b);
+            let draws = paired_differences(&after.draws, &before.draws).unwrap_or_default();
+            let interval = percentile_interval(&draws, confidence).ok().map(|i| (i.low, i.high));
+            let defined: Vec<f64> = draws.into_iter().flatten().collect();
+            let p_value = interval.and(two_sided(&defined));
+            Change { estimate, p_value, interval }
+        };
+        Ok(pair.0.iter().zip(&pair.1).map(change).collect())
+    }
+
+    /// Estimates and draws on some of a frame's items.
+    fn restrict(
+        &self,
+        frames: &[Frame],
+        f: usize,
+        items: &BTreeSet<u32>,
+        way: Way,
+    ) -> Result<Vec<Aligned>, AnalyzeError> {
+        let frame = &frames[f];
+        let is_kept = |i: usize, j: usize| items.contains(&frame.items[i]) && items.contains(&frame.items[j]);
+        let kept: Vec<usize> =
+            frame.pairs.iter().enumerate().filter(|(_, (i, j))| is_kept(*i, *j)).map(|(k, _)| k).collect();
+        let pairs = frame.pairs.select(&kept);
+        let measures = self.measured.of(f, way.normalization, way.similarity);
+        let mut aligned = vec![Aligned::default(); measures.len()];
+        for (one, measure) in aligned.iter_mut().zip(measures) {
+            let Ok(measure) = measure else { continue };
+            let values: Vec<f64> = kept.iter().map(|&k| measure[k]).collect();
+            one.estimate = compare(&values, matrix(frame), &pairs, way.comparison).ok();
+            if let Some(mut draws) = self.draw(frame, &pairs, &[&values], way, items)? {
+                one.draws = draws.swap_remove(0);
+            }
+        }
+        Ok(aligned)
+    }
+
+    /// Each prompt's own alignment: the comparison over its pairs alone.
+    fn measure_prompts(&self, f: usize, frame: &Frame, outcome: &mut Outcome) {
+        let entry = self.scope.entry;
+        let first = entry.normalization.first().zip(entry.similarity.first()).zip(entry.comparison.first());
+        let Some(((&normalization, &similarity), &comparison)) = first else { return };
+        let partners = partners_of_rows(frame);
+        let measures = self.measured.of(f, normalization, similarity);
+        let name: Arc<str> = format!("alignment: {}", self.scope.measure_name()).into();
+        for (place, measure) in self.measured.places.iter().zip(measures) {
+            let Ok(measure) = measure else { continue };
+            if !place.is_measured(entry.site.as_deref()) {
+                continue;
+            }
+            let align = |own: &Vec<(usize, f64)>| {
+                let (x, y): (Vec<f64>, Vec<f64>) = own.iter().map(|&(k, value)| (measure[k], value)).unzip();
+                compare_vectors(&x, &y, comparison).ok()
+            };
+            let values: Vec<Option<f64>> = partners.par_iter().map(align).collect();
+            for (i, value) in values.into_iter().enumerate() {
+                let cells = crate::measures::cells(self.prompts, frame.prompts[i], &name, place.layer, value);
+                outcome.measures.push(cells);
+            }
+        }
+    }
+
+    fn row(
+        &self,
+        frame: &Frame,
+        p: usize,
+        way: Way,
+        one: &Aligned,
+        reference: Option<&Arc<str>>,
+        change: Change,
+    ) -> Vec<Cell> {
+        let (entry, settings) = (self.scope.entry, self.scope.settings);
+        let place = &self.measured.places[p];
+        let interval = percentile_interval(&one.draws, settings.confidence).ok();
+        let interval = interval.filter(|_| one.estimate.is_some());
+        let n_pairs = matrix(frame).defined_positions(&frame.pairs).len();
+        vec![
+            (&frame.condition).into(),
+            place.layer.into(),
+            (&place.site).into(),
+            entry.segment.as_str().into(),
+            self.scope.pooling.name().into(),
+            way.normalization.to_string().as_str().into(),
+            way.similarity.to_string().as_str().into(),
+            entry.hypothesis.as_str().into(),
+            way.comparison.to_string().as_str().into(),
+            one.estimate.into(),
+            one.p_value.into(),
+            Cell::Number(None),
+            one.p_familywise.into(),
+            interval.map(|i| i.low).into(),
+            interval.map(|i| i.high).into(),
+            (frame.prompts.len() as i32).into(),
+            (n_pairs as i32).into(),
+            reference.map(|r| r.to_string()).into(),
+            change.estimate.into(),
+            change.p_value.into(),
+            change.interval.map(|i| i.0).into(),
+            change.interval.map(|i| i.1).into(),
+            (settings.n_permutations as i32).into(),
+            (settings.n_bootstraps as i32).into(),
+            settings.seed.to_string().as_str().into(),
+            one.reason.clone().into(),
+        ]
+    }
+}
+
+impl Scope<'_> {
+    /// The entry's part of the measure's name; the role is told where it is not the whole prompt.
+    fn measure_name(&self) -> String {
+        match self.entry.segment.as_str() {
+            "prompt" => self.entry.hypothesis.clone(),
+            role => format!("{} ({role})", self.entry.hypothesis),
+        }
+    }
+}
+
+/// The frame before `f` in the task's order (fewest examples first) that shares items with it.
+fn find_reference(frames: &[Frame], f: usize) -> Option<usize> {
+    let own = frames[f].distinct_items();
+    (0..f).find(|&r| !frames[r].distinct_items().is_disjoint(&own))
+}
+
+/// For each row prompt, the pairs that it is in: position among the frame's pairs and the hypothesis.
+fn partners_of_rows(frame: &Frame) -> Vec<Vec<(usize, f64)>> {
+    let hypothesis = matrix(frame);
+    let mut partners = vec![Vec::new(); frame.n_rows];
+    for (k, (i, j)) in frame.pairs.iter().enumerate() {
+        let Some(value) = hypothesis.value(i, j) else { continue };
+        partners[i].push((k, value));
+        if !frame.is_rectangle {
+            partners[j].push((k, value));
+        }
+    }
+    partners
+}
+
+fn matrix(frame: &Frame) -> &Matrix {
+    frame.hypothesis.as_ref().expect("frames are evaluated before they are compared")
+}
+
+/// The reason for a null; any other error is a fault of this program.
+fn undefined(error: crate::numerics::NumericsError) -> Result<Undefined, AnalyzeError> {
+    error.undefined().ok_or(AnalyzeError::Numerics(error))
+}
+
+/// Twice the share of draws on the far side of zero, the observed one counted.
+fn two_sided(draws: &[f64]) -> Option<f64> {
+    if draws.is_empty() {
+        return None;
+    }
+    let below = draws.iter().filter(|&&d| d <= 0.0).count();
+    let above = draws.iter().filter(|&&d| d >= 0.0).count();
+    let share = (1 + below.min(above)) as f64 / (1 + draws.len()) as f64;
+    Some((2.0 * share).min(1.0))
+}

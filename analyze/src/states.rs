@@ -1,0 +1,193 @@
+//! Pooled hidden states of one role and pooling, read layer by layer.
+//!
+//! A role may have several segments in a prompt (examples, distractors). They count as one span: `mean`
+//! weighs each segment by its tokens, `max` takes the largest values, `last` the last segment.
+
+use crate::catalog::Catalog;
+use crate::columns::ask;
+use crate::error::AnalyzeError;
+use crate::prompts::TaskPrompts;
+use crate::settings::{Pooling, Site};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type, Int32Type};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A layer and a site in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    /// Layer, 0 the embedding.
+    pub layer: i32,
+    /// Site's name in the tables.
+    pub site: Arc<str>,
+}
+
+impl Place {
+    /// Whether measures are taken here: the residual stream, so that a layer has one measure.
+    pub(crate) fn is_measured(&self, sites: Option<&[Site]>) -> bool {
+        match sites {
+            Some([only]) => *self.site == *only.name(),
+            _ => *self.site != *Site::FinalNorm.name(),
+        }
+    }
+}
+
+/// The states of one role and pooling that a lake has for one model and task.
+pub(crate) struct StateSource<'a> {
+    catalog: &'a Catalog,
+    prompts: &'a TaskPrompts,
+    model: &'a str,
+    role: &'a str,
+    pooling: Pooling,
+    /// Layers and sites, in order.
+    pub places: Vec<Place>,
+    /// Whether a prompt has a state at every place.
+    pub is_present: Vec<bool>,
+}
+
+/// The states of all prompts at one place.
+pub(crate) struct States {
+    /// Where.
+    pub place: Place,
+    /// Values in one vector.
+    pub n_dimensions: usize,
+    /// One row a prompt of the task; zeros for a prompt that has none.
+    values: Vec<f32>,
+}
+
+impl States {
+    /// The vectors of `prompts`, row-major.
+    pub(crate) fn gather(&self, prompts: &[usize]) -> Vec<f32> {
+        let d = self.n_dimensions;
+        prompts.iter().flat_map(|&p| &self.values[p * d..(p + 1) * d]).copied().collect()
+    }
+}
+
+impl<'a> StateSource<'a> {
+    /// Finds out what there is; `places` is empty where the extraction kept nothing of this role and pooling.
+    pub(crate) fn open(
+        catalog: &'a Catalog,
+        prompts: &'a TaskPrompts,
+        model: &'a str,
+        role: &'a str,
+        pooling: Pooling,
+    ) -> Result<Self, AnalyzeError> {
+        let sql = include_str!("../queries/state_places.sql");
+        let action = "look for hidden states";
+        let (task, name) = (prompts.task.as_str(), pooling.name());
+        let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name], action)?;
+        let sites = answer.names(1).into_iter().map(Arc::from);
+        let places: Vec<Place> = answer
+            .integers(0)
+            .into_iter()
+            .zip(sites)
+            .map(|(layer, site)| Place { layer: layer as i32, site })
+            .collect();
+        let n_places = places.len() as i64;
+        let sql = include_str!("../queries/prompts_with_states.sql");
+        let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name, &n_places], action)?;
+        let mut is_present = vec![false; prompts.len()];
+        answer.names(0).iter().filter_map(|id| prompts.number(id)).for_each(|p| is_present[p] = true);
+        Ok(Self { catalog, prompts, model, role, pooling, places, is_present })
+    }
+
+    /// The task.
+    pub(crate) fn task(&self) -> &'a str {
+        &self.prompts.task
+    }
+
+    /// The pooling.
+    pub(crate) fn pooling(&self) -> Pooling {
+        self.pooling
+    }
+
+    /// The layers that have a place among `sites` (all sites where absent).
+    pub(crate) fn layers(&self, sites: Option<&[Site]>) -> Vec<i32> {
+        let wanted = self.places.iter().filter(|p| is_wanted(&p.site, sites));
+        wanted.map(|p| p.layer).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The states at the wanted sites of one layer.
+    pub(crate) fn read(&self, layer: i32, sites: Option<&[Site]>) -> Result<Vec<States>, AnalyzeError> {
+        let sql = include_str!("../queries/states_of_layer.sql");
+        let (task, name) = (self.prompts.task.as_str(), self.pooling.name());
+        let parameters: [&dyn duckdb::ToSql; 5] = [&self.model, &task, &layer, &self.role, &name];
+        let answer = ask(self.catalog.connection(), sql, &parameters, "read hidden states")?;
+        let here = self.places.iter().filter(|p| p.layer == layer && is_wanted(&p.site, sites));
+        let mut pools: Vec<Pool> =
+            here.map(|place| Pool::new(place.clone(), self.prompts.len(), self.pooling)).collect();
+        for batch in answer.batches() {
+            add_batch(&mut pools, batch, self.prompts);
+        }
+        Ok(pools.into_iter().map(Pool::finish).collect())
+    }
+}
+
+fn is_wanted(site: &str, sites: Option<&[Site]>) -> bool {
+    sites.is_none_or(|sites| sites.iter().any(|s| s.name() == site))
+}
+
+/// Adds rows (prompt, site, tokens, vector), which come in order of segment within a prompt.
+fn add_batch(pools: &mut [Pool], batch: &RecordBatch, prompts: &TaskPrompts) {
+    let text = |c: usize| cast(batch.column(c), &DataType::Utf8).expect("text casts to text");
+    let (ids, sites) = (text(0), text(1));
+    let (ids, sites) = (ids.as_string::<i32>(), sites.as_string::<i32>());
+    let n_tokens = batch.column(2).as_primitive::<Int32Type>();
+    for row in 0..batch.num_rows() {
+        let site = sites.value(row);
+        let pool = pools.iter_mut().find(|pool| *pool.place.site == *site);
+        let (Some(pool), Some(prompt)) = (pool, prompts.number(ids.value(row))) else { continue };
+        let vector = vector_at(batch, row);
+        pool.add(prompt, n_tokens.value(row) as f32, vector.as_primitive::<Float32Type>().values());
+    }
+}
+
+/// The vector of a row, whether DuckDB knows its length (an array) or not (a list).
+fn vector_at(batch: &RecordBatch, row: usize) -> Arc<dyn Array> {
+    let column = batch.column(3);
+    match column.data_type() {
+        DataType::FixedSizeList(..) => column.as_fixed_size_list().value(row),
+        _ => column.as_list::<i32>().value(row),
+    }
+}
+
+/// States at one place while their segments are put together.
+struct Pool {
+    place: Place,
+    pooling: Pooling,
+    n_dimensions: usize,
+    n_prompts: usize,
+    values: Vec<f32>,
+    weights: Vec<f32>,
+}
+
+impl Pool {
+    fn new(place: Place, n_prompts: usize, pooling: Pooling) -> Self {
+        Self { place, pooling, n_dimensions: 0, n_prompts, values: Vec::new(), weights: vec![0.0; n_prompts] }
+    }
+
+    fn add(&mut self, prompt: usize, n_tokens: f32, vector: &[f32]) {
+        if self.values.is_empty() {
+            self.n_dimensions = vector.len();
+            self.values = vec![0.0; self.n_prompts * vector.len()];
+        }
+        let d = self.n_dimensions;
+        let pooled = &mut self.values[prompt * d..(prompt + 1) * d];
+        let before = self.weights[prompt];
+        self.weights[prompt] += n_tokens;
+        let share = n_tokens / self.weights[prompt];
+        for (pooled, &value) in pooled.iter_mut().zip(vector) {
+            *pooled = match self.pooling {
+                _ if before == 0.0 => value,
+                Pooling::Mean => *pooled + (value - *pooled) * share,
+                Pooling::Max => pooled.max(value),
+                Pooling::Last => value,
+            };
+        }
+    }
+
+    fn finish(self) -> States {
+        States { place: self.place, n_dimensions: self.n_dimensions, values: self.values }
+    }
+}
