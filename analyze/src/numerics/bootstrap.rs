@@ -164,12 +164,11 @@ fn evaluate_draws(
     weights_of: impl Fn(usize) -> Vec<u32> + Sync,
 ) -> Vec<Option<f64>> {
     let evaluate_block = |block: usize| {
-        let mut weights: Vec<Lanes> = vec![Lanes::ZERO; n_ends];
-        for lane in 0..LANES.min(n_draws - block * LANES) {
-            for (end, weight) in weights_of(block * LANES + lane).into_iter().enumerate() {
-                weights[end][lane] = f64::from(weight);
-            }
-        }
+        let draws = block * LANES..((block + 1) * LANES).min(n_draws);
+        let draws: Vec<Vec<u32>> = draws.map(&weights_of).collect();
+        // Lanes beyond the last draw weigh nothing, and their results are not taken.
+        let weight = |end: usize, lane: usize| draws.get(lane).map_or(0.0, |draw| f64::from(draw[end]));
+        let weights: Vec<Lanes> = (0..n_ends).map(|end| Lanes::from_fn(|lane| weight(end, lane))).collect();
         weighted.evaluate(&weights)
     };
     let blocks: Vec<_> = (0..n_draws.div_ceil(LANES)).into_par_iter().map(evaluate_block).collect();

@@ -120,15 +120,7 @@ pub fn permutation_test(
     let computer = DrawComputer::new(measures, hypothesis, pairs, &observed_positions, comparison);
     let observed: Vec<Result<f64, Undefined>> =
         computer.compute_observed().into_iter().map(|s| s.ok_or(Undefined::ConstantMeasure)).collect();
-    let block = computer.draws_per_block();
-    let blocks: Vec<_> = (0..settings.n_draws.div_ceil(block))
-        .into_par_iter()
-        .map(|b| {
-            let draws = b * block..((b + 1) * block).min(settings.n_draws);
-            let labels = draws.map(|draw| shuffler.shuffle(settings.seed, settings.stream, draw)).collect();
-            computer.compute(labels)
-        })
-        .collect();
+    let blocks = compute_draws(&computer, &shuffler, settings);
     let draws: Vec<&blocked::Draw> = blocks.iter().flatten().collect();
     Ok(PermutationResult {
         tests: summarize(&observed, &draws, settings.alternative),
@@ -137,6 +129,20 @@ pub fn permutation_test(
         n_undefined_draws: draws.iter().filter(|d| has_missing(d, &observed)).count(),
         n_remasked_draws: draws.iter().filter(|d| d.is_remasked).count(),
     })
+}
+
+/// All draws, in blocks that are spread over threads.
+fn compute_draws(
+    computer: &DrawComputer<'_>,
+    shuffler: &LabelShuffler,
+    settings: PermutationSettings,
+) -> Vec<Vec<blocked::Draw>> {
+    let block = computer.draws_per_block();
+    let compute_block = |b: usize| {
+        let draws = b * block..((b + 1) * block).min(settings.n_draws);
+        computer.compute(draws.map(|draw| shuffler.shuffle(settings.seed, settings.stream, draw)).collect())
+    };
+    (0..settings.n_draws.div_ceil(block)).into_par_iter().map(compute_block).collect()
 }
 
 /// Whether a measure with an observed statistic has none in this draw.

@@ -115,12 +115,10 @@ fn weighted_comparisons_are_those_of_repeated_prompts() {
     let ends: Vec<_> =
         pairs.select(&across).iter().map(|(i, j)| (items[i] as u32, items[j] as u32)).collect();
     let draws = case["draws"].as_array().unwrap();
-    let mut weights = vec![Lanes::ZERO; count(&case["n_items"])];
-    for (lane, draw) in draws.iter().enumerate() {
-        for (item, multiplicity) in indices(&draw["multiplicities"]).into_iter().enumerate() {
-            weights[item][lane] = multiplicity as f64;
-        }
-    }
+    let multiplicities: Vec<Vec<usize>> = draws.iter().map(|draw| indices(&draw["multiplicities"])).collect();
+    let weights: Vec<Lanes> = (0..count(&case["n_items"]))
+        .map(|item| Lanes::from_fn(|lane| multiplicities[lane][item] as f64))
+        .collect();
     for name in ["rho_a", "spearman", "pearson", "cosine", "kendall_tau_a", "kendall_tau_b"] {
         let comparison: Comparison = serde_json::from_value(Value::String(name.into())).unwrap();
         let measures = vec![select("measure")];

@@ -1,6 +1,6 @@
 //! Eight numbers that go through a pass side by side: a cache line, and whole vector registers.
 
-use std::ops::{Add, AddAssign, Index, IndexMut, Mul, Sub};
+use std::ops::{Add, AddAssign, Index, Mul, Sub};
 
 /// Sets of weights that are evaluated together.
 pub(in super::super) const LANES: usize = 8;
@@ -22,7 +22,7 @@ impl Lanes {
 
     /// A number for each lane.
     #[inline(always)]
-    pub(super) fn from_fn(number: impl FnMut(usize) -> f64) -> Self {
+    pub(in super::super) fn from_fn(number: impl FnMut(usize) -> f64) -> Self {
         Self(std::array::from_fn(number))
     }
 
@@ -38,13 +38,6 @@ impl Index<usize> for Lanes {
     #[inline(always)]
     fn index(&self, lane: usize) -> &f64 {
         &self.0[lane]
-    }
-}
-
-impl IndexMut<usize> for Lanes {
-    #[inline(always)]
-    fn index_mut(&mut self, lane: usize) -> &mut f64 {
-        &mut self.0[lane]
     }
 }
 
