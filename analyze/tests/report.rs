@@ -72,8 +72,11 @@ fn every_section_has_its_figures_and_the_summary_its_direction() {
     assert!(summary.contains(", an improvement"));
     assert!(summary.contains("alignment with “same line” rises at"));
     assert!(summary.contains("This is a control, and as it should, it does not rise."));
-    assert!(summary.contains("chance is 33 %"));
+    assert!(summary.contains("chance is 33\u{a0}%"));
     assert!(summary.contains("strongest is “"));
+    let clause = "In linear_regression, with 4 examples instead of 0: the median absolute error falls from";
+    assert!(written.summary.starts_with(clause), "{}", written.summary);
+    assert!(written.findings.iter().any(|f| f.topic == "Attention" && f.task == "reading_comprehension"));
     assert!(written.n_figures >= 12, "{}", written.n_figures);
     let alignment = section(&html, "alignment");
     assert!(alignment.contains("Normalization: standardize") && alignment.contains("Normalization: none"));
@@ -87,7 +90,7 @@ fn a_null_effect_is_called_one() {
     let home = tempfile::tempdir().unwrap();
     let names = Names::default();
     let lake = write_planted(&home.path().join("lake"), &names, Effect::None, 8, 6);
-    let (html, _) = report(&lake, &names, &home.path().join("report.html"));
+    let (html, written) = report(&lake, &names, &home.path().join("report.html"));
     let summary = section(&html, "summary");
     assert!(summary.contains("absolute error does not change reliably"), "{summary}");
     assert!(summary.contains("alignment with “same line” does not change reliably at any of the 32 layers"));
@@ -95,6 +98,7 @@ fn a_null_effect_is_called_one() {
     assert!(summary.contains("the change of no measure goes reliably with"));
     for claim in [" rises ", " falls ", "an improvement", "higher with more"] {
         assert!(!summary.contains(claim), "{claim} in {summary}");
+        assert!(!written.summary.contains(claim), "{claim} in {}", written.summary);
     }
 }
 

@@ -1,14 +1,14 @@
 //! Alignment of representations with hypotheses, by layer and condition: one figure a hypothesis, each
 //! normalization in a panel of its own, and the change from the reference condition.
 
-use super::ReportRequest;
 use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
 use super::conditions::{Conditions, contrast};
 use super::error::ReportError;
 use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
 use super::layers::{Change, Place, Verdict, change_sentence, judge, layer_axis};
 use super::question::{Answer, Question, Row, question};
-use super::wording::{Estimate, count, layer_ranges, thousands, with_interval, words};
+use super::wording::{Estimate, count, layer_ranges, sentence_case, thousands, with_interval, words};
+use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,7 +98,7 @@ pub(super) fn alignment_section(
         question: "Do prompts that share what a hypothesis names come to be represented alike, and at which \
                    layers does that change with examples?",
         tasks: Vec::new(),
-        headlines: Vec::new(),
+        findings: Vec::new(),
         missing: None,
     };
     let mut chosen = BTreeMap::new();
@@ -112,7 +112,7 @@ pub(super) fn alignment_section(
             continue;
         }
         chosen.insert(conditions.task.clone(), read.iter().filter_map(Hypothesis::chosen).collect());
-        section.headlines.extend(headlines(&read).into_iter().map(|s| (conditions.task.clone(), s)));
+        section.findings.extend(leading(&read).map(Hypothesis::finding));
         let open = open_figures(&read);
         let figures = read.iter().map(|h| h.figure(!open.contains(&h.name))).collect();
         section.tasks.push(TaskFigures { task: conditions.task.clone(), figures });
@@ -125,15 +125,13 @@ pub(super) fn alignment_section(
 
 /// The hypothesis that changes most and the first control stand open; the others are folded.
 fn open_figures(read: &[Hypothesis<'_>]) -> BTreeSet<String> {
-    let first = read.iter().find(|h| !h.is_control);
-    let control = read.iter().find(|h| h.is_control);
-    first.into_iter().chain(control).map(|h| h.name.clone()).collect()
+    leading(read).map(|h| h.name.clone()).collect()
 }
 
-fn headlines(read: &[Hypothesis<'_>]) -> Vec<String> {
+fn leading<'h, 'a>(read: &'h [Hypothesis<'a>]) -> impl Iterator<Item = &'h Hypothesis<'a>> {
     let first = read.iter().find(|h| !h.is_control);
     let control = read.iter().find(|h| h.is_control);
-    first.into_iter().chain(control).map(Hypothesis::sentence).collect()
+    first.into_iter().chain(control)
 }
 
 fn read_hypothesis<'a>(
@@ -252,6 +250,11 @@ impl Hypothesis<'_> {
         judge(&self.changes(last, normalization).into_iter().map(|(_, c)| c).collect::<Vec<_>>())
     }
 
+    /// `rho_a` as a name to read.
+    fn comparison(&self) -> String {
+        self.setting.comparison.replace('_', "-")
+    }
+
     fn subject(&self) -> String {
         format!("alignment with “{}”", self.name)
     }
@@ -271,6 +274,25 @@ impl Hypothesis<'_> {
             });
         }
         text
+    }
+
+    fn finding(&self) -> Finding {
+        let verdict = self.normalizations().first().and_then(|n| self.verdict(n));
+        let brief = match verdict.filter(|_| !self.is_control) {
+            None => String::new(),
+            Some(v) if v.n_up > 0 && v.n_down > 0 => {
+                format!("{} rises at {} and falls at {} of {} layers", self.subject(), v.n_up, v.n_down, v.n)
+            }
+            Some(v) if v.n_up > 0 => format!("{} rises at {} of {} layers", self.subject(), v.n_up, v.n),
+            Some(v) if v.n_down > 0 => format!("{} falls at {} of {} layers", self.subject(), v.n_down, v.n),
+            Some(_) => format!("{} changes reliably at no layer", self.subject()),
+        };
+        Finding {
+            task: self.conditions.task.clone(),
+            topic: if self.is_control { "Control" } else { "Alignment" },
+            text: self.sentence(),
+            brief,
+        }
     }
 
     fn raw_sentence(&self) -> String {
@@ -314,7 +336,8 @@ impl Hypothesis<'_> {
     }
 
     fn method(&self) -> String {
-        let Setting { role, pooling, similarity, comparison } = &self.setting;
+        let Setting { role, pooling, similarity, .. } = &self.setting;
+        let (similarity, comparison) = (sentence_case(similarity), self.comparison());
         let most = |n: fn(&Cell) -> i64| self.cells.iter().map(n).max().unwrap_or(0) as usize;
         let mut text = format!(
             "{similarity} similarity of {pooling}-pooled “{role}” states, compared with the hypothesis by \
@@ -353,7 +376,7 @@ impl Hypothesis<'_> {
         let point = |c: &Cell| point(&c.place, c.estimate, c.hover.clone());
         let series = self.series(|c| c.normalization == normalization, point);
         let x = layer_axis(self.cells.iter().map(|c| &c.place));
-        let y = AxisPlan::titled(format!("alignment ({})", words(&self.setting.comparison)));
+        let y = AxisPlan::titled(format!("alignment ({})", self.comparison()));
         let title = format!("Normalization: {normalization}");
         lines(&title, (x, y), &series, &[Reference { name: "zero".to_owned(), y: 0.0 }])
     }
@@ -369,7 +392,7 @@ impl Hypothesis<'_> {
         let is_shown = |c: &Cell| c.normalization == normalization && c.change.is_some();
         let series = self.series(is_shown, point);
         let x = layer_axis(self.cells.iter().map(|c| &c.place));
-        let y = AxisPlan::titled(format!("change of alignment ({})", words(&self.setting.comparison)));
+        let y = AxisPlan::titled(format!("change of alignment ({})", self.comparison()));
         let title = format!("Change from {reference} ({normalization})");
         Some(lines(&title, (x, y), &series, &[Reference { name: "zero".to_owned(), y: 0.0 }]))
     }

@@ -1,6 +1,5 @@
 //! Behaviour and representation: do items whose measure changes more also improve more?
 
-use super::ReportRequest;
 use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
 use super::conditions::{Condition, Conditions};
 use super::error::ReportError;
@@ -8,6 +7,7 @@ use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures, TextT
 use super::layers::{Place, Q_LEVEL, layer_axis};
 use super::question::{Question, Row, question};
 use super::wording::{Estimate, count, layer_ranges, number, with_interval, words};
+use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,7 @@ pub(super) fn associations_section(
         question: "Do the items whose representation changes more with examples also improve more? Each point is a \
                    rank correlation across items between two changes from the same reference condition.",
         tasks: Vec::new(),
-        headlines: Vec::new(),
+        findings: Vec::new(),
         missing: None,
     };
     let names = METRICS.ask(catalog, &[("model", &request.model)])?;
@@ -70,7 +70,12 @@ pub(super) fn associations_section(
         if read.is_empty() {
             continue;
         }
-        section.headlines.extend(read.first().map(|a| (conditions.task.clone(), a.sentence())));
+        section.findings.extend(read.first().map(|a| Finding {
+            task: conditions.task.clone(),
+            topic: "Association",
+            text: a.sentence(),
+            brief: a.brief(),
+        }));
         let figures = read.iter().enumerate().map(|(i, a)| a.figure(i > 0)).collect();
         section.tasks.push(TaskFigures { task: conditions.task.clone(), figures });
     }
@@ -149,6 +154,23 @@ impl Associations<'_> {
             "absolute_error" => "fall of the absolute error".to_owned(),
             metric => format!("rise of {}", words(metric)),
         }
+    }
+
+    fn brief(&self) -> String {
+        let Some(last) = self.shown().pop() else { return String::new() };
+        let measures = self.measures();
+        let every = measures.iter().flat_map(|m| self.of(CORRELATION, m, &last.name));
+        let best = every.filter(|c| is_reliable(c)).max_by(|a, b| size(a).total_cmp(&size(b)));
+        let Some((cell, estimate)) = best.and_then(|c| Some((c, c.estimate?))) else {
+            return "item by item, the change of no measure goes with the improvement".to_owned();
+        };
+        let direction = if estimate.value > 0.0 { "more" } else { "less" };
+        format!(
+            "items in which “{}” changes more improve {direction} (Spearman {} at layer {})",
+            cell.measure,
+            number(estimate.value),
+            cell.layer
+        )
     }
 
     fn sentence(&self) -> String {

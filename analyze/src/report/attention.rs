@@ -1,13 +1,13 @@
 //! Attention to relevant against irrelevant parts: log-ratios by layer, and by layer and head.
 
-use super::ReportRequest;
 use super::chart::{AxisPlan, Grid, Panel, Point, Reference, Scale, Series, heat_map, lines};
 use super::conditions::{Condition, Conditions};
 use super::error::ReportError;
 use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
 use super::layers::{Place, Q_LEVEL, layer_axis};
 use super::question::{Question, Row, question};
-use super::wording::{Estimate, count, interval, layer_ranges, number, with_interval, words};
+use super::wording::{Estimate, count, interval, layer_ranges, number, sentence_case, with_interval, words};
+use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
 use crate::numerics::summary::percentile;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +53,7 @@ pub(super) fn attention_section(
         question: "Does the model attend more to the part of the prompt that holds the answer than to the parts \
                    that do not? Above 0 the relevant part gets more attention per token; 0.69 is twice as much.",
         tasks: Vec::new(),
-        headlines: Vec::new(),
+        findings: Vec::new(),
         missing: None,
     };
     let names = RATIOS.ask(catalog, &[("model", &request.model)])?;
@@ -65,7 +65,12 @@ pub(super) fn attention_section(
         if read.is_empty() {
             continue;
         }
-        section.headlines.extend(read.first().map(|r| (conditions.task.clone(), r.sentence())));
+        section.findings.extend(read.first().map(|r| Finding {
+            task: conditions.task.clone(),
+            topic: "Attention",
+            text: r.sentence(),
+            brief: r.brief(),
+        }));
         let figures = read.iter().enumerate().map(|(i, r)| r.figure(i > 0)).collect();
         section.tasks.push(TaskFigures { task: conditions.task.clone(), figures });
     }
@@ -122,7 +127,12 @@ fn short(sql: &str) -> String {
 
 impl Ratio<'_> {
     fn name(&self) -> String {
-        format!("{} → {} over {}", short(&self.query), short(&self.relevant), short(&self.irrelevant))
+        format!(
+            "attention from “{}” to “{}” over “{}”",
+            short(&self.query),
+            short(&self.relevant),
+            short(&self.irrelevant)
+        )
     }
 
     fn shown(&self) -> Vec<Condition> {
@@ -140,16 +150,16 @@ impl Ratio<'_> {
     fn sentence(&self) -> String {
         let shown = self.shown();
         let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
-            return format!("No ratio of {} could be computed.", self.name());
+            return format!("The ratio of {} could not be computed.", self.name());
         };
         let value = |c: &Cell| c.log_ratio.map_or(0.0, |e| e.value);
         let Some(top) = self.of("mean", &last.name).max_by(|a, b| value(a).total_cmp(&value(b))) else {
-            return format!("No ratio of {} with heads combined could be computed.", self.name());
+            return format!("The ratio of {} with heads combined could not be computed.", self.name());
         };
         let Some(estimate) = top.log_ratio else { return String::new() };
         let (above, below, n) = self.tally(&last.name);
         let mut text = format!(
-            "In {}, attention from {} favours {} over {} at {above} of {n} layers and does the reverse at {below} \
+            "In {}, attention from “{}” favours “{}” over “{}” at {above} of {n} layers and does the reverse at {below} \
              (heads combined by mean); the highest log-ratio is {} at layer {} ({}), {} times the attention per token.",
             last.name,
             short(&self.query),
@@ -164,6 +174,19 @@ impl Ratio<'_> {
             text.push_str(&self.comparison(first, top.layer, estimate));
         }
         text
+    }
+
+    fn brief(&self) -> String {
+        let shown = self.shown();
+        let (Some(first), Some(last)) = (shown.first(), shown.last()) else { return String::new() };
+        let (above, _, n) = self.tally(&last.name);
+        let (before, ..) = self.tally(&first.name);
+        let against = if first.name == last.name {
+            String::new()
+        } else {
+            format!(", against {before} in {}", first.name)
+        };
+        format!("attention favours “{}” at {above} of {n} layers{against}", short(&self.relevant))
     }
 
     /// Layers reliably above zero, reliably below, and all.
@@ -212,7 +235,7 @@ impl Ratio<'_> {
         ];
         panels.extend(self.head_panels());
         Figure {
-            title: self.name(),
+            title: sentence_case(&self.name()),
             takeaway: self.sentence(),
             method: self.method(),
             legend: self.shown().into_iter().map(entry).collect(),
@@ -251,7 +274,7 @@ impl Ratio<'_> {
         };
         let series: Vec<Series> = self.shown().into_iter().map(of).collect();
         let places: Vec<Place> = self.cells.iter().map(|c| Place::new(c.layer, "")).collect();
-        let y = AxisPlan::titled("log-ratio (natural logarithm, per token)");
+        let y = AxisPlan::titled("log-ratio (per token)");
         let zero = Reference { name: "zero".to_owned(), y: 0.0 };
         lines(title, (layer_axis(places.iter()), y), &series, &[zero])
     }

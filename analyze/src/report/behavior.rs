@@ -1,6 +1,5 @@
 //! Behaviour by condition: how good the answers are, with intervals from a bootstrap over items.
 
-use super::ReportRequest;
 use super::chart::{AxisPlan, Point, Reference, Series, intervals};
 use super::conditions::{Condition, Conditions, contrast};
 use super::error::ReportError;
@@ -11,6 +10,7 @@ use super::resampling::{ItemScores, N_DRAWS, SEED, Statistic};
 use super::wording::{
     Estimate, count, interval, number, percent, sentence_case, signed, thousands, with_interval, words,
 };
+use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ pub(super) fn behavior_section(
         title: "Behaviour by condition",
         question: "Do the answers get better when the prompt shows more examples?",
         tasks: Vec::new(),
-        headlines: Vec::new(),
+        findings: Vec::new(),
         missing: None,
     };
     for conditions in tasks {
@@ -105,7 +105,7 @@ pub(super) fn behavior_section(
             continue;
         }
         let sentences = task.sentences();
-        section.headlines.extend(sentences.first().map(|s| (conditions.task.clone(), s.clone())));
+        section.findings.extend(task.finding(&sentences));
         let figures = vec![task.figure(&sentences)];
         section.tasks.push(TaskFigures { task: conditions.task.clone(), figures });
     }
@@ -270,11 +270,31 @@ impl TaskBehavior<'_> {
 
     /// One sentence a metric, the one that tells most first.
     fn sentences(&self) -> Vec<String> {
+        self.metrics_by_interest().into_iter().filter_map(|m| self.sentence(m)).collect()
+    }
+
+    fn metrics_by_interest(&self) -> Vec<&String> {
         let order = ["absolute_error", "forced_choice", "expected_logprob", "exact"];
-        let rank = |m: &&String| order.iter().position(|o| o == m).unwrap_or(order.len());
         let mut metrics: Vec<&String> = self.tallies.keys().collect();
-        metrics.sort_by_key(rank);
-        metrics.into_iter().filter_map(|m| self.sentence(m)).collect()
+        metrics.sort_by_key(|m| order.iter().position(|o| o == m).unwrap_or(order.len()));
+        metrics
+    }
+
+    fn finding(&self, sentences: &[String]) -> Option<Finding> {
+        let text = sentences.first()?.clone();
+        let metric = self.metrics_by_interest().into_iter().find(|m| self.sentence(m).is_some())?;
+        let plan = plan(metric);
+        let (first, last) = self.conditions.ends()?;
+        let level = |c: &Condition| self.estimate(metric, &c.name, plan.statistic).map(|e| e.value);
+        let write = |v: f64| if plan.is_share { percent(v) } else { number(v) };
+        let levels = format!("{} to {}", write(level(first)?), write(level(last)?));
+        let (change, _) = self.scores.get(metric)?.change(&first.name, &last.name, plan.statistic)?;
+        let brief = match (change.excludes_zero(), change.value > 0.0) {
+            (false, _) => format!("{} does not change reliably ({levels})", subject(metric, plan.statistic)),
+            (true, true) => format!("{} rises from {levels}", subject(metric, plan.statistic)),
+            (true, false) => format!("{} falls from {levels}", subject(metric, plan.statistic)),
+        };
+        Some(Finding { task: self.conditions.task.clone(), topic: "Answers", text, brief })
     }
 
     fn sentence(&self, metric: &str) -> Option<String> {
@@ -284,13 +304,7 @@ impl TaskBehavior<'_> {
         let (before, after) = (level(first)?, level(last)?);
         let (change, n) = self.scores.get(metric)?.change(&first.name, &last.name, plan.statistic)?;
         let write = |v: f64| if plan.is_share { percent(v) } else { number(v) };
-        let subject = match (metric, plan.statistic) {
-            ("exact", _) => "the share of responses that hold the expected answer".to_owned(),
-            ("forced_choice", _) => "the share of right forced choices".to_owned(),
-            ("expected_logprob", _) => "the mean log-probability of the expected answer".to_owned(),
-            (_, Statistic::Median) => format!("the median {}", words(metric)),
-            (_, Statistic::Mean) => format!("the mean {}", words(metric)),
-        };
+        let subject = subject(metric, plan.statistic);
         let contrast = sentence_case(&contrast(first, last));
         let size = format!("change {}, {}, n = {}", signed(change.value), interval(change), count(n, "item"));
         let levels = format!("from {} to {}", write(before), write(after));
@@ -309,5 +323,16 @@ impl TaskBehavior<'_> {
             };
             format!("{contrast}, {subject} {direction} {levels} ({size}){good}{chance}.")
         })
+    }
+}
+
+/// What a metric's statistic is, in words.
+fn subject(metric: &str, statistic: Statistic) -> String {
+    match (metric, statistic) {
+        ("exact", _) => "the share of responses that hold the expected answer".to_owned(),
+        ("forced_choice", _) => "the share of right forced choices".to_owned(),
+        ("expected_logprob", _) => "the mean log-probability of the expected answer".to_owned(),
+        (_, Statistic::Median) => format!("the median {}", words(metric)),
+        (_, Statistic::Mean) => format!("the mean {}", words(metric)),
     }
 }

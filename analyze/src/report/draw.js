@@ -27,7 +27,15 @@
     drawn.add(element);
     const plot = JSON.parse(document.getElementById(element.id + "-data").textContent);
     const layout = Object.assign({}, plot.layout, { template, autosize: true });
-    for (const name of ["xaxis", "yaxis"]) layout[name] = Object.assign({}, layout[name], { fixedrange: true });
+    for (const name of ["xaxis", "yaxis"]) {
+      layout[name] = Object.assign({}, layout[name], { fixedrange: true });
+      if (layout[name].showticklabels === false) layout[name].ticks = "";
+    }
+    // A matrix is square whatever the width that its scale leaves.
+    if (element.classList.contains("square")) {
+      Object.assign(layout.yaxis, { scaleanchor: "x", constrain: "domain" });
+      layout.xaxis.constrain = "domain";
+    }
     const done = Plotly.newPlot(element, plot.data, layout, config);
     done.then(() => element.setAttribute("data-drawn", "true"));
   }

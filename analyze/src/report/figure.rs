@@ -1,6 +1,7 @@
 //! Figures and sections as data, and their HTML. A figure is a claim in words, panels, and everything a
 //! reader needs to doubt it: numbers of prompts, intervals, undefined values, caveats, the SQL.
 
+use super::Finding;
 use super::chart::{Panel, Shape};
 use super::escape::{html, script_json};
 use super::question::command;
@@ -88,8 +89,8 @@ pub(super) struct Section {
     pub(super) question: &'static str,
     /// Tasks in order.
     pub(super) tasks: Vec<TaskFigures>,
-    /// Sentences for the summary: task, sentence.
-    pub(super) headlines: Vec<(String, String)>,
+    /// What goes into the summary.
+    pub(super) findings: Vec<Finding>,
     /// Why there is nothing, and the command that makes it.
     pub(super) missing: Option<String>,
 }

@@ -8,7 +8,7 @@ use super::conditions::Conditions;
 use super::error::ReportError;
 use super::figure::{Figure, Section, TaskFigures};
 use super::question::{Question, fill, question};
-use super::wording::{count, number, signed};
+use super::wording::{count, number, sentence_case, signed};
 use crate::catalog::{Catalog, literal};
 use crate::numerics::summary::{mean, percentile};
 use crate::numerics::{Normalization, Similarity, similarity};
@@ -50,7 +50,7 @@ pub(super) fn matrices_section(
         question: "What do the similarities of prompts look like beside the hypothesis, at the layer where \
                    alignment changes most?",
         tasks: Vec::new(),
-        headlines: Vec::new(),
+        findings: Vec::new(),
         missing: None,
     };
     for conditions in tasks {
@@ -240,8 +240,9 @@ impl Scene<'_> {
             String::new()
         };
         format!(
-            "{similarity} similarity, normalization {normalization}, {pooling}-pooled “{role}” states. n = {}{shown}, \
+            "{} similarity, normalization {normalization}, {pooling}-pooled “{role}” states. n = {}{shown}, \
              the same items in both conditions. The diagonal is left out; both matrices share one scale.",
+            sentence_case(similarity),
             count(states.items.len(), "prompt")
         )
     }

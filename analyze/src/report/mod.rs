@@ -41,7 +41,6 @@ pub use error::ReportError;
 
 use crate::catalog::Catalog;
 use conditions::{Conditions, read_conditions};
-use figure::Section;
 use page::Page;
 use std::fs;
 use std::path::Path;
@@ -81,8 +80,23 @@ pub struct WrittenReport {
     pub n_bytes: u64,
     /// Figures in it.
     pub n_figures: usize,
-    /// The summary's paragraphs: task (empty for what concerns all) and text.
-    pub summary: Vec<(String, String)>,
+    /// The summary, one paragraph.
+    pub summary: String,
+    /// What the summary rests on, task by task.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that the tables say about one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The task.
+    pub task: String,
+    /// What it is about, one word.
+    pub topic: &'static str,
+    /// Full sentences with numbers and intervals.
+    pub text: String,
+    /// The same as a clause for the summary; empty where it is not in it.
+    pub brief: String,
 }
 
 impl ReportRequest {
@@ -118,7 +132,7 @@ pub fn write_report(
     request: &ReportRequest,
     path: &Path,
 ) -> Result<WrittenReport, ReportError> {
-    let (html, n_figures, summary) = build_page(catalog, request)?;
+    let (html, report) = build_page(catalog, request)?;
     let refused = |source| ReportError::Write { path: path.to_owned(), source };
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         fs::create_dir_all(parent).map_err(refused)?;
@@ -132,12 +146,10 @@ pub fn write_report(
         let _ = fs::remove_file(staging);
         return Err(refused(source));
     }
-    Ok(WrittenReport { n_bytes: html.len() as u64, n_figures, summary })
+    Ok(report)
 }
 
-type BuiltPage = (String, usize, Vec<(String, String)>);
-
-fn build_page(catalog: &Catalog, request: &ReportRequest) -> Result<BuiltPage, ReportError> {
+fn build_page(catalog: &Catalog, request: &ReportRequest) -> Result<(String, WrittenReport), ReportError> {
     let tasks = read_conditions(catalog, &request.model)?;
     let behavior = behavior::behavior_section(catalog, request, &tasks)?;
     let (alignment, chosen) = alignment::alignment_section(catalog, request, &tasks)?;
@@ -146,18 +158,25 @@ fn build_page(catalog: &Catalog, request: &ReportRequest) -> Result<BuiltPage, R
     let attention = attention::attention_section(catalog, request, &tasks)?;
     let associations = associations::associations_section(catalog, request, &tasks)?;
     let sections = vec![behavior, alignment, matrices, probes, attention, associations];
-    let summary = summarize(request, &tasks, &sections);
+    let findings: Vec<Finding> = tasks
+        .iter()
+        .flat_map(|t| sections.iter().flat_map(|s| &s.findings).filter(|f| f.task == t.task))
+        .cloned()
+        .collect();
+    let summary = summarize(request, &tasks, &findings);
     let title = if request.title.is_empty() { "In-context learning report" } else { &request.title };
     let page = Page {
         title,
         subtitle: subtitle(request, &tasks),
-        summary: summary.clone(),
+        summary: &summary,
+        findings: &findings,
         sections,
         provenance: provenance::render_provenance(catalog, request)?,
         lake: request.lake_argument.as_deref(),
     };
     let (html, n_figures) = page.render()?;
-    Ok((html, n_figures, summary))
+    let n_bytes = html.len() as u64;
+    Ok((html, WrittenReport { n_bytes, n_figures, summary, findings }))
 }
 
 fn subtitle(request: &ReportRequest, tasks: &[Conditions]) -> String {
@@ -172,29 +191,25 @@ fn subtitle(request: &ReportRequest, tasks: &[Conditions]) -> String {
     format!("Model {}; {}.", request.model, tasks.join("; "))
 }
 
-/// The summary: what the sections say about each task, in their order.
-fn summarize(request: &ReportRequest, tasks: &[Conditions], sections: &[Section]) -> Vec<(String, String)> {
-    let lead = format!(
-        "How do the answers of {}, and what it represents while giving them, change when examples are added to \
-         its prompts? What follows was written from the tables; a change is called one only where its 95 % \
-         interval excludes 0 and it survives the correction over layers.",
-        request.model
-    );
-    let mut paragraphs = vec![(String::new(), lead)];
+/// The summary: the findings' clauses in one paragraph.
+fn summarize(request: &ReportRequest, tasks: &[Conditions], findings: &[Finding]) -> String {
+    let mut text = String::new();
     for conditions in tasks {
-        let said: Vec<&str> = sections
-            .iter()
-            .flat_map(|s| &s.headlines)
-            .filter(|(task, _)| *task == conditions.task)
-            .map(|(_, sentence)| sentence.as_str())
-            .collect();
-        if !said.is_empty() {
-            paragraphs.push((conditions.task.clone(), said.join(" ")));
+        let of_task = findings.iter().filter(|f| f.task == conditions.task && !f.brief.is_empty());
+        let clauses: Vec<&str> = of_task.map(|f| f.brief.as_str()).collect();
+        if clauses.is_empty() {
+            continue;
         }
+        let ends = conditions.ends();
+        let contrast = ends.map_or_else(String::new, |(a, b)| format!(", {}", conditions::contrast(a, b)));
+        text.push_str(&format!("In {}{contrast}: {}. ", conditions.task, clauses.join("; ")));
     }
-    if paragraphs.len() == 1 {
-        let nothing = format!("There are no results yet. {}", request.missing("behavior", "run"));
-        paragraphs.push((String::new(), nothing));
+    if text.is_empty() {
+        return format!("There are no results yet. {}", request.missing("behavior", "run"));
     }
-    paragraphs
+    format!(
+        "{text}A change is called one only where its 95\u{a0}% interval excludes 0 and it survives the correction \
+         over layers; {} is one model, and other models may differ.",
+        request.model
+    )
 }

@@ -2,6 +2,7 @@
 //! content policy makes sure of it: only the page's own scripts run, known by a nonce that depends on the
 //! content, and no address can be reached.
 
+use super::Finding;
 use super::error::ReportError;
 use super::escape::html;
 use super::figure::{Numbering, Section};
@@ -17,8 +18,10 @@ pub(super) struct Page<'a> {
     pub(super) title: &'a str,
     /// Line under the title: model, tasks, counts.
     pub(super) subtitle: String,
-    /// Paragraphs of the summary: a lead-in, and text.
-    pub(super) summary: Vec<(String, String)>,
+    /// The summary.
+    pub(super) summary: &'a str,
+    /// What it rests on, task by task.
+    pub(super) findings: &'a [Finding],
     /// Sections.
     pub(super) sections: Vec<Section>,
     /// Provenance as HTML.
@@ -67,15 +70,27 @@ impl Page<'_> {
             html(self.title),
             html(&self.subtitle)
         );
-        for (lead, text) in &self.summary {
-            let lead = if lead.is_empty() { String::new() } else { format!("<b>{}</b> ", html(lead)) };
-            let _ = writeln!(out, "<p>{lead}{}</p>", html(text));
-        }
+        let _ = writeln!(out, "<p class=\"lead\">{}</p>", html(self.summary));
+        out.push_str(&self.render_findings());
         out.push_str(
             "<noscript><p class=\"missing\">The plots are drawn by a script inside this file, which is \
              switched off here. The sentences, tables and SQL can be read without it.</p></noscript>\n\
              </section>\n",
         );
+        out
+    }
+
+    fn render_findings(&self) -> String {
+        let mut out = String::from("<div class=\"findings\">\n");
+        for of_task in self.findings.chunk_by(|a, b| a.task == b.task) {
+            let task = of_task.first().map(|f| f.task.as_str()).unwrap_or_default();
+            let _ = writeln!(out, "<div><h3>{}</h3>\n<dl>", html(task));
+            for finding in of_task {
+                let _ = writeln!(out, "<dt>{}</dt><dd>{}</dd>", html(finding.topic), html(&finding.text));
+            }
+            out.push_str("</dl></div>\n");
+        }
+        out.push_str("</div>\n");
         out
     }
 

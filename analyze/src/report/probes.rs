@@ -1,6 +1,5 @@
 //! Probe scores by layer and condition, beside the baseline and the control task.
 
-use super::ReportRequest;
 use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
 use super::conditions::{Condition, Conditions};
 use super::error::ReportError;
@@ -9,6 +8,7 @@ use super::layers::{Place, layer_axis};
 use super::palette;
 use super::question::{Question, Row, question};
 use super::wording::{Estimate, count, interval, layer_ranges, number, with_interval, words};
+use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
 use crate::numerics::summary::mean;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,7 +62,7 @@ pub(super) fn probes_section(
         question: "What can a linear classifier or regression read from the states, on items it was not \
                    trained on?",
         tasks: Vec::new(),
-        headlines: Vec::new(),
+        findings: Vec::new(),
         missing: None,
     };
     let names = TARGETS.ask(catalog, &[("model", &request.model)])?;
@@ -74,7 +74,12 @@ pub(super) fn probes_section(
         if read.is_empty() {
             continue;
         }
-        section.headlines.extend(read.first().map(|t| (conditions.task.clone(), t.sentence())));
+        section.findings.extend(read.first().map(|t| Finding {
+            task: conditions.task.clone(),
+            topic: "Probe",
+            text: t.sentence(),
+            brief: String::new(),
+        }));
         let figures = read.iter().enumerate().map(|(i, t)| t.figure(i > 0)).collect();
         section.tasks.push(TaskFigures { task: conditions.task.clone(), figures });
     }

@@ -36,11 +36,13 @@ pub(super) fn render_provenance(catalog: &Catalog, request: &ReportRequest) -> R
     if groups.is_empty() {
         let _ = writeln!(out, "<p class=\"missing\">{}</p>", html(&request.missing("commits", "run")));
     }
-    for (name, commits) in groups {
-        let _ = writeln!(out, "<h3>{}</h3>", html(&name));
+    out.push_str("<div class=\"commits\">\n");
+    for (name, commits) in in_order_of_work(groups) {
+        let _ = writeln!(out, "<div><h3>{}</h3>", html(&name));
         out.push_str(&render_group(catalog, &commits)?);
+        out.push_str("</div>\n");
     }
-    out.push_str("</section>\n");
+    out.push_str("</div>\n</section>\n");
     Ok(out)
 }
 
@@ -60,6 +62,13 @@ fn group_commits<'a>(catalog: &'a Catalog, model: &str) -> BTreeMap<String, Vec<
         groups.entry(slot_group(&commit.slot)).or_default().push(commit);
     }
     groups
+}
+
+/// Groups in the order in which their last commits were made.
+fn in_order_of_work(groups: BTreeMap<String, Vec<&Commit>>) -> Vec<(String, Vec<&Commit>)> {
+    let mut ordered: Vec<_> = groups.into_iter().collect();
+    ordered.sort_by_key(|(_, commits)| commits.iter().map(|c| c.sequence).max());
+    ordered
 }
 
 /// A slot's name with its running numbers taken away.

@@ -44,7 +44,7 @@ pub(super) fn signed(value: f64) -> String {
 /// `low to high`, or that there is no interval.
 pub(super) fn interval(estimate: Estimate) -> String {
     match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!("95 % interval {} to {}", number(low), number(high)),
+        (Some(low), Some(high)) => format!("95\u{a0}% interval {} to {}", number(low), number(high)),
         _ => "no interval".to_owned(),
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn thousands(n: usize) -> String {
 
 /// A share of one as per cent.
 pub(super) fn percent(value: f64) -> String {
-    format!("{:.0} %", value * 100.0)
+    format!("{:.0}\u{a0}%", value * 100.0)
 }
 
 /// `absolute_error` as words.
