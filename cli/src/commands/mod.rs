@@ -1,0 +1,69 @@
+//! One command a file.
+
+mod analyze;
+mod clean;
+mod extract;
+mod findings;
+mod ingest;
+pub mod models;
+mod plan;
+mod report;
+mod run;
+mod sql;
+mod status;
+mod tables;
+mod verify;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+use crate::failure::{Failure, could_not};
+use crate::progress::Reporter;
+use hypercolumn_schemas::Lake;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Carries out the command.
+///
+/// # Errors
+/// What the command could not do.
+pub fn dispatch(args: Args) -> Result<Exit, Failure> {
+    let reporter = Reporter::new(args.quiet);
+    match args.command {
+        Command::Run(args) => run::run(&args, &reporter),
+        Command::Ingest(args) => ingest::run(&args, &reporter),
+        Command::Extract(args) => extract::run(&args, &reporter),
+        Command::Analyze(args) => analyze::run(&args, &reporter),
+        Command::Report(args) => report::run(&args, &reporter),
+        Command::Sql(args) => sql::run(&args, &reporter),
+        Command::Status(args) => status::run(&args),
+        Command::Plan(args) => plan::run(&args, &reporter),
+        Command::Verify(args) => verify::run(&args),
+        Command::Clean(args) => clean::run(&args, &reporter),
+        Command::Models(args) => models::run(&args, &reporter),
+        Command::Tables(args) => tables::run(&args),
+    }
+}
+
+/// Opens a lake that must be there.
+fn open(path: &Path) -> Result<Lake, Failure> {
+    Lake::open(path).map_err(could_not("open lake", path.display()))
+}
+
+/// Opens a lake, making it if there is nothing yet.
+fn create(path: &Path) -> Result<Lake, Failure> {
+    Lake::create(path).map_err(could_not("open lake", path.display()))
+}
+
+/// Writes data to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes a value to standard output as JSON for people and programs.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(value).expect("plain data serializes to JSON");
+    print(&format!("{json}\n"))
+}

@@ -1,0 +1,166 @@
+//! `plan`: what `run` would do, step by step, and why.
+
+use super::{models, print, print_json};
+use crate::answer::{draw, format_count};
+use crate::args::PlanArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, could_not};
+use crate::progress::Reporter;
+use crate::resolve::{ResolvedStudy, ResolvedTask, resolve_study};
+use crate::scratch::Scratch;
+use hypercolumn_extract::source::ResolvedModel;
+use hypercolumn_schemas::Lake;
+use serde::Serialize;
+use std::path::Path;
+
+/// One step of a study.
+#[derive(Debug, Serialize)]
+struct Step {
+    stage: &'static str,
+    subject: String,
+    action: Action,
+    reason: String,
+    /// Tokens that an extraction would run the model over; shared beginnings count once a shard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_unique_tokens: Option<usize>,
+    /// Tokens of all prompts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_tokens: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Action {
+    Run,
+    Reuse,
+}
+
+impl Action {
+    fn of(reused: bool) -> Self {
+        if reused { Self::Reuse } else { Self::Run }
+    }
+}
+
+pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
+    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    let steps = plan(&args.lake.lake, &study)?;
+    if args.json {
+        print_json(&serde_json::json!({ "study": study.name, "model": study.model.name(), "steps": steps }))?;
+        return Ok(Exit::Success);
+    }
+    let rows: Vec<_> = steps
+        .iter()
+        .map(|s| {
+            let action = if s.action == Action::Run { "run" } else { "reuse" };
+            vec![s.stage.to_owned(), s.subject.clone(), action.to_owned(), s.reason.clone()]
+        })
+        .collect();
+    print(&draw(&["stage", "what", "action", "why"], &rows, &[]))?;
+    let n_run = steps.iter().filter(|s| s.action == Action::Run).count();
+    reporter.say(&format!("{n_run} of {} steps would run", steps.len()));
+    Ok(Exit::Success)
+}
+
+fn plan(path: &Path, study: &ResolvedStudy) -> Result<Vec<Step>, Failure> {
+    let scratch = Scratch::new(&study.tasks)?;
+    let refuse = || could_not("use study", &study.label);
+    hypercolumn_analyze::check(&scratch.lake, &study.questions).map_err(refuse())?;
+    // A lake that is not there yet is an empty one.
+    let empty;
+    let lake = if path.exists() {
+        super::open(path)?
+    } else {
+        empty = Scratch::new(&[])?;
+        empty.lake.clone()
+    };
+    let model = cached_model(study)?;
+    let mut steps = Vec::new();
+    for task in &study.tasks {
+        steps.push(plan_ingest(&lake, task)?);
+    }
+    for (i, task) in study.tasks.iter().enumerate() {
+        let is_ingested = steps[i].action == Action::Reuse;
+        steps.push(plan_extract(&lake, &scratch.lake, is_ingested, model.as_ref(), task)?);
+    }
+    let is_extracted = steps.iter().all(|s| s.action == Action::Reuse);
+    steps.extend(plan_analyze(&lake, study, is_extracted)?);
+    Ok(steps)
+}
+
+/// The model, if nothing needs to be fetched.
+fn cached_model(study: &ResolvedStudy) -> Result<Option<ResolvedModel>, Failure> {
+    let path = study.model.cached(&models::cache_dir()?);
+    Ok(path.map(|path| ResolvedModel { name: study.model.name(), path, source: study.model.to_string() }))
+}
+
+fn plan_ingest(lake: &Lake, task: &ResolvedTask) -> Result<Step, Failure> {
+    let plan =
+        hypercolumn_ingest::plan(lake, &task.name, &task.source).map_err(could_not("plan", &task.name))?;
+    Ok(Step {
+        stage: "ingest",
+        subject: task.name.clone(),
+        action: Action::of(plan.reused),
+        reason: plan.reason,
+        n_unique_tokens: None,
+        n_tokens: None,
+    })
+}
+
+fn plan_extract(
+    lake: &Lake,
+    scratch: &Lake,
+    is_ingested: bool,
+    model: Option<&ResolvedModel>,
+    task: &ResolvedTask,
+) -> Result<Step, Failure> {
+    let mut step = Step {
+        stage: "extract",
+        subject: task.name.clone(),
+        action: Action::Run,
+        reason: "the model is not fetched yet".into(),
+        n_unique_tokens: None,
+        n_tokens: None,
+    };
+    let Some(model) = model else { return Ok(step) };
+    let of = if is_ingested { lake } else { scratch };
+    let plan = hypercolumn_extract::plan(of, &task.name, model, &task.extract)
+        .map_err(could_not("plan", &task.name))?;
+    let is_done = is_ingested && plan.n_shards_done == plan.n_shards;
+    step.action = Action::of(is_done);
+    step.n_tokens = Some(plan.n_tokens);
+    step.n_unique_tokens = Some(plan.n_unique_tokens);
+    let why = if is_ingested { plan.reason.as_str() } else { "the prompts change" };
+    step.reason = match is_done {
+        true => why.to_owned(),
+        false => format!(
+            "{why}; {} prompts, {} tokens, {} of them to compute",
+            format_count(plan.n_prompts as u64),
+            format_count(plan.n_tokens as u64),
+            format_count(plan.n_unique_tokens as u64)
+        ),
+    };
+    Ok(step)
+}
+
+fn plan_analyze(lake: &Lake, study: &ResolvedStudy, is_extracted: bool) -> Result<Vec<Step>, Failure> {
+    let step = |subject: String, action, reason| Step {
+        stage: "analyze",
+        subject,
+        action,
+        reason,
+        n_unique_tokens: None,
+        n_tokens: None,
+    };
+    if !is_extracted {
+        return Ok(vec![step(study.name.clone(), Action::Run, "what it reads changes".into())]);
+    }
+    let planned = hypercolumn_analyze::plan(lake, &study.model.name(), &study.questions)
+        .map_err(could_not("plan", &study.name))?;
+    let steps = planned.into_iter();
+    Ok(steps
+        .map(|s| {
+            let is_done = s.action == hypercolumn_analyze::Action::Reuse;
+            step(format!("{}: {}", s.task, s.analysis.name()), Action::of(is_done), s.reason)
+        })
+        .collect())
+}

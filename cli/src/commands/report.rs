@@ -1,0 +1,42 @@
+//! `report`: the page of results, written again.
+
+use super::{analyze, open, print};
+use crate::args::AnalyzeArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, could_not};
+use crate::progress::Reporter;
+use crate::resolve::{ResolvedStudy, resolve_study};
+use hypercolumn_analyze::Catalog;
+use hypercolumn_analyze::report::{HypothesisText, ReportRequest, write_report};
+use hypercolumn_schemas::Lake;
+use std::path::Path;
+
+pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
+    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    let lake = open(&args.lake.lake)?;
+    let path = args.report.clone().unwrap_or_else(|| lake.root().join(analyze::REPORT_NAME));
+    write(&lake, &study, &path)?;
+    print(&format!("report: {}\n", path.display()))?;
+    Ok(Exit::Success)
+}
+
+/// Writes the report of a study's results to `path`.
+pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Failure> {
+    let catalog = Catalog::open(lake).map_err(could_not("read lake", lake.root().display()))?;
+    let hypotheses = study.questions.rsa.iter().map(|h| HypothesisText {
+        task: h.task.clone(),
+        name: h.hypothesis.clone(),
+        sql: h.sql.clone(),
+        is_control: h.control,
+    });
+    let root = lake.root().display().to_string();
+    let request = ReportRequest {
+        title: study.name.clone(),
+        model: study.model.name(),
+        hypotheses: hypotheses.collect(),
+        facts: vec![("study".into(), study.label.clone()), ("model source".into(), study.model.to_string())],
+        lake_argument: (root != "lake").then_some(root),
+    };
+    write_report(&catalog, &request, path).map_err(could_not("write report", path.display()))?;
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! `run`: a study from its prompts to its report.
+
+use super::{analyze, create, extract, ingest, models};
+use crate::args::RunArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, could_not};
+use crate::progress::{Reporter, duration};
+use crate::resolve::resolve_study;
+use crate::scratch::Scratch;
+use std::time::Instant;
+
+pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
+    let started = Instant::now();
+    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    check(&study)?;
+    let model = models::fetch(&study.model, reporter)?;
+    let lake = create(&args.lake.lake)?;
+    ingest::ingest(&lake, &study.tasks, reporter)?;
+    for task in &study.tasks {
+        extract::extract(&lake, &task.name, &model, &task.extract, reporter)?;
+    }
+    let report = args.report.clone().unwrap_or_else(|| lake.root().join(analyze::REPORT_NAME));
+    analyze::analyze(&lake, &study, &report, reporter)?;
+    reporter.say(&format!("done in {}", duration(started.elapsed())));
+    Ok(Exit::Success)
+}
+
+/// Asks the study's questions of its prompts alone, so that a wrong one is refused before the model runs.
+fn check(study: &crate::resolve::ResolvedStudy) -> Result<(), Failure> {
+    let scratch = Scratch::new(&study.tasks)?;
+    hypercolumn_analyze::check(&scratch.lake, &study.questions).map_err(could_not("use study", &study.label))
+}

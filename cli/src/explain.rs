@@ -1,0 +1,179 @@
+//! Which exit code and which hint each library error gets. What it says is the library's; what helps is
+//! decided here, where commands and their options are known.
+
+use crate::exit::Exit;
+use crate::nearest::nearest;
+use hypercolumn_analyze::AnalyzeError;
+use hypercolumn_analyze::report::ReportError;
+use hypercolumn_extract::ExtractError;
+use hypercolumn_extract::source::SourceError;
+use hypercolumn_ingest::IngestError;
+use hypercolumn_schemas::LakeError;
+use std::io;
+
+/// An error that can be explained to a user.
+pub trait Explain {
+    /// The exit code.
+    fn exit(&self) -> Exit;
+    /// One line that says what helps.
+    fn remedy(&self) -> Option<String>;
+}
+
+impl Explain for LakeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotALake { .. } => Exit::Usage,
+            _ => Exit::Failure,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::NotALake { reason, .. } if reason.contains("no such") => {
+                Some("`hypercolumn run` makes a lake; --lake DIR names another directory".into())
+            }
+            Self::NotALake { .. } => Some("--lake DIR names another directory".into()),
+            Self::Format { .. } => {
+                Some("use the version of hypercolumn that wrote it, or another --lake".into())
+            }
+            Self::Commit { .. } | Self::Damaged { .. } => {
+                Some("`hypercolumn verify` lists what is damaged".into())
+            }
+            Self::Io { source, .. } => io_remedy(source),
+            Self::Parquet { source, .. } => full_disk(&source.to_string()),
+            _ => None,
+        }
+    }
+}
+
+fn io_remedy(error: &io::Error) -> Option<String> {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("the lake must be writable; --lake DIR names another directory".into())
+        }
+        _ => full_disk(&error.to_string()),
+    }
+}
+
+/// Recognised by the system's words, because Parquet's errors keep nothing else of them.
+fn full_disk(reason: &str) -> Option<String> {
+    let full = ["No space left", "quota exceeded", "File too large"].iter().any(|sign| reason.contains(sign));
+    full.then(|| "make room or name another --lake, then run the same command: finished work is kept".into())
+}
+
+impl Explain for IngestError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Lake(e) => e.exit(),
+            Self::Read { .. } => Exit::Failure,
+            Self::Open { source, .. } if source.kind() != io::ErrorKind::NotFound => Exit::Failure,
+            _ => Exit::Usage,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Lake(e) => e.remedy(),
+            Self::UnknownTask { .. } => Some("--prompts FILE brings prompts of your own".into()),
+            Self::Refused { .. } | Self::Columns { .. } => Some(
+                "one object a line: {\"prompt_id\", \"item_id\", \"condition\", \"n_examples\", \"text\", \
+                 \"expected\"?, \"params\"?, \"segments\"?: [{\"role\", \"start\", \"end\"}]}"
+                    .into(),
+            ),
+            Self::Open { .. } => Some("check the path; .jsonl, .csv and .parquet files are accepted".into()),
+            Self::Empty { .. } => Some("a prompts file has one prompt a line or row".into()),
+            Self::Csv { .. } | Self::Parquet { .. } => {
+                Some("the extension says the format: .jsonl, .csv or .parquet".into())
+            }
+            Self::TaskName { .. } => Some("--task takes a plain name, such as `my_task`".into()),
+            _ => None,
+        }
+    }
+}
+
+impl Explain for SourceError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Unknown { .. }
+            | Self::HubUnsupported { .. }
+            | Self::PypiForm { .. }
+            | Self::Missing { .. }
+            | Self::NoMember { .. } => Exit::Usage,
+            _ => Exit::Failure,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        Some(self.remedy())
+    }
+}
+
+impl Explain for ExtractError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Lake(e) => e.exit(),
+            Self::Source(e) => e.exit(),
+            Self::Forward(_) | Self::NonFinite { .. } => Exit::Failure,
+            _ => Exit::Usage,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Lake(e) => e.remedy(),
+            Self::Source(e) => Explain::remedy(e),
+            Self::UnknownTask { available, .. } if available.is_empty() => {
+                Some("`hypercolumn ingest` puts prompts into the lake first".into())
+            }
+            Self::UnknownTask { task, available } => {
+                let names = available.iter().map(String::as_str);
+                let meant = nearest(task, names).map(|m| format!("did you mean `{m}`? "));
+                Some(format!("{}the lake has: {}", meant.unwrap_or_default(), available.join(", ")))
+            }
+            Self::Model { .. } => {
+                Some("fetch the file again, or use a known model: `hypercolumn models` lists them".into())
+            }
+            Self::TooLong { .. } => Some("shorten the prompt, or lower max_new_tokens".into()),
+            _ => None,
+        }
+    }
+}
+
+impl Explain for AnalyzeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Lake(e) => e.exit(),
+            other if other.is_bad_input() => Exit::Usage,
+            _ => Exit::Failure,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Lake(e) => e.remedy(),
+            Self::Engine { .. } => Some("`hypercolumn verify` lists what is damaged".into()),
+            Self::Sql { .. } => Some(
+                "`hypercolumn tables` describes the tables; `hypercolumn sql \"DESCRIBE prompt_params\"` \
+                 shows the params"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl Explain for ReportError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Question { source, .. } => source.exit(),
+            _ => Exit::Failure,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Write { .. } => Some("--report PATH names another file".into()),
+            _ => Some("`hypercolumn analyze` computes what the report shows".into()),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A command that could not be carried out, and how that is shown: what could not be done, the causes
+//! indented, one hint.
+
+use crate::exit::Exit;
+use crate::explain::Explain;
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something to tell.
+    Told(Box<Told>),
+    /// Whoever read the output has gone (`| head`): nothing to tell.
+    ReaderGone,
+}
+
+/// What is shown of a failure.
+#[derive(Debug)]
+pub struct Told {
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure without a cause below it.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        let told = Told { exit, message: message.into(), causes: Vec::new(), hint: None };
+        Self::Told(Box::new(told))
+    }
+
+    /// Bad usage or bad input.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// Adds a cause below the message.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        if let Self::Told(told) = &mut self {
+            told.causes.push(cause.into());
+        }
+        self
+    }
+
+    /// Sets the hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Self::Told(told) = &mut self {
+            told.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// Writes the failure to standard error and gives its exit code.
+    pub fn show(&self) -> ExitCode {
+        match self {
+            Self::ReaderGone => Exit::Success.into(),
+            Self::Told(told) => {
+                // Nobody is left to tell if standard error is closed.
+                let _ = io::stderr().write_all(told.render().as_bytes());
+                told.exit.into()
+            }
+        }
+    }
+}
+
+impl Told {
+    fn render(&self) -> String {
+        let mut text = format!("error: {}\n", self.message);
+        for (depth, cause) in self.causes.iter().enumerate() {
+            let indent = "  ".repeat(depth + 1);
+            for line in cause.lines() {
+                text.push_str(&format!("{indent}{line}\n"));
+            }
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        text
+    }
+}
+
+/// Turns a library's error into a failure: `could not VERB `SUBJECT``, then the error and its sources.
+pub fn could_not<E: Explain + Error>(
+    verb: &str,
+    subject: impl std::fmt::Display,
+) -> impl FnOnce(E) -> Failure {
+    let message = format!("could not {verb} `{subject}`");
+    move |error| {
+        let mut failure = Failure::new(error.exit(), message);
+        let mut previous = String::new();
+        let mut next: Option<&dyn Error> = Some(&error);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            // A wrapper that repeats its source's words adds nothing.
+            if text != previous && !previous.ends_with(&text) {
+                failure = failure.because(text.clone());
+            }
+            previous = text;
+            next = cause.source();
+        }
+        match error.remedy() {
+            Some(remedy) => failure.hint(remedy),
+            None => failure,
+        }
+    }
+}
+
+/// Errors of writing to standard output.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::ReaderGone;
+        }
+        Self::new(Exit::Failure, "could not write to `standard output`").because(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_indented_and_the_hint_is_last() {
+        let Failure::Told(told) = Failure::usage("could not read `a`")
+            .because("line 3\nof it")
+            .because("no such thing")
+            .hint("try `b`")
+        else {
+            panic!("there is something to tell")
+        };
+        assert_eq!(
+            told.render(),
+            "error: could not read `a`\n  line 3\n  of it\n    no such thing\nhint: try `b`\n"
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! Progress and messages on standard error: a bar with rate and time left on a terminal, plain lines
+//! otherwise, nothing when asked to be quiet.
+
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Plain lines are this far apart.
+const LINE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Shows how far the work is.
+pub struct Reporter {
+    manner: Manner,
+    work: Mutex<Option<Work>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Bar,
+    Lines,
+    Quiet,
+}
+
+/// The piece of work in progress.
+enum Work {
+    Bar(ProgressBar),
+    Lines(Lines),
+}
+
+/// Plain lines: what has been done since when, and when that was last said.
+struct Lines {
+    label: String,
+    unit: &'static str,
+    total: u64,
+    done: u64,
+    started: Instant,
+    said: Instant,
+}
+
+impl Reporter {
+    /// A reporter for this process's standard error.
+    pub fn new(quiet: bool) -> Self {
+        let manner = match (quiet, io::stderr().is_terminal()) {
+            (true, _) => Manner::Quiet,
+            (false, true) => Manner::Bar,
+            (false, false) => Manner::Lines,
+        };
+        Self { manner, work: Mutex::new(None) }
+    }
+
+    /// One line for the user.
+    pub fn say(&self, line: &str) {
+        if self.manner != Manner::Quiet {
+            say(line);
+        }
+    }
+
+    /// One line that is shown even when quiet: something to know about the result.
+    pub fn warn(&self, line: &str) {
+        say(&format!("warning: {line}"));
+    }
+
+    fn begin(&self, label: &str, total: u64, unit: &'static str) {
+        self.end();
+        let work = match self.manner {
+            Manner::Quiet => return,
+            Manner::Bar => Work::Bar(bar(label, total, unit)),
+            Manner::Lines => {
+                let now = Instant::now();
+                say(&format!("{label}: {total} {unit}"));
+                Work::Lines(Lines { label: label.to_owned(), unit, total, done: 0, started: now, said: now })
+            }
+        };
+        *self.lock() = Some(work);
+    }
+
+    fn move_on(&self, n: u64) {
+        match &mut *self.lock() {
+            Some(Work::Bar(bar)) => bar.inc(n),
+            Some(Work::Lines(lines)) => lines.advance(n),
+            None => {}
+        }
+    }
+
+    fn end(&self) {
+        match self.lock().take() {
+            Some(Work::Bar(bar)) => {
+                bar.finish_and_clear();
+                let label = bar.message();
+                let elapsed = bar.elapsed();
+                say(&format!("{label}: {} {} in {}", bar.position(), bar.prefix(), duration(elapsed)));
+            }
+            Some(Work::Lines(lines)) => {
+                let elapsed = duration(lines.started.elapsed());
+                say(&format!("{}: {} {} in {elapsed}", lines.label, lines.done, lines.unit));
+            }
+            None => {}
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Work>> {
+        // A panic elsewhere does not make the count wrong.
+        self.work.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Reporter {
+    /// An error in mid-work must not leave a bar on the error's line.
+    fn drop(&mut self) {
+        if let Some(Work::Bar(bar)) = self.lock().take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Lines {
+    fn advance(&mut self, n: u64) {
+        self.done += n;
+        if self.said.elapsed() < LINE_INTERVAL {
+            return;
+        }
+        self.said = Instant::now();
+        let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
+        let left = Duration::from_secs_f64(self.total.saturating_sub(self.done) as f64 / rate.max(1e-9));
+        say(&format!(
+            "{}: {} of {} {} ({:.0} %), {rate:.1} {}/s, {} left",
+            self.label,
+            self.done,
+            self.total,
+            self.unit,
+            100.0 * self.done as f64 / self.total.max(1) as f64,
+            self.unit,
+            duration(left)
+        ));
+    }
+}
+
+impl hypercolumn_extract::Progress for Reporter {
+    fn start(&self, label: &str, total: u64, unit: &'static str) {
+        self.begin(label, total, unit);
+    }
+    fn advance(&self, n: u64) {
+        self.move_on(n);
+    }
+    fn finish(&self) {
+        self.end();
+    }
+}
+
+impl hypercolumn_analyze::Progress for Reporter {
+    fn start(&self, label: &str, total: u64, unit: &'static str) {
+        self.begin(label, total, unit);
+    }
+    fn advance(&self, n: u64) {
+        self.move_on(n);
+    }
+    fn finish(&self) {
+        self.end();
+    }
+}
+
+/// A duration as a person says it: `0.4 s`, `12 s`, `3 minutes`.
+pub fn duration(elapsed: Duration) -> String {
+    match elapsed.as_secs_f64() {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 120.0 => format!("{s:.0} s"),
+        _ => HumanDuration(elapsed).to_string(),
+    }
+}
+
+fn bar(label: &str, total: u64, unit: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{msg} {wide_bar} {human_pos}/{human_len} {prefix} {per_sec} {eta} left",
+    )
+    .expect("the template is valid");
+    let bar = ProgressBar::new(total).with_style(style).with_message(label.to_owned()).with_prefix(unit);
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+fn say(line: &str) {
+    // Nobody is left to tell if standard error is closed.
+    let _ = writeln!(io::stderr(), "{line}");
+}

@@ -1,0 +1,262 @@
+//! From what was typed and what a study says to what will be done: sources found, settings merged,
+//! names that refer to each other checked. Everything that can be refused is refused here, before the
+//! first stage starts.
+
+use crate::args::{ExtractArgs, PoolingArg};
+use crate::commands::models;
+use crate::failure::Failure;
+use crate::nearest::suggest;
+use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
+use hypercolumn_analyze::settings::Questions;
+use hypercolumn_extract::settings::{Pooling, Settings};
+use hypercolumn_extract::source::{ALIASES, ModelSource};
+use hypercolumn_ingest::{EXTENSIONS, Generator, IngestError, PromptSource};
+use serde_json::{Map, Value};
+use std::path::Path;
+use toml::Spanned;
+
+/// A study that can be carried out.
+#[derive(Debug)]
+pub struct ResolvedStudy {
+    /// Name of the study.
+    pub name: String,
+    /// The model.
+    pub model: ModelSource,
+    /// The tasks, in the study's order.
+    pub tasks: Vec<ResolvedTask>,
+    /// The questions.
+    pub questions: Questions,
+    /// The study's file, or what to call the built-in one.
+    pub label: String,
+}
+
+/// One task of a study.
+#[derive(Debug)]
+pub struct ResolvedTask {
+    /// Name of the task's partitions.
+    pub name: String,
+    /// Where its prompts come from.
+    pub source: PromptSource,
+    /// What is kept of the model's pass over them.
+    pub extract: Settings,
+}
+
+/// Reads and checks a study; `model` replaces the study's.
+///
+/// # Errors
+/// Where the study, or a file that it names, is refused.
+pub fn resolve_study(path: Option<&Path>, model: Option<&str>) -> Result<ResolvedStudy, Failure> {
+    let study = Study::read(path)?;
+    let model = resolve_model(&study, model)?;
+    let mut tasks: Vec<ResolvedTask> = Vec::new();
+    for entry in &study.file.task {
+        let task = resolve_task(&study, entry.get_ref()).map_err(|p| study.refuse(p))?;
+        if tasks.iter().any(|t| t.name == task.name) {
+            let problem =
+                Problem::at(entry.get_ref().name.span(), format!("task `{}` is there twice", task.name));
+            return Err(
+                study.refuse(problem.hint("give one of them another name; `generator` says what it is"))
+            );
+        }
+        tasks.push(task);
+    }
+    if tasks.is_empty() {
+        let problem = Problem { span: None, message: "it has no [[task]]".into(), hint: None };
+        return Err(study.refuse(problem.hint("a study has at least one [[task]] with a `name`")));
+    }
+    check_references(&study, &tasks)
+        .and_then(|()| check_kept(&study, &tasks))
+        .and_then(|()| check_analysis(&study))
+        .map_err(|p| study.refuse(p))?;
+    let questions = study.file.questions(tasks.iter().map(|t| t.name.clone()).collect());
+    Ok(ResolvedStudy { name: study.file.name.clone(), model, tasks, questions, label: study.label })
+}
+
+fn resolve_model(study: &Study, given: Option<&str>) -> Result<ModelSource, Failure> {
+    if let Some(text) = given {
+        return models::parse(text);
+    }
+    let Some(text) = &study.file.model else {
+        return Ok(ModelSource::Alias(&ALIASES[0]));
+    };
+    let refuse = |e: hypercolumn_extract::source::SourceError| {
+        study.refuse(Problem::at(text.span(), e.to_string()).hint(e.remedy()))
+    };
+    // A path is meant from where the study stands, as the paths of prompts are.
+    let beside = study.directory.join(text.get_ref());
+    let is_path = beside.exists() && !text.get_ref().contains(':');
+    let source = match beside.to_str().filter(|_| is_path) {
+        Some(path) => ModelSource::parse(path),
+        None => ModelSource::parse(text.get_ref()),
+    };
+    let source = source.map_err(refuse)?;
+    match &source {
+        ModelSource::File(path) if !path.is_file() => {
+            Err(refuse(hypercolumn_extract::source::SourceError::Missing { path: path.clone() }))
+        }
+        _ => Ok(source),
+    }
+}
+
+fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Problem> {
+    let name = entry.name.get_ref().clone();
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        return Err(Problem::at(entry.name.span(), "a task needs a plain name"));
+    }
+    let source = match &entry.prompts {
+        Some(file) => resolve_prompts(study, entry, file)?,
+        None => PromptSource::Generator(resolve_generator(entry)?),
+    };
+    let extract = entry.extract.over(study.file.extract.over(Settings::default()));
+    Ok(ResolvedTask { name, source, extract })
+}
+
+fn resolve_prompts(
+    study: &Study,
+    entry: &TaskEntry,
+    file: &Spanned<String>,
+) -> Result<PromptSource, Problem> {
+    if let Some(generator) = &entry.generator {
+        let message = "a task has either `prompts` or a `generator`";
+        return Err(Problem::at(generator.span(), message));
+    }
+    if let Some((key, _)) = entry.settings.first() {
+        let hint = suggest(key.get_ref(), "keys of a task with `prompts`", &["name", "prompts", "extract"]);
+        return Err(Problem::at(key.span(), format!("unknown key `{}`", key.get_ref())).hint(hint));
+    }
+    let path = study.directory.join(file.get_ref());
+    if !path.is_file() {
+        let message = format!("there is no file `{}`", path.display());
+        return Err(Problem::at(file.span(), message).hint("`prompts` is relative to the study's directory"));
+    }
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if !EXTENSIONS.contains(&extension.as_str()) {
+        let message = format!("`{}` has no known format", file.get_ref());
+        return Err(Problem::at(file.span(), message).hint(format!("accepted: .{}", EXTENSIONS.join(", ."))));
+    }
+    Ok(PromptSource::File(path))
+}
+
+fn resolve_generator(entry: &TaskEntry) -> Result<Generator, Problem> {
+    let name = entry.generator.as_ref().unwrap_or(&entry.name);
+    if !Generator::NAMES.contains(&name.get_ref().as_str()) {
+        let hint = format!(
+            "{}; or give `prompts = \"FILE\"`",
+            suggest(name.get_ref(), "generators", &Generator::NAMES)
+        );
+        let message = format!("no built-in task is called `{}`", name.get_ref());
+        return Err(Problem::at(name.span(), message).hint(hint));
+    }
+    let defaults = Generator::from_name(name.get_ref()).expect("the name was checked");
+    let known = setting_names(&defaults);
+    let mut settings = Map::new();
+    for (key, value) in &entry.settings {
+        if !known.iter().any(|k| k == key.get_ref()) {
+            let accepted: Vec<_> = known.iter().map(String::as_str).chain(TASK_KEYS).collect();
+            let message = format!("unknown key `{}`", key.get_ref());
+            return Err(Problem::at(key.span(), message).hint(suggest(key.get_ref(), "keys", &accepted)));
+        }
+        let value = serde_json::to_value(value).expect("TOML values are JSON");
+        settings.insert(key.get_ref().clone(), value);
+    }
+    Generator::from_settings(name.get_ref(), &settings).map_err(|e| blame(entry, name, &e))
+}
+
+/// The names of a generator's settings.
+fn setting_names(generator: &Generator) -> Vec<String> {
+    match serde_json::to_value(generator).expect("settings are JSON") {
+        Value::Object(map) => map.into_iter().map(|(key, _)| key).filter(|key| key != "name").collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The place in the study of what a generator refuses.
+fn blame(entry: &TaskEntry, name: &Spanned<String>, error: &IngestError) -> Problem {
+    let key = match error {
+        IngestError::Setting { key, .. } | IngestError::UnknownSetting { key, .. } => key.as_str(),
+        _ => "",
+    };
+    let place =
+        entry.settings.iter().find(|(k, _)| k.get_ref() == key).map_or(name.span(), |(k, _)| k.span());
+    Problem::at(place, error.to_string())
+}
+
+/// Refuses questions about tasks that the study does not have.
+fn check_references(study: &Study, tasks: &[ResolvedTask]) -> Result<(), Problem> {
+    let names: Vec<_> = tasks.iter().map(|t| t.name.as_str()).collect();
+    for (span, task) in study.file.references() {
+        if !names.contains(&task) {
+            let message = format!("the study has no task `{task}`");
+            return Err(Problem::at(span, message).hint(suggest(task, "tasks", &names)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses questions about states that the task's `[extract]` settings do not keep.
+fn check_kept(study: &Study, tasks: &[ResolvedTask]) -> Result<(), Problem> {
+    let rsa = study.file.rsa.iter().map(|e| {
+        let asked = e.get_ref();
+        (e.span(), &asked.task, &asked.segment, &asked.pooling)
+    });
+    let probes = study.file.probe.iter().map(|e| {
+        let asked = e.get_ref();
+        (e.span(), &asked.task, &asked.segment, &asked.pooling)
+    });
+    for (span, task, segment, poolings) in rsa.chain(probes) {
+        let Some(task) = tasks.iter().find(|t| t.name == *task) else { continue };
+        let kept: Vec<_> = task.extract.poolings(segment).into_iter().map(Pooling::name).collect();
+        if let Some(missing) = poolings.iter().find(|p| !kept.contains(&p.name())) {
+            let message = format!(
+                "it asks for `{}` of segment `{segment}`, which the task's extract settings do not keep",
+                missing.name()
+            );
+            let hint = match kept.is_empty() {
+                true => format!(
+                    "add {{ roles = [\"{segment}\"], pooling = [\"{}\"] }} to hidden_states",
+                    missing.name()
+                ),
+                false => format!("kept for `{segment}`: {}; extend hidden_states for more", kept.join(", ")),
+            };
+            return Err(Problem::at(span, message).hint(hint));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses values of `[analysis]` that make no sense.
+fn check_analysis(study: &Study) -> Result<(), Problem> {
+    let analysis = &study.file.analysis;
+    match analysis.get_ref().problem() {
+        None => Ok(()),
+        Some((key, accepted)) => {
+            let message = format!("`{key}` of [analysis] has an impossible value");
+            Err(Problem::at(analysis.span(), message).hint(format!("accepted: {accepted}")))
+        }
+    }
+}
+
+/// `settings` with what the command line says.
+pub fn override_settings(mut settings: Settings, args: &ExtractArgs) -> Settings {
+    if !args.pooling.is_empty() {
+        let chosen: Vec<_> = args.pooling.iter().map(|p| pooling(*p)).collect();
+        for rule in &mut settings.hidden_states {
+            rule.pooling.clone_from(&chosen);
+        }
+    }
+    if let Some(n) = args.max_new_tokens {
+        settings.max_new_tokens = n;
+    }
+    if !args.stop.is_empty() {
+        settings.stop.clone_from(&args.stop);
+    }
+    settings
+}
+
+fn pooling(arg: PoolingArg) -> Pooling {
+    match arg {
+        PoolingArg::Mean => Pooling::Mean,
+        PoolingArg::Max => Pooling::Max,
+        PoolingArg::Last => Pooling::Last,
+    }
+}

@@ -1,0 +1,75 @@
+//! What is wrong with a study, and on which line.
+
+use crate::failure::Failure;
+use crate::nearest::suggest;
+use std::ops::Range;
+
+/// A refusal of one place in a study's text.
+#[derive(Debug)]
+pub struct Problem {
+    /// Byte range in the text; absent where the whole file is meant.
+    pub span: Option<Range<usize>>,
+    /// What is wrong.
+    pub message: String,
+    /// What would be accepted.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem at `span`.
+    pub fn at(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { span: Some(span), message: message.into(), hint: None }
+    }
+
+    /// Adds what would be accepted.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The TOML reader's refusal in this program's words.
+    pub fn from_toml(error: &toml::de::Error) -> Self {
+        let span = error.span();
+        let message = error.message();
+        if let Some((key, accepted)) = quoted_then_list(message, "unknown field `") {
+            let hint = suggest(key, "keys", &accepted);
+            return Self { span, message: format!("unknown key `{key}`"), hint: Some(hint) };
+        }
+        if let Some((value, accepted)) = quoted_then_list(message, "unknown variant `") {
+            let hint = suggest(value, "values", &accepted);
+            return Self { span, message: format!("`{value}` is not accepted here"), hint: Some(hint) };
+        }
+        if let Some((key, _)) = quoted_then_list(message, "missing field `") {
+            return Self { span, message: format!("the key `{key}` is missing"), hint: None };
+        }
+        Self { span, message: message.trim_end().to_owned(), hint: None }
+    }
+
+    /// The failure to show: file, line, and the line itself.
+    pub fn into_failure(self, file: &str, text: &str) -> Failure {
+        let mut failure = Failure::usage(format!("could not use study `{file}`"));
+        failure = match self.span.and_then(|span| locate(text, span.start)) {
+            Some((number, line)) => failure.because(format!("line {number}: {}\n  {line}", self.message)),
+            None => failure.because(self.message),
+        };
+        match self.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+/// Splits "PREFIX`name`, expected one of `a`, `b`" into the name and the list.
+fn quoted_then_list<'a>(message: &'a str, prefix: &str) -> Option<(&'a str, Vec<&'a str>)> {
+    let (name, rest) = message.strip_prefix(prefix)?.split_once('`')?;
+    // Every second piece between backticks is a name.
+    Some((name, rest.split('`').skip(1).step_by(2).collect()))
+}
+
+/// The number of the line that holds byte `offset`, from 1, and the line.
+fn locate(text: &str, offset: usize) -> Option<(usize, &str)> {
+    let before = text.get(..offset.min(text.len()))?;
+    let number = before.matches('\n').count() + 1;
+    text.lines().nth(number - 1).map(|line| (number, line.trim()))
+}
