@@ -1,0 +1,341 @@
+//! The stage finds what was planted, where it was planted and nowhere else; refuses what cannot be
+//! asked before it writes; and does nothing twice.
+
+mod planted;
+
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use hypercolumn_analyze::{Action, Analysis, AnalyzeError, Catalog, Questions, plan, query, run};
+use hypercolumn_schemas::{Lake, tables};
+use planted::{MODEL, N_ITEMS, TASK};
+use serde_json::{Value, json};
+
+fn questions(rsa: Value, probe: Value, ratio: Value) -> Questions {
+    let entries = |value: Value| match value {
+        Value::Array(entries) => {
+            let with_task = |mut entry: Value| {
+                entry["task"] = json!(TASK);
+                entry
+            };
+            Value::Array(entries.into_iter().map(with_task).collect())
+        }
+        other => other,
+    };
+    let study = json!({
+        "analysis": {"n_permutations": 199, "n_bootstraps": 200},
+        "rsa": entries(rsa), "probe": entries(probe), "attention_ratio": entries(ratio),
+    });
+    serde_json::from_value(study).unwrap()
+}
+
+fn all_questions() -> Questions {
+    questions(
+        json!([
+            {"hypothesis": "same class", "sql": "a.class = b.class"},
+            {"hypothesis": "same parity", "sql": "a.number % 2 = b.number % 2 AND a.number // 6 = b.number // 6",
+             "control": true},
+        ]),
+        json!([{"target": "class"}, {"name": "size", "target": "size"}]),
+        json!([{"query": "role = 'final'", "relevant": "role = 'informative'",
+                "irrelevant": "role = 'distractor'"}]),
+    )
+}
+
+/// The first row of an answer, as numbers.
+fn numbers(lake: &Lake, sql: &str) -> Vec<f64> {
+    let answer = query(&Catalog::open(lake).unwrap(), sql).unwrap();
+    let batch = &answer.batches[0];
+    let value = |c: &std::sync::Arc<dyn Array>| {
+        let column = cast(c, &DataType::Float64).unwrap();
+        let column = column.as_primitive::<Float64Type>();
+        if column.is_null(0) { f64::NAN } else { column.value(0) }
+    };
+    batch.columns().iter().map(value).collect()
+}
+
+fn number(lake: &Lake, sql: &str) -> f64 {
+    numbers(lake, sql)[0]
+}
+
+#[test]
+fn planted_effects_are_found_where_they_are() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let outcomes = run(&lake, MODEL, &all_questions(), &()).unwrap();
+    assert_eq!(outcomes.len(), Analysis::ALL.len());
+    check_alignment(&lake);
+    check_probes(&lake);
+    check_ratios(&lake);
+    check_behavior(&lake);
+    check_associations(&lake);
+    check_keys(&lake);
+}
+
+const PLANTED: &str = "condition = 'icl_4' AND layer IN (2, 3)";
+
+fn check_alignment(lake: &Lake) {
+    let of = "FROM rsa WHERE hypothesis = 'same class'";
+    let found = format!(
+        "SELECT min(estimate), max(p_value), max(q_value), max(p_value_max), min(ci_low),
+        min(change), max(change_p_value), min(change_ci_low), count(*) {of} AND {PLANTED}"
+    );
+    let found = numbers(lake, &found);
+    assert_eq!(found[8], 2.0 * 2.0 * 2.0, "layers, normalizations, comparisons");
+    assert!(found[0] > 0.1, "{found:?}");
+    assert_eq!(found[1], 1.0 / 200.0, "no draw fits as well");
+    assert!(found[2] < 0.03 && found[3] < 0.02 && found[4] > 0.0, "{found:?}");
+    assert!(found[5] > 0.1 && found[6] < 0.03 && found[7] > 0.0, "{found:?}");
+    let elsewhere = format!(
+        "SELECT max(abs(estimate)), min(q_value), min(p_value_max), count(*) {of} AND NOT ({PLANTED})"
+    );
+    let elsewhere = numbers(lake, &elsewhere);
+    assert!(elsewhere[0] < 0.1 && elsewhere[1] > 0.03 && elsewhere[2] > 0.02, "{elsewhere:?}");
+    assert_eq!(elsewhere[3], 8.0 * 4.0);
+    let control = "SELECT max(abs(estimate)), min(q_value) FROM rsa WHERE hypothesis = 'same parity'";
+    assert!(number(lake, control) < 0.1);
+    let design = "SELECT min(n_prompts), min(n_pairs), count(reference_condition) FROM rsa
+        WHERE condition = 'icl_0'";
+    assert_eq!(numbers(lake, design), [48.0, 1128.0, 0.0]);
+}
+
+fn check_probes(lake: &Lake) {
+    let of = "FROM probes WHERE target = 'class' AND metric = 'balanced_accuracy'";
+    let found = format!(
+        "SELECT min(score), max(p_value), min(selectivity), max(baseline), max(n_classes) {of} AND {PLANTED}"
+    );
+    let found = numbers(lake, &found);
+    assert!(found[0] > 0.5 && found[1] < 0.01 && found[2] > 0.2 && found[3] < 0.2, "{found:?}");
+    assert_eq!(found[4], 6.0);
+    let elsewhere = format!("SELECT max(score), min(q_value) {of} AND NOT ({PLANTED})");
+    let elsewhere = numbers(lake, &elsewhere);
+    assert!(elsewhere[0] < 0.4 && elsewhere[1] > 0.04, "{elsewhere:?}");
+    let ridge = format!(
+        "SELECT min(score), count(*) FROM probes WHERE target = 'size' AND probe = 'ridge' AND metric = 'r2' AND {PLANTED}"
+    );
+    assert!(number(lake, &ridge) > 0.1, "{:?}", numbers(lake, &ridge));
+}
+
+fn check_ratios(lake: &Lake) {
+    let head =
+        "SELECT ratio, ci_low, ratio_raw, relevant_tokens, irrelevant_tokens, n_prompts FROM attention_ratios
+        WHERE condition = 'icl_4' AND layer = 3 AND head = 1";
+    let head = numbers(lake, head);
+    assert!((head[0] - 5.0).abs() < 0.4 && head[1] > 1.0, "{head:?}");
+    assert_eq!([head[3], head[4], head[5]], [2.0, 2.0, 48.0]);
+    let max = "SELECT ratio, top_head FROM attention_ratios
+        WHERE condition = 'icl_4' AND layer = 3 AND head_reduction = 'max'";
+    let max = numbers(lake, max);
+    assert!(max[0] > 4.5 && max[1] == 1.0, "{max:?}");
+    let mean = "SELECT ratio FROM attention_ratios
+        WHERE condition = 'icl_4' AND layer = 3 AND head_reduction = 'mean'";
+    assert!((number(lake, mean) - 3.0).abs() < 0.3);
+    let elsewhere = "SELECT max(abs(log_ratio)), count(*) FROM attention_ratios WHERE NOT (condition = 'icl_4' AND layer = 3)";
+    let elsewhere = numbers(lake, elsewhere);
+    assert!(elsewhere[0] < 0.1, "{elsewhere:?}");
+    assert_eq!(elsewhere[1], (4.0 * 2.0 - 1.0) * 4.0, "layers, conditions, heads and reductions");
+}
+
+fn check_behavior(lake: &Lake) {
+    let errors = "SELECT avg(score), count(score), count(*), count(parsed) FROM behavior
+        WHERE metric = 'absolute_error' AND condition = 'icl_0'";
+    assert_eq!(numbers(lake, errors), [10.0, 44.0, 48.0, 44.0]);
+    let likely = "SELECT avg(score), count(score) FROM behavior
+        WHERE metric = 'expected_logprob' AND condition = 'icl_0'";
+    assert_eq!(numbers(lake, likely), [-6.0, N_ITEMS as f64]);
+}
+
+fn check_associations(lake: &Lake) {
+    let alignment =
+        "SELECT estimate, q_value, ci_low, n FROM associations WHERE measure = 'alignment: same class'
+        AND statistic = 'spearman' AND behavior_metric = 'expected_logprob' AND layer = 2";
+    let alignment = numbers(lake, alignment);
+    assert!(alignment[0] > 0.3 && alignment[1] < 0.05 && alignment[2] > 0.0, "{alignment:?}");
+    assert_eq!(alignment[3], N_ITEMS as f64);
+    let elsewhere = "SELECT min(q_value), count(*) FROM associations WHERE measure = 'alignment: same class'
+        AND statistic = 'spearman' AND layer NOT IN (2)";
+    let elsewhere = numbers(lake, elsewhere);
+    assert!(elsewhere[0] > 0.05 && elsewhere[1] == 8.0, "{elsewhere:?}");
+    let behavior = "SELECT estimate, n, layer FROM associations WHERE measure = 'behavior'
+        AND statistic = 'paired_t' AND behavior_metric = 'absolute_error'";
+    let behavior = numbers(lake, behavior);
+    assert!(behavior[0] > 5.0 && behavior[1] == 44.0 && behavior[2] == -1.0, "{behavior:?}");
+}
+
+/// Every result table's key is a key, and no number is NaN.
+fn check_keys(lake: &Lake) {
+    let results = [
+        &tables::BEHAVIOR,
+        &tables::RSA,
+        &tables::PROBES,
+        &tables::ATTENTION_RATIOS,
+        &tables::MEASURES,
+        &tables::ASSOCIATIONS,
+    ];
+    for table in results {
+        let key = table.key.join(", ");
+        let sql = format!("SELECT count(*), count(DISTINCT ({key})) FROM {}", table.name);
+        let found = numbers(lake, &sql);
+        assert!(found[0] > 0.0 && found[0] == found[1], "{}: {found:?}", table.name);
+    }
+    assert_eq!(number(lake, "SELECT count(*) FROM rsa WHERE isnan(estimate) OR isnan(p_value)"), 0.0);
+}
+
+#[test]
+fn the_same_values_come_from_any_number_of_threads() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let sums = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        let mut questions = all_questions();
+        // Another seed and back, so that everything is computed again.
+        questions.analysis.seed = 8;
+        run(&lake, MODEL, &questions, &()).unwrap();
+        questions.analysis.seed = 7;
+        pool.install(|| run(&lake, MODEL, &questions, &())).unwrap();
+        let snapshot = lake.snapshot().unwrap();
+        let files = snapshot.commits().filter(|c| c.slot.starts_with("analyze/")).flat_map(|c| &c.files);
+        files.map(|f| f.blake3.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(sums(1), sums(3));
+}
+
+#[test]
+fn what_is_done_is_reused_and_a_changed_setting_re_runs_what_depends_on_it() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let mut questions = all_questions();
+    let actions = |questions: &Questions| -> Vec<Action> {
+        plan(&lake, MODEL, questions).unwrap().iter().map(|s| s.action).collect()
+    };
+    use Action::{Reuse, Run};
+    assert_eq!(actions(&questions), [Run; 5]);
+    run(&lake, MODEL, &questions, &()).unwrap();
+    assert_eq!(actions(&questions), [Reuse; 5]);
+    let n_commits = lake.snapshot().unwrap().commits().count();
+    let again = run(&lake, MODEL, &questions, &()).unwrap();
+    assert!(again.iter().all(|o| o.step.action == Reuse && o.n_rows > 0));
+    assert_eq!(lake.snapshot().unwrap().commits().count(), n_commits);
+    questions.rsa[0].sql = "a.class = b.class AND true".to_owned();
+    assert_eq!(actions(&questions), [Reuse, Run, Reuse, Reuse, Run]);
+    let reason = &plan(&lake, MODEL, &questions).unwrap()[1].reason;
+    assert!(reason.contains("settings"), "{reason}");
+    run(&lake, MODEL, &questions, &()).unwrap();
+    assert_eq!(actions(&questions), [Reuse; 5]);
+    questions.attention_ratio.clear();
+    run(&lake, MODEL, &questions, &()).unwrap();
+    assert_eq!(number(&lake, "SELECT count(*) FROM attention_ratios"), 0.0);
+    assert_eq!(number(&lake, "SELECT count(*) FROM measures WHERE measure LIKE 'attention%'"), 0.0);
+    planted::write_extraction(&lake, 1, 2, true);
+    let reason = &plan(&lake, MODEL, &questions).unwrap()[0].reason;
+    assert!(reason.contains("reads"), "{reason}");
+}
+
+#[test]
+fn sql_that_cannot_be_asked_is_refused_before_anything_is_written() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let none = json!([]);
+    let rsa = |sql: &str| questions(json!([{"hypothesis": "h", "sql": sql}]), none.clone(), none.clone());
+    let probe = |target: &str| questions(none.clone(), json!([{"target": target}]), none.clone());
+    let ratio = |query: &str| {
+        let entry =
+            json!({"query": query, "relevant": "role = 'informative'", "irrelevant": "role = 'distractor'"});
+        questions(none.clone(), none.clone(), json!([entry]))
+    };
+    let cases = [
+        (rsa("a.clas = b.class"), vec!["[[rsa]] 1 \"h\"", "\"clas\"", "class", "LINE"]),
+        (rsa("a.class = = b.class"), vec!["syntax error", "LINE 2: a.class = = b.class"]),
+        (rsa("a.class"), vec!["a number or a boolean"]),
+        (rsa("a.size - b.size"), vec!["(b, a)", "p000-0"]),
+        (rsa("1) , (2"), vec!["not one SQL expression"]),
+        (rsa("1; SELECT 2"), vec!["syntax error"]),
+        (rsa("count(*)"), vec!["GROUP BY"]),
+        (rsa("a.size / 0"), vec!["not finite"]),
+        (probe("colour"), vec!["[[probe]] 1 \"colour\"", "`target`", "colour"]),
+        (ratio("role = 'finale'"), vec!["[[attention_ratio]] 1", "no segment"]),
+        (ratio("role"), vec!["true or false"]),
+        (ratio("rol = 'final'"), vec!["\"rol\"", "role"]),
+    ];
+    for (questions, parts) in cases {
+        let error = run(&lake, MODEL, &questions, &()).unwrap_err();
+        let message = error.to_string();
+        assert!(matches!(error, AnalyzeError::Expression { .. }) && error.is_bad_input(), "{message}");
+        for part in parts {
+            assert!(message.contains(part), "`{part}` is missing in: {message}");
+        }
+    }
+    assert_eq!(lake.snapshot().unwrap().commits_under("analyze/").count(), 0);
+    assert!(lake.unlisted().unwrap().is_empty());
+}
+
+#[test]
+fn entries_that_make_no_sense_are_refused_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let refused = |change: &dyn Fn(&mut Questions)| {
+        let mut questions = all_questions();
+        change(&mut questions);
+        let error = run(&lake, MODEL, &questions, &()).unwrap_err();
+        assert!(matches!(error, AnalyzeError::Entry { .. }), "{error}");
+        error.to_string()
+    };
+    let found = refused(&|q| q.rsa[1].hypothesis = "same class".into());
+    assert!(found.contains("[[rsa]] 2") && found.contains("same name"), "{found}");
+    let found = refused(&|q| q.probe[1].segment = "example".into());
+    assert!(found.contains("example") && found.contains("prompt (mean)"), "{found}");
+    let found = refused(&|q| q.rsa[0].filter = Some("class = 'none'".into()));
+    assert!(found.contains("no prompt"), "{found}");
+    let found = refused(&|q| q.rsa[0].task = "other".into());
+    assert!(found.contains("`other`") && found.contains("`planted`"), "{found}");
+    let found = refused(&|q| q.analysis.confidence = 95.0);
+    assert!(found.contains("confidence"), "{found}");
+    assert_eq!(lake.snapshot().unwrap().commits_under("analyze/").count(), 0);
+}
+
+#[test]
+fn missing_inputs_are_named_with_what_there_is() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let fail = |model: &str, tasks: &[&str]| {
+        let tasks = tasks.iter().map(|t| t.to_string()).collect();
+        plan(&lake, model, &Questions { tasks, ..Questions::default() }).unwrap_err().to_string()
+    };
+    assert!(fail(MODEL, &["plantd"]).contains("it has `planted`"));
+    let found = fail("other", &[TASK]);
+    assert!(found.contains("has not read") && found.contains("`planted` by `toy/model 1`"), "{found}");
+    planted::write_extraction(&lake, 1, 8, false);
+    let found = fail(MODEL, &[]);
+    assert!(
+        found.contains("2 of 8 shards") && found.contains("hypercolumn extract --task planted"),
+        "{found}"
+    );
+}
+
+#[test]
+fn rectangles_masks_and_blocks_work_together() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let rsa = json!([
+        {"hypothesis": "other side", "sql": "a.class = b.class", "rows": "number % 2 = 0", "columns": "number % 2 = 1",
+         "comparison": ["spearman"], "normalization": ["standardize"]},
+        {"hypothesis": "same item", "sql": "a.item_id = b.item_id", "rows": "condition = 'icl_4'",
+         "columns": "condition = 'icl_0'", "comparison": ["rho_a"]},
+        {"hypothesis": "masked", "sql": "CASE WHEN a.number + b.number > 40 THEN a.class = b.class END",
+         "blocks": "number % 2", "comparison": ["pearson"]},
+        {"hypothesis": "nothing", "sql": "1"},
+    ]);
+    run(&lake, MODEL, &questions(rsa, json!([]), json!([])), &()).unwrap();
+    // Classes of odd and even numbers never agree, so that rectangle has nothing to say.
+    let constant = "SELECT count(*), count(estimate) FROM rsa
+        WHERE hypothesis IN ('other side', 'nothing') AND reason = 'constant_hypothesis'";
+    assert_eq!(numbers(&lake, constant), [50.0, 0.0]);
+    let same_item =
+        "SELECT min(n_pairs), min(n_prompts), count(p_value) FROM rsa WHERE hypothesis = 'same item'";
+    assert_eq!(numbers(&lake, same_item), [2304.0, 96.0, 10.0]);
+    let masked = format!(
+        "SELECT min(estimate), max(p_value), max(n_pairs) FROM rsa WHERE hypothesis = 'masked' AND {PLANTED}"
+    );
+    let masked = numbers(&lake, &masked);
+    assert!(masked[0] > 0.1 && masked[1] < 0.05 && masked[2] < 1128.0, "{masked:?}");
+}
