@@ -1,15 +1,18 @@
 //! Alignment of representations with hypotheses, by layer and condition: one figure a hypothesis, each
 //! normalization in a panel of its own, and the change from the reference condition.
 
+mod rows;
+
 use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
 use super::conditions::{Conditions, contrast};
 use super::error::ReportError;
 use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
 use super::layers::{Change, Place, Verdict, change_sentence, judge, layer_axis};
-use super::question::{Answer, Question, Row, question};
-use super::wording::{Estimate, count, layer_ranges, sentence_case, thousands, with_interval, words};
+use super::question::{Question, question};
+use super::wording::{Estimate, count, layer_ranges, sentence_case, with_interval, words};
 use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
+use rows::{Cell, Setting, cell, draws, preference, setting};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HYPOTHESES: Question = question!("report_hypotheses");
@@ -24,31 +27,6 @@ const CHEAP: &str = "Permutation tests ask whether shuffled prompts would fit as
      shared words or length.";
 const OBSERVATIONAL: &str =
     "Alignment is observational: it does not show that the model uses what it aligns with.";
-
-/// How the rows of a figure were measured, apart from the normalization.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Setting {
-    role: String,
-    pooling: String,
-    similarity: String,
-    comparison: String,
-}
-
-/// One row of `rsa`.
-struct Cell {
-    condition: String,
-    place: Place,
-    site: String,
-    normalization: String,
-    estimate: Option<Estimate>,
-    change: Option<Estimate>,
-    change_p_value: Option<f64>,
-    reference: String,
-    n_prompts: i64,
-    n_pairs: i64,
-    reason: String,
-    hover: String,
-}
 
 /// The layer at which a task's alignment changes most, for the similarity matrices.
 #[derive(Clone, Debug)]
@@ -156,61 +134,6 @@ fn read_hypothesis<'a>(
         draws: draws(&answer),
         sql: answer.sql,
     }))
-}
-
-fn setting(row: Row<'_>) -> Setting {
-    let text = |column: &str| row.text(column).to_owned();
-    Setting {
-        role: text("role"),
-        pooling: text("pooling"),
-        similarity: text("similarity"),
-        comparison: text("comparison"),
-    }
-}
-
-/// Settings are chosen by name, not by result: rho-a, cosine, the whole prompt, mean first.
-fn preference(setting: &Setting) -> (bool, bool, bool, bool, Setting) {
-    (
-        setting.comparison != "rho_a",
-        setting.similarity != "cosine",
-        setting.role != "prompt",
-        setting.pooling != "mean",
-        setting.clone(),
-    )
-}
-
-fn cell(row: Row<'_>) -> Cell {
-    let estimate = |value: &str, low: &str, high: &str| {
-        row.number(value).map(|value| Estimate { value, low: row.number(low), high: row.number(high) })
-    };
-    let place = Place::new(row.integer("layer"), row.text("site"));
-    let shown = estimate("estimate", "ci_low", "ci_high");
-    let q_value = row.number("q_value").map_or_else(String::new, |q| format!(", q = {q:.3}"));
-    let value = shown.map_or_else(|| "undefined".to_owned(), with_interval);
-    Cell {
-        condition: row.text("condition").to_owned(),
-        hover: format!("{}, {}: {value}{q_value}", row.text("condition"), place.name()),
-        place,
-        site: row.text("site").to_owned(),
-        normalization: row.text("normalization").to_owned(),
-        estimate: shown,
-        change: estimate("change", "change_ci_low", "change_ci_high"),
-        change_p_value: row.number("change_p_value"),
-        reference: row.text("reference_condition").to_owned(),
-        n_prompts: row.integer("n_prompts"),
-        n_pairs: row.integer("n_pairs"),
-        reason: row.text("reason").to_owned(),
-    }
-}
-
-fn draws(answer: &Answer) -> String {
-    let Some(row) = answer.rows().next() else { return String::new() };
-    format!(
-        "{} permutations, {} bootstrap draws of items, seed {}",
-        thousands(row.integer("n_permutations") as usize),
-        thousands(row.integer("n_bootstraps") as usize),
-        row.text("seed")
-    )
 }
 
 impl Hypothesis<'_> {

@@ -173,19 +173,22 @@ impl Associations<'_> {
         )
     }
 
+    /// Measures that go reliably with behaviour at some layer: how many layers, and the strongest.
+    fn reliable_measures<'c>(&'c self, condition: &'c str) -> Vec<(&'c str, usize, &'c Cell)> {
+        let find = |measure: &'c str| {
+            let reliable: Vec<&Cell> =
+                self.of(CORRELATION, measure, condition).filter(|c| is_reliable(c)).collect();
+            let top = reliable.iter().copied().max_by(|a, b| size(a).total_cmp(&size(b)))?;
+            Some((measure, reliable.len(), top))
+        };
+        self.measures().into_iter().filter_map(find).collect()
+    }
+
     fn sentence(&self) -> String {
         let shown = self.shown();
         let Some(last) = shown.last() else { return "No association could be computed.".to_owned() };
         let measures = self.measures();
-        let found: Vec<(&str, usize, &Cell)> = measures
-            .iter()
-            .filter_map(|&measure| {
-                let reliable: Vec<&Cell> =
-                    self.of(CORRELATION, measure, &last.name).filter(|c| is_reliable(c)).collect();
-                let top = reliable.iter().copied().max_by(|a, b| size(a).total_cmp(&size(b)))?;
-                Some((measure, reliable.len(), top))
-            })
-            .collect();
+        let found = self.reliable_measures(&last.name);
         let every = measures.iter().flat_map(|m| self.of(CORRELATION, m, &last.name));
         let Some(largest) = every.max_by(|a, b| size(a).total_cmp(&size(b))) else {
             return "No association could be computed.".to_owned();

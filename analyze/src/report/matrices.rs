@@ -87,17 +87,7 @@ fn read_figure(
         return Ok(gap("There is only one condition, so there is no change to look at."));
     };
     let task = conditions.task.as_str();
-    let layer = chosen.place.layer.to_string();
-    let sql = VECTORS.filled(&[
-        ("model", &request.model),
-        ("task", task),
-        ("layer", &layer),
-        ("site", &chosen.site),
-        ("role", &chosen.role),
-        ("pooling", &chosen.pooling),
-        ("first", &first.name),
-        ("last", &last.name),
-    ]);
+    let sql = vectors_sql(request, task, chosen, (&first.name, &last.name));
     let states = read_states(&VECTORS.batch(catalog, &sql)?)?;
     let (Some(before), Some(after)) = (states.get(&first.name), states.get(&last.name)) else {
         return Ok(gap(&request.missing("hidden_states", "extract")));
@@ -107,13 +97,8 @@ fn read_figure(
         HYPOTHESIS.sql,
         &[("hypothesis", study_sql), ("task", &literal(task)), ("condition", &literal(&last.name))],
     );
-    let pairs = match HYPOTHESIS.ask_sql(catalog, hypothesis_sql.clone()) {
-        Ok(answer) => answer
-            .rows()
-            .filter_map(|r| {
-                Some(((r.text("item_a").to_owned(), r.text("item_b").to_owned()), r.number("value")?))
-            })
-            .collect::<PairValues>(),
+    let pairs = match read_pairs(catalog, &hypothesis_sql) {
+        Ok(pairs) => pairs,
         Err(error) => return Ok(gap(&refused(&chosen.hypothesis, &error))),
     };
     if pairs.is_empty() {
@@ -126,6 +111,29 @@ fn read_figure(
     let order = thin_out(order_items(&after.items, &pairs));
     let scene = Scene { chosen, pairs: &pairs, order: &order };
     Ok(scene.figure([(&first.name, before), (&last.name, after)], vec![sql, hypothesis_sql]))
+}
+
+fn vectors_sql(request: &ReportRequest, task: &str, chosen: &Chosen, ends: (&str, &str)) -> String {
+    let layer = chosen.place.layer.to_string();
+    VECTORS.filled(&[
+        ("model", &request.model),
+        ("task", task),
+        ("layer", &layer),
+        ("site", &chosen.site),
+        ("role", &chosen.role),
+        ("pooling", &chosen.pooling),
+        ("first", ends.0),
+        ("last", ends.1),
+    ])
+}
+
+fn read_pairs(catalog: &Catalog, sql: &str) -> Result<PairValues, ReportError> {
+    let answer = HYPOTHESIS.ask_sql(catalog, sql.to_owned())?;
+    let pair = |row: super::question::Row<'_>| {
+        let items = (row.text("item_a").to_owned(), row.text("item_b").to_owned());
+        Some((items, row.number("value")?))
+    };
+    Ok(answer.rows().filter_map(pair).collect())
 }
 
 fn refused(hypothesis: &str, error: &ReportError) -> String {

@@ -162,39 +162,37 @@ impl Target<'_> {
         };
         let last = series.next_back();
         let condition = last.unwrap_or(first);
-        let metric = words(&self.metric);
         let (above, n) = self.above_baseline(&condition.name);
         let value = |c: &Cell| c.score.map_or(f64::NEG_INFINITY, |s| s.value);
         let Some(best) = self.of(&condition.name).max_by(|a, b| value(a).total_cmp(&value(b))) else {
             return String::new();
         };
-        let score = best
-            .score
-            .map_or_else(String::new, |s| format!("{metric} {} ({})", number(s.value), interval(s)));
-        let beside = |name: &str, v: Option<f64>| v.map(|v| format!("{name} {}", number(v)));
-        let beside: Vec<String> = beside("baseline", best.baseline)
-            .into_iter()
-            .chain(beside("control task", best.control))
-            .collect();
-        let place = best.place.name();
-        let mut text = if above == 0 {
+        let (score, place) = (self.told(best), best.place.name());
+        let text = if above == 0 {
             format!(
-                "In {}, “{}” cannot be read better than the baseline at any of {n} layers; the best is {score} at \
-                 {place} ({}).",
-                condition.name,
-                self.name,
-                beside.join(", ")
+                "In {}, “{}” cannot be read better than the baseline at any of {n} layers; the best, at {place}, \
+                 is {score}.",
+                condition.name, self.name
             )
         } else {
             format!(
-                "In {}, “{}” can be read above baseline at {above} of {n} layers, best at {place}: {score}, {}.",
-                condition.name,
-                self.name,
-                beside.join(", ")
+                "In {}, “{}” can be read above baseline at {above} of {n} layers, best at {place}: {score}.",
+                condition.name, self.name
             )
         };
-        if last.is_some() {
-            text.push_str(&self.comparison(first, best));
+        if last.is_some() { text + &self.comparison(first, best) } else { text }
+    }
+
+    /// A score with its interval, baseline and control.
+    fn told(&self, cell: &Cell) -> String {
+        let mut text = words(&self.metric);
+        if let Some(score) = cell.score {
+            text.push_str(&format!(" {} ({})", number(score.value), interval(score)));
+        }
+        for (name, value) in [("baseline", cell.baseline), ("control task", cell.control)] {
+            if let Some(value) = value {
+                text.push_str(&format!(", {name} {}", number(value)));
+            }
         }
         text
     }

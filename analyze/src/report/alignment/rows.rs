@@ -1,0 +1,88 @@
+//! Rows of table `rsa` as the figures of alignment need them.
+
+use super::super::layers::Place;
+use super::super::question::{Answer, Row};
+use super::super::wording::{Estimate, thousands, with_interval};
+
+/// How the rows of a figure were measured, apart from the normalization.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Setting {
+    pub(super) role: String,
+    pub(super) pooling: String,
+    pub(super) similarity: String,
+    pub(super) comparison: String,
+}
+
+/// One row of `rsa`.
+pub(super) struct Cell {
+    pub(super) condition: String,
+    pub(super) place: Place,
+    pub(super) site: String,
+    pub(super) normalization: String,
+    pub(super) estimate: Option<Estimate>,
+    pub(super) change: Option<Estimate>,
+    pub(super) change_p_value: Option<f64>,
+    pub(super) reference: String,
+    pub(super) n_prompts: i64,
+    pub(super) n_pairs: i64,
+    pub(super) reason: String,
+    pub(super) hover: String,
+}
+
+/// The setting of a row.
+pub(super) fn setting(row: Row<'_>) -> Setting {
+    let text = |column: &str| row.text(column).to_owned();
+    Setting {
+        role: text("role"),
+        pooling: text("pooling"),
+        similarity: text("similarity"),
+        comparison: text("comparison"),
+    }
+}
+
+/// Settings are chosen by name, not by result: rho-a, cosine, the whole prompt, mean first.
+pub(super) fn preference(setting: &Setting) -> (bool, bool, bool, bool, Setting) {
+    (
+        setting.comparison != "rho_a",
+        setting.similarity != "cosine",
+        setting.role != "prompt",
+        setting.pooling != "mean",
+        setting.clone(),
+    )
+}
+
+/// A row, read.
+pub(super) fn cell(row: Row<'_>) -> Cell {
+    let estimate = |value: &str, low: &str, high: &str| {
+        row.number(value).map(|value| Estimate { value, low: row.number(low), high: row.number(high) })
+    };
+    let place = Place::new(row.integer("layer"), row.text("site"));
+    let shown = estimate("estimate", "ci_low", "ci_high");
+    let q_value = row.number("q_value").map_or_else(String::new, |q| format!(", q = {q:.3}"));
+    let value = shown.map_or_else(|| "undefined".to_owned(), with_interval);
+    Cell {
+        condition: row.text("condition").to_owned(),
+        hover: format!("{}, {}: {value}{q_value}", row.text("condition"), place.name()),
+        place,
+        site: row.text("site").to_owned(),
+        normalization: row.text("normalization").to_owned(),
+        estimate: shown,
+        change: estimate("change", "change_ci_low", "change_ci_high"),
+        change_p_value: row.number("change_p_value"),
+        reference: row.text("reference_condition").to_owned(),
+        n_prompts: row.integer("n_prompts"),
+        n_pairs: row.integer("n_pairs"),
+        reason: row.text("reason").to_owned(),
+    }
+}
+
+/// Draws and seed, in words.
+pub(super) fn draws(answer: &Answer) -> String {
+    let Some(row) = answer.rows().next() else { return String::new() };
+    format!(
+        "{} permutations, {} bootstrap draws of items, seed {}",
+        thousands(row.integer("n_permutations") as usize),
+        thousands(row.integer("n_bootstraps") as usize),
+        row.text("seed")
+    )
+}
