@@ -1,0 +1,110 @@
+//! Prompts through the binary: what is refused leaves the lake as it was.
+
+mod support;
+
+use support::{Bench, PROMPTS, contents};
+
+fn ingest<'a>(task: &'a str, file: &'a str) -> [&'a str; 5] {
+    ["ingest", "--task", task, "--prompts", file]
+}
+
+#[test]
+fn prompts_of_ones_own_reach_the_tables() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    let ran = bench.run(&ingest("mine", "mine.jsonl")).succeeds();
+    assert!(ran.stderr.contains("ingest mine: 2 prompts, 2 segments written"), "{}", ran.stderr);
+    let again = bench.run(&ingest("mine", "mine.jsonl")).succeeds();
+    assert!(again.stderr.contains("reused"), "{}", again.stderr);
+    let sql =
+        "SELECT p.task, name, n, s.text FROM prompt_params p JOIN segments s USING (prompt_id) ORDER BY n";
+    let rows = bench.run(&["sql", sql, "--format", "json"]).succeeds().json();
+    assert_eq!(rows[1]["text"], "Anna sings.");
+    assert_eq!(rows[1]["name"], "Anna");
+}
+
+#[test]
+fn malformed_prompts_leave_the_lake_as_it_was() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    bench.run(&ingest("mine", "mine.jsonl")).succeeds();
+    let before = contents(&bench.path("lake"));
+    let line = PROMPTS.lines().next().expect("a line");
+    let cases: [(&str, Vec<u8>, &[&str]); 7] = [
+        ("json", format!("{line}\n{{oops\n").into(), &["line 2"]),
+        ("field", line.replace("\"text\"", "\"texts\"").into(), &["line 1", "`text`"]),
+        ("range", line.replace("\"end\":11", "\"end\":99").into(), &["line 1", "segments[0].end"]),
+        ("twice", format!("{line}\n{line}\n").into(), &["line 2", "prompt_id"]),
+        ("utf8", [line.as_bytes(), b"\n\xff\xfe\n"].concat(), &["line 2"]),
+        ("empty", Vec::new(), &["the file holds no prompts"]),
+        ("nested", line.replace("\"n\":1", "\"n\":[1]").into(), &["line 1", "params"]),
+    ];
+    for (name, content, parts) in cases {
+        let file = format!("{name}.jsonl");
+        bench.write(&file, content);
+        for task in ["mine", "other"] {
+            let parts = [&["could not ingest", &file, "hint:"], parts].concat();
+            bench.run(&ingest(task, &file)).is_refused(&parts);
+            assert_eq!(contents(&bench.path("lake")), before, "{name} changed the lake");
+        }
+    }
+}
+
+#[test]
+fn refused_prompts_make_no_lake() {
+    let bench = Bench::new();
+    bench.write("bad.jsonl", "{}");
+    bench.run(&ingest("mine", "bad.jsonl")).is_refused(&["line 1"]);
+    bench.run(&ingest("mine", "missing.jsonl")).is_refused(&["missing.jsonl", "hint: check the path"]);
+    bench.run(&ingest("mine", "prompts.txt")).is_refused(&["prompts.txt"]);
+    bench.run(&["ingest", "--task", "regression"]).is_refused(&["no built-in task", "`linear_regression`"]);
+    assert!(!bench.path("lake").exists());
+}
+
+#[test]
+fn a_generator_gives_the_same_bytes_again() {
+    let (one, two) = (Bench::new(), Bench::new());
+    for bench in [&one, &two] {
+        bench.run(&["ingest", "--task", "linear_regression"]).succeeds();
+    }
+    let hashes = |bench: &Bench| {
+        let tables = bench.path("lake");
+        let files = contents(&tables.join("prompts")).into_iter().chain(contents(&tables.join("segments")));
+        files
+            .map(|(path, bytes)| (path.strip_prefix(&tables).expect("below").to_owned(), bytes))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(hashes(&one), hashes(&two));
+}
+
+#[test]
+fn a_lake_with_something_in_the_way_is_refused() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    bench.write("lake", "not a directory");
+    bench.run(&ingest("mine", "mine.jsonl")).is_refused(&[
+        "could not open lake `lake`",
+        "it is a file",
+        "--lake",
+    ]);
+    bench.write("full/of.txt", "other things");
+    let args = [&ingest("mine", "mine.jsonl")[..], &["--lake", "full"]].concat();
+    bench.run(&args).is_refused(&["holds other things"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_leaves_the_lake_as_it_was() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    bench.run(&ingest("mine", "mine.jsonl")).succeeds();
+    let before = contents(&bench.path("lake"));
+    // A limit on the size of files is a disk that is full for whatever is larger.
+    let program = env!("CARGO_BIN_EXE_hypercolumn");
+    let mut command = std::process::Command::new("sh");
+    command.current_dir(bench.path(""));
+    command
+        .args(["-c", &format!("trap '' XFSZ; ulimit -f 4; exec {program} ingest --task linear_regression")]);
+    support::Ran::of(command).fails(1, &["could not ingest `linear_regression`", "hint:", "make room"]);
+    assert_eq!(contents(&bench.path("lake")), before);
+}

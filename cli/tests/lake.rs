@@ -1,0 +1,142 @@
+//! Asking a lake: SQL in every format, status, verify, clean.
+
+mod support;
+
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use support::{Bench, PROMPTS, contents};
+
+/// A lake with a user's prompts and a built-in task.
+fn filled() -> Bench {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
+    bench.run(&["ingest", "--task", "linear_regression"]).succeeds();
+    bench
+}
+
+fn a_data_file(bench: &Bench) -> PathBuf {
+    let files = contents(&bench.path("lake/prompts")).into_keys();
+    files.into_iter().find(|p| p.is_file()).expect("a file")
+}
+
+const QUESTION: &str =
+    "SELECT task, count(*) AS n, [1.5::FLOAT, 2] AS vector FROM prompts GROUP BY task ORDER BY task";
+
+#[test]
+fn sql_answers_in_every_format() {
+    let bench = filled();
+    let ask = |format| bench.run(&["sql", QUESTION, "--format", format]).succeeds();
+    let table = ask("table").text();
+    assert!(table.contains("linear_regression") && table.contains("1024"), "{table}");
+    let csv = ask("csv").text();
+    assert_eq!(csv, "task,n,vector\r\nlinear_regression,1024,\"[1.5,2.0]\"\r\nmine,2,\"[1.5,2.0]\"\r\n");
+    let json = ask("json").json();
+    assert_eq!(json[1], serde_json::json!({"task": "mine", "n": 2, "vector": [1.5, 2.0]}));
+    let parquet = ask("parquet").stdout;
+    assert_eq!((&parquet[..4], &parquet[parquet.len() - 4..]), (&b"PAR1"[..], &b"PAR1"[..]));
+    let arrow = ask("arrow").stdout;
+    assert_eq!(&arrow[..4], [0xff; 4]);
+}
+
+#[test]
+fn sql_that_is_wrong_is_refused() {
+    let bench = filled();
+    let before = contents(&bench.path("lake"));
+    bench.run(&["sql", "SELEC 1"]).is_refused(&["could not answer `SELEC 1`", "syntax error"]);
+    bench.run(&["sql", "SELECT txt FROM prompts"]).is_refused(&["txt", "hint:"]);
+    bench.run(&["sql", "SELECT * FROM promts"]).is_refused(&["promts"]);
+    bench.run(&["sql", "DROP VIEW prompts"]).is_refused(&["read-only"]);
+    bench.run(&["sql", "COPY prompts TO 'out.csv'"]).is_refused(&["read-only"]);
+    assert_eq!(contents(&bench.path("lake")), before);
+}
+
+#[test]
+fn moments_are_written_in_utc() {
+    let bench = filled();
+    let sql = "SELECT TIMESTAMPTZ '2026-01-02 03:04:05+02' AS moment, DATE '2026-01-02' AS day";
+    let csv = bench.run(&["sql", sql, "--format", "csv"]).succeeds().text();
+    assert_eq!(csv, "moment,day\r\n2026-01-02T01:04:05Z,2026-01-02\r\n");
+    let json = bench.run(&["sql", sql, "--format", "json"]).succeeds().json();
+    assert_eq!(json[0]["moment"], "2026-01-02T01:04:05Z");
+}
+
+#[test]
+fn an_empty_answer_has_its_columns() {
+    let bench = filled();
+    let ask = |format| bench.run(&["sql", "SELECT task FROM rsa", "--format", format]).succeeds().text();
+    assert_eq!((ask("csv").as_str(), ask("json").as_str()), ("task\r\n", "[]\n"));
+}
+
+#[test]
+fn a_missing_lake_is_refused() {
+    let bench = Bench::new();
+    for args in [&["sql", "SELECT 1"][..], &["status"], &["verify"], &["clean"], &["analyze"], &["report"]] {
+        let parts = ["could not open lake `lake`", "there is no such directory", "hint: `hypercolumn run`"];
+        bench.run(args).is_refused(&parts);
+    }
+    assert!(!bench.path("lake").exists());
+}
+
+#[test]
+fn status_counts_rows_and_shows_damage() {
+    let bench = filled();
+    let status = bench.run(&["status", "--json"]).succeeds().json();
+    let tables = status["tables"].as_array().expect("tables");
+    let prompts = tables.iter().find(|t| t["table"] == "prompts").expect("prompts");
+    assert_eq!((&prompts["n_rows"], &prompts["n_files"]), (&Value::from(1026), &Value::from(2)));
+    assert_eq!(status["tasks"][1], serde_json::json!({"task": "mine", "n_prompts": 2}));
+    assert!(bench.run(&["status"]).succeeds().text().contains("task mine: 2 prompts"));
+    fs::remove_file(a_data_file(&bench)).expect("removed");
+    let damaged = bench.run(&["status", "--json"]);
+    assert_eq!(damaged.code, Some(3));
+    assert_eq!(damaged.json()["damaged"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn verify_finds_a_changed_byte() {
+    let bench = filled();
+    let whole = bench.run(&["verify", "--json"]).succeeds().json();
+    assert_eq!((&whole["n_files"], &whole["findings"]), (&Value::from(4), &serde_json::json!([])));
+    let path = a_data_file(&bench);
+    let mut bytes = fs::read(&path).expect("read");
+    bytes[20] ^= 1;
+    fs::write(&path, bytes).expect("written");
+    let ran = bench.run(&["verify"]);
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.text().contains("differs from the BLAKE3"), "{}", ran.text());
+    assert!(ran.text().contains("3 of 4 files"), "{}", ran.text());
+}
+
+#[test]
+fn clean_lists_first_and_removes_when_told() {
+    let bench = filled();
+    let before = contents(&bench.path("lake/prompts"));
+    let stray = bench.write("lake/prompts/task=mine/part-stray.parquet", "left behind");
+    // No process has this number.
+    let staged = bench.write("lake/_staging/4194305-0/prompts-1.parquet", "half");
+    let listed = bench.run(&["clean"]).succeeds();
+    assert!(listed.text().contains("part-stray.parquet") && listed.stderr.contains("--yes"));
+    assert!(stray.exists() && staged.exists());
+    bench.run(&["clean", "--yes"]).succeeds();
+    assert!(!stray.exists() && !bench.path("lake/_staging").exists());
+    assert_eq!(contents(&bench.path("lake/prompts")), before);
+    bench.run(&["verify"]).succeeds();
+}
+
+#[test]
+fn clean_waits_for_a_writer() {
+    let bench = filled();
+    let staged = format!("lake/_staging/{}-0/prompts-1.parquet", std::process::id());
+    let staged = bench.write(&staged, "being written");
+    bench.run(&["clean", "--yes"]).fails(1, &["is writing to it", "hint: wait"]);
+    assert!(staged.exists());
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_named() {
+    let bench = filled();
+    bench.write("lake/_log/00000000000000000009.json", "{oops");
+    bench.run(&["status"]).fails(1, &["00000000000000000009.json", "hint:"]);
+}

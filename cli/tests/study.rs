@@ -1,0 +1,160 @@
+//! Studies: what is refused, with its line and what is accepted, before anything is written.
+
+mod support;
+
+use support::{Bench, PROMPTS};
+
+/// The example that the README and the documentation give.
+const EXAMPLE: &str = r#"
+name  = "my-study"
+model = "smollm2-135m-instruct"
+
+[[task]]
+name = "linear_regression"        # a built-in generator, with its own settings
+lines = 16
+prompts_per_line = 16
+examples = [1, 2, 4, 8]
+seed = 7
+
+[[task]]
+name = "mine"
+prompts = "my_prompts.jsonl"      # or your own prompts
+
+[[task]]
+name = "reading_comprehension"
+
+[[rsa]]
+task = "linear_regression"
+hypothesis = "same line"
+sql = "a.slope = b.slope AND a.intercept = b.intercept"      # over pairs of prompts a, b
+segment = "prompt"
+
+[[probe]]
+task = "linear_regression"
+target = "slope"                  # any SQL expression over one prompt
+group = "item_id"
+
+[[attention_ratio]]
+task = "reading_comprehension"
+query = "role = 'final'"
+relevant = "role = 'informative'"
+irrelevant = "role = 'distractor'"
+"#;
+
+/// A small study in which one piece is replaced.
+fn refused(from: &str, to: &str, parts: &[&str]) {
+    let study = r#"name = "s"
+[[task]]
+name = "linear_regression"
+lines = 4
+prompts_per_line = 4
+[task.extract]
+max_new_tokens = 4
+[[rsa]]
+task = "linear_regression"
+hypothesis = "same line"
+sql = "a.line = b.line"
+[[probe]]
+task = "linear_regression"
+target = "slope"
+[[attention_ratio]]
+task = "linear_regression"
+query = "role = 'final'"
+relevant = "role = 'example'"
+irrelevant = "role = 'instruction'"
+"#;
+    assert!(study.contains(from), "`{from}` is not in the study");
+    let bench = Bench::new();
+    bench.write("study.toml", study.replacen(from, to, 1));
+    for command in ["plan", "run"] {
+        let parts = [&["error: could not use study `study.toml`"], parts].concat();
+        bench.run(&[command, "study.toml"]).is_refused(&parts);
+        assert!(!bench.path("lake").exists(), "{command} made a lake");
+        assert!(!bench.path("cache").exists(), "{command} fetched a model");
+    }
+}
+
+#[test]
+fn the_documented_example_is_accepted() {
+    let bench = Bench::new();
+    bench.write("my_prompts.jsonl", PROMPTS);
+    bench.write("study.toml", EXAMPLE);
+    let plan = bench.run(&["plan", "study.toml", "--json"]).succeeds().json();
+    let steps = plan["steps"].as_array().expect("steps");
+    assert_eq!(steps.len(), 7, "{steps:?}");
+    assert!(steps.iter().all(|s| s["action"] == "run"));
+    assert_eq!(steps[0]["reason"], "not in the lake yet");
+    assert!(!bench.path("lake").exists(), "a plan writes nothing");
+}
+
+#[test]
+fn the_built_in_studies_are_accepted() {
+    let bench = Bench::new();
+    bench.run(&["plan"]).succeeds();
+    let small = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/studies/small.toml");
+    bench.run(&["plan", small]).succeeds();
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    refused("lines = 4", "lins = 4", &["line 4: unknown key `lins`", "lins = 4", "did you mean `lines`?"]);
+    refused("name = \"s\"", "nam = \"s\"", &["line 1: unknown key `nam`", "did you mean `name`?"]);
+    refused("max_new_tokens", "max_tokens", &["line 7: unknown key `max_tokens`", "`max_new_tokens`"]);
+    refused("hypothesis =", "hypotesis =", &["unknown key `hypotesis`", "did you mean `hypothesis`?"]);
+}
+
+#[test]
+fn a_wrong_type_is_named_with_its_line() {
+    refused("lines = 4", "lines = \"four\"", &["line 4", "`lines`", "a whole number"]);
+    refused("max_new_tokens = 4", "max_new_tokens = -1", &["line 7"]);
+    refused("name = \"s\"", "name = 3", &["line 1", "string"]);
+}
+
+#[test]
+fn broken_toml_is_named_with_its_line() {
+    refused("lines = 4", "lines = ", &["line 4"]);
+}
+
+#[test]
+fn names_that_do_not_exist_are_refused() {
+    refused(
+        "name = \"linear_regression\"",
+        "name = \"linear\"",
+        &["line 3", "no built-in task", "prompts = "],
+    );
+    refused("task = \"linear_regression\"", "task = \"linear\"", &["line 8", "no task `linear`"]);
+    let keys = "prompts_per_line = 4";
+    refused(keys, "prompts = \"gone.jsonl\"", &["line 4: unknown key `lines`"]);
+    let entry = "name = \"linear_regression\"\nlines = 4\nprompts_per_line = 4";
+    let file = "name = \"linear_regression\"\nprompts = \"gone.jsonl\"";
+    refused(entry, file, &["line 4: there is no file `gone.jsonl`", "relative to the study"]);
+    refused("name = \"s\"", "name = \"s\"\nmodel = \"gpt\"", &["line 2", "`gpt` is no model", "an alias"]);
+}
+
+#[test]
+fn sql_that_cannot_be_asked_is_refused() {
+    refused("a.line = b.line", "a.line = b.lines", &["[[rsa]] 1 \"same line\"", "lines", "hint:"]);
+    refused("a.line = b.line", "a.line = = b.line", &["[[rsa]] 1", "syntax error"]);
+    refused("target = \"slope\"", "target = \"slop\"", &["[[probe]] 1", "slop"]);
+    refused("role = 'final'", "rolle = 'final'", &["[[attention_ratio]] 1", "rolle"]);
+    refused("role = 'final'", "segment", &["[[attention_ratio]] 1", "true or false"]);
+}
+
+#[test]
+fn states_that_are_not_kept_are_refused() {
+    refused(
+        "max_new_tokens = 4",
+        "hidden_states = [{ roles = [\"final\"], pooling = [\"last\"] }]",
+        &["line 8", "`mean` of segment `prompt`", "hint: add { roles = [\"prompt\"]"],
+    );
+}
+
+#[test]
+fn a_task_is_named_once() {
+    refused("[[rsa]]", "[[task]]\nname = \"linear_regression\"\n[[rsa]]", &["line 9", "is there twice"]);
+}
+
+#[test]
+fn a_missing_study_is_refused() {
+    Bench::new().run(&["run", "gone.toml"]).is_refused(&["could not read study `gone.toml`", "hint:"]);
+}

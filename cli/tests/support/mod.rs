@@ -1,0 +1,143 @@
+//! What the tests share: running the binary, directories that clean up, and the default model.
+
+#![allow(dead_code)]
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// A working directory of a test's own, with paths below it.
+pub struct Bench {
+    directory: TempDir,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        Self { directory: TempDir::new().expect("a temporary directory") }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file into the directory.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("created");
+        fs::write(&path, content).expect("written");
+        path
+    }
+
+    /// The program in this directory, with a model cache that is empty.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hypercolumn"));
+        command.args(args).current_dir(self.directory.path());
+        command.env("HYPERCOLUMN_CACHE", self.path("cache"));
+        command
+    }
+
+    /// Runs the program with an empty model cache.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args))
+    }
+
+    /// Runs the program with the user's own model cache.
+    pub fn run_with_models(&self, args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        command.env_remove("HYPERCOLUMN_CACHE");
+        if let Some(cache) = std::env::var_os("HYPERCOLUMN_CACHE") {
+            command.env("HYPERCOLUMN_CACHE", cache);
+        }
+        Ran::of(command)
+    }
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn of(mut command: Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().expect("the program starts");
+        Self { code: status.code(), stdout, stderr: String::from_utf8(stderr).expect("UTF-8 messages") }
+    }
+
+    /// Standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("UTF-8 output")
+    }
+
+    /// Standard output as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.stdout).expect("JSON output")
+    }
+
+    /// Asserts success.
+    #[track_caller]
+    pub fn succeeds(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+
+    /// Asserts a refusal of the user's input whose message has all of `parts`, and no data.
+    #[track_caller]
+    pub fn is_refused(self, parts: &[&str]) -> Self {
+        self.fails(2, parts)
+    }
+
+    /// Asserts an exit code and the parts of the message.
+    #[track_caller]
+    pub fn fails(self, code: i32, parts: &[&str]) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+        for part in parts {
+            assert!(self.stderr.contains(part), "`{part}` is not in:\n{}", self.stderr);
+        }
+        assert!(self.stdout.is_empty(), "data was written: {:?}", self.text());
+        self
+    }
+}
+
+/// Every file below `directory` with its content: what must not change when a command is refused.
+pub fn contents(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let Ok(entries) = fs::read_dir(directory) else { return found };
+    for entry in entries {
+        let path = entry.expect("listed").path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+            found.insert(path, Vec::new());
+        } else {
+            let content = fs::read(&path).expect("readable");
+            found.insert(path, content);
+        }
+    }
+    found
+}
+
+/// The default model's file, fetched into the user's cache where it is not there yet.
+pub fn default_model() -> PathBuf {
+    let fetched = Command::new(env!("CARGO_BIN_EXE_hypercolumn"))
+        .args(["models", "fetch"])
+        .output()
+        .expect("the program starts");
+    let stderr = String::from_utf8_lossy(&fetched.stderr);
+    assert!(fetched.status.success(), "the default model is needed: run `make setup`\n{stderr}");
+    PathBuf::from(String::from_utf8(fetched.stdout).expect("a path").trim())
+}
+
+/// A small prompts file of a task with two conditions.
+pub const PROMPTS: &str = concat!(
+    r#"{"prompt_id":"p1","item_id":"i1","condition":"icl_0","n_examples":0,"text":"Anna sings. Who?","#,
+    r#""expected":"Anna","params":{"name":"Anna","n":1},"segments":[{"role":"informative","start":0,"end":11}]}"#,
+    "\n",
+    r#"{"prompt_id":"p2","item_id":"i1","condition":"icl_1","n_examples":1,"text":"Bob. Anna sings. Who?","#,
+    r#""expected":"Anna","params":{"name":"Anna","n":2},"segments":[{"role":"informative","start":5,"end":16}]}"#,
+    "\n",
+);

@@ -1,0 +1,105 @@
+//! Help, wrong arguments, and what a closed or full output does.
+
+mod support;
+
+use std::io::Read;
+use std::process::Stdio;
+use support::{Bench, PROMPTS, Ran};
+
+const COMMANDS: [&str; 12] = [
+    "run", "ingest", "extract", "analyze", "report", "sql", "status", "plan", "verify", "clean", "models",
+    "tables",
+];
+
+#[test]
+fn no_command_shows_short_help() {
+    let ran = Bench::new().run(&[]);
+    assert_eq!(ran.code, Some(2));
+    for command in COMMANDS {
+        assert!(ran.stderr.contains(&format!("\n  {command} ")), "{command} is not listed:\n{}", ran.stderr);
+    }
+    assert!(ran.stderr.lines().count() < 40, "help is not short");
+}
+
+#[test]
+fn every_command_has_help() {
+    let bench = Bench::new();
+    for command in COMMANDS {
+        let ran = bench.run(&[command, "--help"]).succeeds();
+        assert!(ran.text().contains("Usage: hypercolumn"), "{command}");
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_named() {
+    Bench::new().run(&["run", "--lakes", "x"]).is_refused(&["--lakes", "--lake"]);
+}
+
+#[test]
+fn a_prompts_file_needs_a_task() {
+    Bench::new().run(&["ingest", "--prompts", "p.jsonl"]).is_refused(&["--task"]);
+}
+
+#[test]
+fn tables_describes_one_or_all() {
+    let bench = Bench::new();
+    let all = bench.run(&["tables"]).succeeds().text();
+    assert_eq!(all.matches("\n## ").count(), 13);
+    let one = bench.run(&["tables", "rsa"]).succeeds().text();
+    assert!(one.contains("## rsa") && !one.contains("## probes"));
+    bench.run(&["tables", "rsas"]).is_refused(&["could not describe `rsas`", "did you mean `rsa`?"]);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let bench = Bench::new();
+    let mut command = bench.command(&["tables"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut stderr).expect("read");
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    assert_eq!(stderr, "");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_output_is_a_failure() {
+    let bench = Bench::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("opened");
+    let mut command = bench.command(&["tables"]);
+    command.stdout(full);
+    let child = command.stderr(Stdio::piped()).spawn().expect("started");
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(stderr.contains("could not write to `standard output`"), "{stderr}");
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let bench = Bench::new();
+    bench.write("p.jsonl", PROMPTS);
+    let ran = bench.run(&["-q", "ingest", "--task", "mine", "--prompts", "p.jsonl"]).succeeds();
+    assert_eq!((ran.text().as_str(), ran.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn models_lists_the_default_and_refuses_what_it_does_not_know() {
+    let bench = Bench::new();
+    let listed = bench.run(&["models"]).succeeds().text();
+    assert!(listed.contains("smollm2-135m-instruct") && listed.contains("not fetched yet"), "{listed}");
+    let json = bench.run(&["models", "list", "--json"]).succeeds().json();
+    assert_eq!(json[0]["n_bytes"], 98_362_432);
+    let refused = bench.run(&["models", "fetch", "hf:org/name"]);
+    refused.is_refused(&["hf: sources are not supported in this version", "hint: accepted: an alias"]);
+    bench.run(&["models", "fetch", "smollm"]).is_refused(&["there is no such alias"]);
+}
+
+#[test]
+fn fetching_without_python_says_what_to_do() {
+    let bench = Bench::new();
+    let mut command = bench.command(&["models", "fetch"]);
+    command.env("HYPERCOLUMN_PYTHON", "no-such-python");
+    Ran::of(command).fails(1, &["could not start `no-such-python`", "hint: install Python 3 with pip"]);
+}
