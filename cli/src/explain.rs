@@ -157,8 +157,28 @@ impl Explain for AnalyzeError {
                  shows the params"
                     .into(),
             ),
+            Self::NotAQuestion { .. } => {
+                Some("for example: hypercolumn sql \"SELECT * FROM behavior\"".into())
+            }
+            Self::Expression { key, .. } => Some(expression_hint(key)),
+            Self::UnknownTask { .. } => Some("`hypercolumn ingest` puts a task into the lake".into()),
+            Self::NotExtracted { task, model, .. } => {
+                Some(format!("run `hypercolumn extract --task {task} --model {model}` first"))
+            }
             _ => None,
         }
+    }
+}
+
+/// What an expression of a study is over.
+fn expression_hint(key: &str) -> String {
+    const PROMPT: &str = "prompt_id, item_id, condition, n_examples, text, expected and its params";
+    match key {
+        "sql" => format!("it is over two prompts, `a` and `b`, each with {PROMPT}"),
+        "query" | "relevant" | "irrelevant" => {
+            format!("it is over one segment, with role, segment and its prompt's columns: {PROMPT}")
+        }
+        _ => format!("it is over one prompt, with {PROMPT}"),
     }
 }
 

@@ -11,7 +11,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// A hint that names what was probably meant, then everything that is accepted.
-pub fn suggest<'a>(name: &str, what: &str, accepted: &[&'a str]) -> String {
+pub fn suggest(name: &str, what: &str, accepted: &[&str]) -> String {
     let list = accepted.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ");
     match nearest(name, accepted.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`? accepted {what}: {list}"),

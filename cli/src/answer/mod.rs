@@ -11,8 +11,13 @@ use crate::args::FormatArg;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::Reporter;
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef, Schema};
+use arrow::error::ArrowError;
 use hypercolumn_analyze::QueryResult;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 /// Writes an answer to standard output.
 ///
@@ -20,9 +25,9 @@ use std::io::{self, IsTerminal, Write};
 /// Where a binary format would go to a terminal, or standard output cannot be written.
 pub fn write(answer: &QueryResult, format: FormatArg, reporter: &Reporter) -> Result<(), Failure> {
     let bytes = match format {
-        FormatArg::Table => table::encode(answer, reporter).map(String::into_bytes),
-        FormatArg::Csv => csv::encode(answer),
-        FormatArg::Json => json::encode(answer),
+        FormatArg::Table => in_utc(answer).and_then(|a| table::encode(&a, reporter)).map(String::into_bytes),
+        FormatArg::Csv => in_utc(answer).and_then(|a| csv::encode(&a)),
+        FormatArg::Json => in_utc(answer).and_then(|a| json::encode(&a)),
         FormatArg::Parquet => columnar::encode_parquet(answer),
         FormatArg::Arrow => columnar::encode_stream(answer),
     };
@@ -56,7 +61,27 @@ pub fn check_destination(format: FormatArg) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unwritable(format: FormatArg, cause: &arrow::error::ArrowError) -> Failure {
+/// The same moments with the offset of UTC: named time zones cannot be written as text without a
+/// database of them.
+fn in_utc(answer: &QueryResult) -> Result<QueryResult, ArrowError> {
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
+            Arc::new(field.as_ref().clone().with_data_type(utc))
+        }
+        _ => Arc::clone(field),
+    };
+    let schema = Arc::new(Schema::new(answer.schema.fields().iter().map(field).collect::<Vec<_>>()));
+    let convert = |batch: &RecordBatch| {
+        let columns = batch.columns().iter().zip(schema.fields());
+        let columns = columns.map(|(array, field)| cast(array, field.data_type()));
+        RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)
+    };
+    let batches = answer.batches.iter().map(convert).collect::<Result<_, _>>()?;
+    Ok(QueryResult { schema, batches })
+}
+
+fn unwritable(format: FormatArg, cause: &ArrowError) -> Failure {
     Failure::new(Exit::Failure, format!("could not write the answer as `{format:?}`").to_lowercase())
         .because(cause.to_string())
         .hint("cast the column in the question, e.g. `column::VARCHAR`, or use another --format")

@@ -86,9 +86,9 @@ impl Ran {
         self
     }
 
-    /// Asserts a refusal of the user's input whose message has all of `parts`, and no data.
+    /// Asserts a refusal (exit code 2) of the user's input whose message has all of `parts`, and no data.
     #[track_caller]
-    pub fn is_refused(self, parts: &[&str]) -> Self {
+    pub fn refuses(self, parts: &[&str]) -> Self {
         self.fails(2, parts)
     }
 
