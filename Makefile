@@ -66,6 +66,7 @@ report: build ## Write the report again
 .PHONY: test
 test: setup ## Run the whole test suite
 	$(CARGO) test --workspace --release
+	scripts/check-lake.sh $(program) $(target)/check
 
 .PHONY: bench
 bench: setup ## Measure
