@@ -3,6 +3,7 @@
 use crate::backend::{Backend, TokenTree};
 use crate::error::ExtractError;
 use crate::membership::{deciding_characters, positions_within, ranges};
+use crate::progress::Progress;
 use crate::prompts::Prompt;
 use crate::settings::Settings;
 use crate::taps::{ChunkTaps, PromptPlan, SegmentPlan, Want};
@@ -115,13 +116,14 @@ fn plan_segments(prompt: &Prompt, encoding: &Encoding, settings: &Settings) -> P
     PromptPlan { n_tokens: n_tokens as usize, segments }
 }
 
-/// Runs a chunk. `plans` are the readings' plans, in order.
+/// Runs a chunk. `plans` are the readings' plans, in order; `progress` advances by their prompts' tokens.
 pub fn run_chunk<'a>(
     backend: &dyn Backend,
     tokenizer: &Tokenizer,
     settings: &Settings,
     readings: &'a [&'a Reading],
     plans: &'a [PromptPlan],
+    progress: &'a dyn Progress,
 ) -> Result<ChunkResult<'a>, ExtractError> {
     let mut sequences: Vec<Vec<u32>> = readings.iter().map(|r| r.encoding.ids.clone()).collect();
     for reading in readings {
@@ -133,7 +135,7 @@ pub fn run_chunk<'a>(
     let borrowed: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
     let (mut tree, ends) = TokenTree::pack(&borrowed);
     let (prompt_ends, answer_ends) = ends.split_at(readings.len());
-    let mut taps = ChunkTaps::new(plans, backend.shape(), &tree, prompt_ends, answer_ends.len());
+    let mut taps = ChunkTaps::new(plans, backend.shape(), &tree, (prompt_ends, answer_ends.len()), progress);
     want_logits(&mut taps, &tree, readings, prompt_ends, answer_ends, settings);
     let mut session = backend.session();
     session.forward(&tree, 0..tree.runs.len(), &taps.wanted_rows(), &mut taps)?;

@@ -37,7 +37,9 @@ pub enum ExtractError {
         prompt_id: String,
     },
     /// A prompt and its response do not fit the model's context.
-    #[error("prompt `{prompt_id}` needs {n_tokens} tokens with its response; the model's context has {context}")]
+    #[error(
+        "prompt `{prompt_id}` needs {n_tokens} tokens with its response; the model's context has {context}"
+    )]
     TooLong {
         /// The prompt.
         prompt_id: String,

@@ -5,8 +5,8 @@ use crate::chunk::ChunkResult;
 use crate::error::ExtractError;
 use crate::tokenizer::Tokenizer;
 use arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int16Array, Int32Array, RecordBatch, StringArray,
-    UInt32Array,
+    ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int16Array, Int32Array, RecordBatch,
+    StringArray, UInt32Array,
 };
 use hypercolumn_schemas::{LakeError, tables, vector_element};
 use std::sync::Arc;
@@ -107,7 +107,8 @@ pub fn hidden_rows(chunk: &ChunkResult, shape: Shape, layer: usize) -> Result<Re
         }
     }
     let width = shape.d_model as i32;
-    let vectors = FixedSizeListArray::new(vector_element(), width, Arc::new(Float32Array::from(values)), None);
+    let vectors =
+        FixedSizeListArray::new(vector_element(), width, Arc::new(Float32Array::from(values)), None);
     Ok(tables::HIDDEN_STATES.batch(vec![
         text(ids),
         text(sites),

@@ -79,8 +79,10 @@ impl Default for Settings {
 impl Settings {
     /// Poolings kept for `role`, in table order.
     pub fn poolings(&self, role: &str) -> Vec<Pooling> {
-        let names = |rule: &HiddenRule| rule.roles.as_ref().is_none_or(|roles| roles.iter().any(|r| r == role));
-        let kept = |p: &Pooling| self.hidden_states.iter().any(|rule| names(rule) && rule.pooling.contains(p));
+        let names =
+            |rule: &HiddenRule| rule.roles.as_ref().is_none_or(|roles| roles.iter().any(|r| r == role));
+        let kept =
+            |p: &Pooling| self.hidden_states.iter().any(|rule| names(rule) && rule.pooling.contains(p));
         Pooling::ALL.into_iter().filter(kept).collect()
     }
 }

@@ -15,8 +15,9 @@ use hypercolumn_schemas::{FileWriter, LakeError, Partition, Table, Transaction, 
 /// for a small model on two cores, which is what a kill can lose.
 const SHARD_TOKENS: usize = 12_288;
 
-/// A chunk, which is in memory at once, ends at this many rows of the tree …
-const CHUNK_ROWS: usize = 4_096;
+/// A chunk, which is in memory at once, ends at this many rows of the tree: enough that decoding, one row a
+/// prompt and step, is still a product of large matrices …
+const CHUNK_ROWS: usize = 8_192;
 
 /// … or at this many bytes of pooled states.
 const CHUNK_POOLED_BYTES: usize = 256 << 20;
@@ -28,9 +29,13 @@ pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
         let ids = |i: &usize| (&readings[*i].encoding.ids, &readings[*i].prompt.prompt_id);
         ids(a).cmp(&ids(b))
     });
-    cut(&order, |previous, next| {
-        readings[next].encoding.ids.len() - previous.map_or(0, |p| shared(readings, p, next))
-    }, SHARD_TOKENS)
+    cut(
+        &order,
+        |previous, next| {
+            readings[next].encoding.ids.len() - previous.map_or(0, |p| shared(readings, p, next))
+        },
+        SHARD_TOKENS,
+    )
 }
 
 /// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.
@@ -92,9 +97,8 @@ impl Reader<'_> {
         for chunk in self.chunks(readings, shard) {
             let chunk: Vec<&Reading> = chunk.into_iter().map(|i| &readings[i]).collect();
             let plans: Vec<PromptPlan> = chunk.iter().map(|r| r.plan.clone()).collect();
-            let result = run_chunk(self.backend, self.tokenizer, self.settings, &chunk, &plans)?;
+            let result = run_chunk(self.backend, self.tokenizer, self.settings, &chunk, &plans, progress)?;
             writers.write(&result, self.tokenizer, shape)?;
-            progress.advance(chunk.iter().map(|r| r.encoding.ids.len() as u64).sum());
         }
         Ok(writers.stage(transaction)?)
     }
@@ -138,7 +142,12 @@ impl ShardWriters {
         Ok(Self { tokens, responses, choices, hidden, attention })
     }
 
-    fn write(&mut self, chunk: &ChunkResult, tokenizer: &Tokenizer, shape: Shape) -> Result<(), ExtractError> {
+    fn write(
+        &mut self,
+        chunk: &ChunkResult,
+        tokenizer: &Tokenizer,
+        shape: Shape,
+    ) -> Result<(), ExtractError> {
         self.tokens.write(&token_rows(chunk, tokenizer)?)?;
         self.responses.write(&response_rows(chunk)?)?;
         self.choices.write(&choice_rows(chunk)?)?;

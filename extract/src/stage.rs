@@ -75,7 +75,14 @@ pub fn plan(
     };
     let n_unique_tokens = work.n_unique_tokens();
     let n_tokens = work.n_tokens();
-    Ok(ExtractPlan { n_shards, n_shards_done, n_prompts: work.readings.len(), n_tokens, n_unique_tokens, reason })
+    Ok(ExtractPlan {
+        n_shards,
+        n_shards_done,
+        n_prompts: work.readings.len(),
+        n_tokens,
+        n_unique_tokens,
+        reason,
+    })
 }
 
 /// Runs a model over a task's prompts and commits the tables shard by shard; shards that are in the lake with the
@@ -174,7 +181,8 @@ impl<'a> Work<'a> {
             settings: self.settings,
             partition: Partition::of_model(&self.model.name, self.task),
         };
-        let tokens = |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].encoding.ids.len() as u64);
+        let tokens =
+            |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].encoding.ids.len() as u64);
         progress.start(&format!("extract {}", self.task), missing.iter().flat_map(tokens).sum(), "tokens");
         let mut removes = self.outdated_slots();
         for &shard in missing {
@@ -233,7 +241,11 @@ fn check_lengths(readings: &[Reading], settings: &Settings, context: usize) -> R
         let answer = reading.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
         let n_tokens = reading.encoding.ids.len() + answer.max(settings.max_new_tokens);
         if n_tokens > context {
-            return Err(ExtractError::TooLong { prompt_id: reading.prompt.prompt_id.clone(), n_tokens, context });
+            return Err(ExtractError::TooLong {
+                prompt_id: reading.prompt.prompt_id.clone(),
+                n_tokens,
+                context,
+            });
         }
     }
     Ok(())
@@ -244,7 +256,8 @@ fn shard_key(model: &str, settings: &Settings, readings: &[Reading], shard: &[us
         .iter()
         .map(|i| {
             let prompt = &readings[*i].prompt;
-            let segments: Vec<_> = prompt.segments.iter().map(|s| (s.number, &s.role, s.start, s.end)).collect();
+            let segments: Vec<_> =
+                prompt.segments.iter().map(|s| (s.number, &s.role, s.start, s.end)).collect();
             (&prompt.prompt_id, &prompt.text, &prompt.expected, &prompt.choices, segments)
         })
         .collect();

@@ -4,6 +4,7 @@
 //! prompts share the pass. Attention sums run over a row's cumulative weights in f64.
 
 use crate::backend::{Shape, Site, Taps, TokenTree};
+use crate::progress::Progress;
 use crate::settings::Pooling;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -83,6 +84,8 @@ struct PairPlan {
 /// Taps of one chunk of prompts.
 pub struct ChunkTaps<'a> {
     plans: &'a [PromptPlan],
+    progress: &'a dyn Progress,
+    n_tokens: u64,
     d_model: usize,
     n_layers: usize,
     /// The kept vectors, by prompt.
@@ -110,8 +113,15 @@ pub struct ChunkTaps<'a> {
 }
 
 impl<'a> ChunkTaps<'a> {
-    /// Taps for `plans`, whose prompts end at the runs `ends` of `tree`.
-    pub fn new(plans: &'a [PromptPlan], shape: Shape, tree: &TokenTree, ends: &[usize], n_answers: usize) -> Self {
+    /// Taps for `plans`, whose prompts end at the runs `ends` of `tree`. The first pass advances `progress` by
+    /// the prompts' tokens, a share at every site.
+    pub fn new(
+        plans: &'a [PromptPlan],
+        shape: Shape,
+        tree: &TokenTree,
+        (ends, n_answers): (&[usize], usize),
+        progress: &'a dyn Progress,
+    ) -> Self {
         let mut members = vec![Vec::new(); tree.runs.len()];
         for (prompt, end) in ends.iter().enumerate() {
             tree.ancestry(*end).into_iter().for_each(|run| members[run].push(prompt));
@@ -121,6 +131,8 @@ impl<'a> ChunkTaps<'a> {
         let heads = || (0..shape.n_heads).map(|_| Mutex::new(vec![0.0; n_pairs])).collect();
         Self {
             plans,
+            progress,
+            n_tokens: plans.iter().map(|p| p.n_tokens as u64).sum(),
             d_model: shape.d_model,
             n_layers: shape.n_layers,
             hidden: vec![vec![0.0; slots.len() * shape.d_model]; shape.n_layers + 2],
@@ -192,7 +204,8 @@ impl<'a> ChunkTaps<'a> {
         let counts: Vec<f32> = (0..self.plans.len()).map(|p| self.n_response(p).max(1) as f32).collect();
         for hidden in &mut self.hidden {
             for (slot, out) in self.slots.iter().zip(hidden.chunks_mut(d)) {
-                if slot.pooling == Pooling::Mean && self.plans[slot.prompt].segments[slot.segment].is_response {
+                if slot.pooling == Pooling::Mean && self.plans[slot.prompt].segments[slot.segment].is_response
+                {
                     out.iter_mut().for_each(|v| *v /= counts[slot.prompt]);
                 }
             }
@@ -235,6 +248,9 @@ impl Taps for ChunkTaps<'_> {
         let (d, first) = (self.d_model, self.first_row);
         let n_rows = rows.len() / d;
         let index = self.site_index(layer, site);
+        if !self.reads_responses {
+            self.progress.advance(share(self.n_tokens, index, self.hidden.len()));
+        }
         let (plans, prompt_rows, reads_responses) = (self.plans, &self.rows, self.reads_responses);
         let row = |tree_row: usize| {
             let at = (tree_row - first) * d;
@@ -297,6 +313,12 @@ impl ChunkTaps<'_> {
         let len = ((position * position + 4.0 * n_weights as f64).sqrt() - position) / 2.0;
         len.round() as usize
     }
+}
+
+/// What part `index` of `n_parts` adds to a total that the parts make up exactly.
+fn share(total: u64, index: usize, n_parts: usize) -> u64 {
+    let until = |parts: usize| total * parts as u64 / n_parts as u64;
+    until(index + 1) - until(index)
 }
 
 fn plan_slots(plans: &[PromptPlan]) -> Vec<Slot> {

@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn every_sequence_reads_back_and_shares_what_it_can() {
-        let sequences: [&[u32]; 6] = [&[1, 2, 3, 4], &[1, 2, 5], &[1, 2], &[7], &[1, 2, 3, 4], &[1, 2, 3, 4, 9]];
+        let sequences: [&[u32]; 6] =
+            [&[1, 2, 3, 4], &[1, 2, 5], &[1, 2], &[7], &[1, 2, 3, 4], &[1, 2, 3, 4, 9]];
         let (tree, ends) = TokenTree::pack(&sequences);
         for (sequence, end) in sequences.iter().zip(&ends) {
             assert_eq!(read(&tree, *end), *sequence);

@@ -101,7 +101,12 @@ impl HeadWork<'_> {
         let view = |values, rows, columns, stride| View { values, rows, columns, stride };
         let queries = &self.queries[row * stride + self.head * width..];
         let scale = 1.0 / (width as f32).sqrt();
-        multiply_transposed(weights, view(queries, run.len, width, stride), view(keys, n_keys, width, width), scale);
+        multiply_transposed(
+            weights,
+            view(queries, run.len, width, stride),
+            view(keys, n_keys, width, width),
+            scale,
+        );
         for (i, row) in weights.chunks_mut(n_keys).enumerate() {
             softmax_causal(row, run.position + i + 1);
         }

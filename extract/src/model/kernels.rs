@@ -89,7 +89,12 @@ pub fn multiply(out: &mut [f32], a: View, b: View) {
 }
 
 /// The right side is given with its number of columns, its row stride and its column stride.
-fn product(out: &mut [f32], a: View, (b, n, row_stride, column_stride): (View, usize, usize, usize), scale: f32) {
+fn product(
+    out: &mut [f32],
+    a: View,
+    (b, n, row_stride, column_stride): (View, usize, usize, usize),
+    scale: f32,
+) {
     a.check();
     b.check();
     assert!(out.len() >= a.rows * n, "the result fits");

@@ -39,7 +39,9 @@ impl Config {
         }
         for key in ["rope.scaling.type", "rope.scaling.factor", "expert_count", "attention.sliding_window"] {
             if file.value(key).is_some() {
-                return Err(file.refuse(format!("it uses `llama.{key}`, which this version does not carry out")));
+                return Err(
+                    file.refuse(format!("it uses `llama.{key}`, which this version does not carry out"))
+                );
             }
         }
         if file.has_tensor("rope_freqs.weight") {
@@ -56,7 +58,9 @@ impl Config {
             None => d_model / n_heads,
         };
         if n_heads % n_key_heads != 0 || width % 2 != 0 || (width == 0) {
-            return Err(file.refuse(format!("{n_heads} heads, {n_key_heads} key heads of width {width} do not fit")));
+            return Err(
+                file.refuse(format!("{n_heads} heads, {n_key_heads} key heads of width {width} do not fit"))
+            );
         }
         if file.value("rope.dimension_count").is_some() && file.count("rope.dimension_count")? != width {
             return Err(file.refuse("it rotates a part of each head, which this version does not carry out"));
@@ -69,7 +73,11 @@ impl Config {
             context: file.count("context_length")?,
             heads: Heads { n_heads, n_key_heads, width },
             norm_epsilon: file.float("attention.layer_norm_rms_epsilon")?,
-            rope_base: if file.value("rope.freq_base").is_some() { file.float("rope.freq_base")? } else { 10_000.0 },
+            rope_base: if file.value("rope.freq_base").is_some() {
+                file.float("rope.freq_base")?
+            } else {
+                10_000.0
+            },
         })
     }
 
@@ -132,7 +140,8 @@ impl Block {
         let Config { d_model, d_feed_forward, heads, .. } = config;
         let (all, shared) = (heads.n_heads * heads.width, heads.n_key_heads * heads.width);
         let tensor = |name: &str, dims: &[usize]| file.tensor(&format!("blk.{layer}.{name}.weight"), dims);
-        for name in ["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_q_norm.weight", "attn_k_norm.weight"] {
+        for name in ["attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_q_norm.weight", "attn_k_norm.weight"]
+        {
             if file.has_tensor(&format!("blk.{layer}.{name}")) {
                 return Err(file.refuse(format!("it has `blk.{layer}.{name}`, which a Llama does not")));
             }
@@ -217,7 +226,8 @@ impl LlamaSession<'_> {
         let (block, heads) = (&model.blocks[layer - 1], model.config.heads);
         let h = model.normalize(x, &block.attention_norm)?.matmul(&block.query_key_value.t()?)?;
         let memory = &mut self.memory[layer - 1];
-        let queries = with_values(&h, |rows| Ok(take_heads(rows, tree, runs.clone(), heads, &model.rotary, memory)))?;
+        let queries =
+            with_values(&h, |rows| Ok(take_heads(rows, tree, runs.clone(), heads, &model.rotary, memory)))?;
         let mixed = attend(tree, runs, &queries, memory, heads, layer, taps);
         let mixed = Tensor::from_vec(mixed, (x.dim(0)?, heads.n_heads * heads.width), &Device::Cpu)?;
         let x = (x + mixed.matmul(&block.output.t()?)?)?;

