@@ -56,8 +56,11 @@ fn heavy_libraries_stay_in_their_room() {
     ];
     let dependencies = dependencies();
     for (library, room) in rooms {
-        let users: Vec<&String> =
-            dependencies.iter().filter(|(_, needs)| needs.iter().any(|n| n == library)).map(|(name, _)| name).collect();
+        let users: Vec<&String> = dependencies
+            .iter()
+            .filter(|(_, needs)| needs.iter().any(|n| n == library))
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(users, [room], "{library} belongs to {room} alone");
     }
 }
