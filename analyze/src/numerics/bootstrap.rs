@@ -87,12 +87,37 @@ pub fn bootstrap_comparisons(
     comparison: Comparison,
     settings: BootstrapSettings,
 ) -> Result<BootstrapDraws, NumericsError> {
+    let mut all =
+        bootstrap_all_comparisons(measures, hypothesis, pairs, design, &[comparison], settings)?;
+    Ok(all.swap_remove(0))
+}
+
+/// [`bootstrap_comparisons`] for several comparisons, in their order, on the same draws. Those of ranks
+/// (rho-a, Spearman) are different scales of the same sums and cost one pass together.
+///
+/// # Errors
+/// As [`bootstrap_comparisons`].
+pub fn bootstrap_all_comparisons(
+    measures: &[&[f64]],
+    hypothesis: &Hypothesis,
+    pairs: &PairList,
+    design: ItemDesign<'_>,
+    comparisons: &[Comparison],
+    settings: BootstrapSettings,
+) -> Result<Vec<BootstrapDraws>, NumericsError> {
     check_range("item", design.items.iter().map(|&i| i as usize), design.n_items)?;
-    let weighted = weigh(measures, hypothesis, pairs, (design.items, design.items), comparison)?;
-    let values = evaluate_draws(&weighted, measures.len(), settings.n_draws, design.n_items, |draw| {
-        draw_multiplicities(design.n_items, settings, draw)
-    });
-    Ok(BootstrapDraws { n_draws: settings.n_draws, values })
+    let (ranked, others): (Vec<_>, Vec<_>) = comparisons.iter().partition(|c| c.is_ranked());
+    let groups = others.into_iter().map(|c| vec![c]).chain((!ranked.is_empty()).then_some(ranked));
+    let mut found: Vec<(Comparison, BootstrapDraws)> = Vec::new();
+    for group in groups {
+        let weighted = weigh(measures, hypothesis, pairs, (design.items, design.items), group[0])?;
+        let draws = evaluate_draws(&weighted, &group, settings.n_draws, design.n_items, |draw| {
+            draw_multiplicities(design.n_items, settings, draw)
+        });
+        found.extend(group.into_iter().zip(draws));
+    }
+    let of = |c: &Comparison| found.iter().find(|(other, _)| other == c).map(|(_, draws)| draws.clone());
+    Ok(comparisons.iter().filter_map(of).collect())
 }
 
 /// The comparison of each measure with one prompt left out at a time: `result.draws(m)[prompt]`.
@@ -112,10 +137,10 @@ pub fn leave_one_prompt_out(
     let n = pairs.n_prompts();
     let prompts: Vec<u32> = (0..n as u32).collect();
     let weighted = weigh(measures, hypothesis, pairs, (items, &prompts), comparison)?;
-    let values = evaluate_draws(&weighted, measures.len(), n, n, |left_out| {
+    let mut draws = evaluate_draws(&weighted, &[comparison], n, n, |left_out| {
         (0..n).map(|prompt| u32::from(prompt != left_out)).collect()
     });
-    Ok(BootstrapDraws { n_draws: n, values })
+    Ok(draws.swap_remove(0))
 }
 
 /// Draw by draw, `after - before`; undefined where either is. Both must come from the same draws.
@@ -155,22 +180,27 @@ fn weigh(
     Ok(WeightedComparison::new(ends, &y, measures, comparison))
 }
 
-/// Evaluates draws in blocks of lanes, spread over threads; measure-major.
+/// Evaluates draws in blocks of lanes, spread over threads; one result a comparison.
 fn evaluate_draws(
     weighted: &WeightedComparison,
-    n_measures: usize,
+    comparisons: &[Comparison],
     n_draws: usize,
     n_ends: usize,
     weights_of: impl Fn(usize) -> Vec<u32> + Sync,
-) -> Vec<Option<f64>> {
+) -> Vec<BootstrapDraws> {
     let evaluate_block = |block: usize| {
         let draws = block * LANES..((block + 1) * LANES).min(n_draws);
         let draws: Vec<Vec<u32>> = draws.map(&weights_of).collect();
         // Lanes beyond the last draw weigh nothing, and their results are not taken.
         let weight = |end: usize, lane: usize| draws.get(lane).map_or(0.0, |draw| f64::from(draw[end]));
         let weights: Vec<Lanes> = (0..n_ends).map(|end| Lanes::from_fn(|lane| weight(end, lane))).collect();
-        weighted.evaluate(&weights)
+        weighted.evaluate(&weights, comparisons)
     };
     let blocks: Vec<_> = (0..n_draws.div_ceil(LANES)).into_par_iter().map(evaluate_block).collect();
-    (0..n_measures).flat_map(|m| blocks.iter().flat_map(move |block| block[m]).take(n_draws)).collect()
+    let n_measures = weighted.n_measures();
+    let gather = |c: usize| {
+        let of_measure = |m: usize| blocks.iter().flat_map(move |block| block[c][m]).take(n_draws);
+        BootstrapDraws { n_draws, values: (0..n_measures).flat_map(of_measure).collect() }
+    };
+    (0..comparisons.len()).map(gather).collect()
 }

@@ -8,6 +8,7 @@
 
 mod lanes;
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::comparison::{Comparison, center, compare_vectors};
@@ -73,6 +74,27 @@ struct Sums {
     is_varied: [bool; LANES],
 }
 
+/// One pass over all measures, in the widest vectors that the processor has. No operation is fused
+/// with another, so the digits do not depend on the processor.
+struct Pass<'a> {
+    weighted: &'a WeightedComparison,
+    weights: &'a [Lanes],
+}
+
+impl WithSimd for Pass<'_> {
+    type Output = (WeightedHypothesis, Vec<Sums>);
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> Self::Output {
+        let hypothesis = self.weighted.weigh_hypothesis(self.weights);
+        let mut sums = Vec::with_capacity(self.weighted.measures.len());
+        for measure in &self.weighted.measures {
+            sums.push(self.weighted.sum(measure, &hypothesis, self.weights));
+        }
+        (hypothesis, sums)
+    }
+}
+
 impl WeightedComparison {
     /// `hypothesis` and each measure are aligned with `ends` and finite.
     pub(super) fn new(
@@ -97,26 +119,42 @@ impl WeightedComparison {
         Self { comparison, pairs, values, measures }
     }
 
-    /// The statistic of each measure under each set of weights (`weights[end][lane]`, whole numbers);
-    /// `None` where the weights leave a constant.
-    pub(super) fn evaluate(&self, weights: &[Lanes]) -> Vec<[Option<f64>; LANES]> {
-        if !self.comparison.is_linear() {
-            return self.measures.iter().map(|m| self.repeat_and_compare(m, weights)).collect();
-        }
-        let hypothesis = self.weigh_hypothesis(weights);
-        let evaluate_one = |measure: &Measure| {
-            let sums = match measure {
-                Measure::Sorted(order) if order.has_ties() => {
-                    self.sum_tied_ranks(order, &hypothesis, weights)
-                }
-                Measure::Sorted(order) => self.sum_ranks(order, &hypothesis, weights),
-                Measure::Values(values) => self.sum_moments(values, &hypothesis, weights),
-            };
-            std::array::from_fn(|lane| self.finish(&sums, &hypothesis, lane))
-        };
-        self.measures.iter().map(evaluate_one).collect()
+    /// Number of measures.
+    pub(super) fn n_measures(&self) -> usize {
+        self.measures.len()
     }
 
+    /// The statistic of each measure under each set of weights (`weights[end][lane]`, whole numbers);
+    /// `None` where the weights leave a constant. One result a comparison, which must all be ranked
+    /// unless there is one: they differ only in how the same sums are scaled.
+    pub(super) fn evaluate(
+        &self,
+        weights: &[Lanes],
+        comparisons: &[Comparison],
+    ) -> Vec<Vec<[Option<f64>; LANES]>> {
+        if !self.comparison.is_linear() {
+            return vec![self.measures.iter().map(|m| self.repeat_and_compare(m, weights)).collect()];
+        }
+        let (hypothesis, sums) = Arch::new().dispatch(Pass { weighted: self, weights });
+        let finish = |comparison: &Comparison| {
+            let lanes = |sums: &Sums| {
+                std::array::from_fn(|lane| self.finish(sums, &hypothesis, lane, *comparison))
+            };
+            sums.iter().map(lanes).collect()
+        };
+        comparisons.iter().map(finish).collect()
+    }
+
+    #[inline(always)]
+    fn sum(&self, measure: &Measure, hypothesis: &WeightedHypothesis, weights: &[Lanes]) -> Sums {
+        match measure {
+            Measure::Sorted(order) if order.has_ties() => self.sum_tied_ranks(order, hypothesis, weights),
+            Measure::Sorted(order) => self.sum_ranks(order, hypothesis, weights),
+            Measure::Values(values) => self.sum_moments(values, hypothesis, weights),
+        }
+    }
+
+    #[inline(always)]
     fn weigh_hypothesis(&self, weights: &[Lanes]) -> WeightedHypothesis {
         let mut level_weights = vec![Lanes::ZERO; self.values.len()];
         let mut cubes = Lanes::ZERO;
@@ -151,6 +189,7 @@ impl WeightedComparison {
     }
 
     /// Sums of products for a measure without ties, in its ascending order.
+    #[inline(always)]
     fn sum_ranks(&self, order: &SortedOrder, hypothesis: &WeightedHypothesis, weights: &[Lanes]) -> Sums {
         let mut products = Lanes::ZERO;
         // Twice the weight below, less the total: adding the pair's own weight makes it the centred rank.
@@ -169,6 +208,7 @@ impl WeightedComparison {
     }
 
     /// [`WeightedComparison::sum_ranks`] with ties: a group shares the rank in its middle.
+    #[inline(always)]
     fn sum_tied_ranks(
         &self,
         order: &SortedOrder,
@@ -194,6 +234,7 @@ impl WeightedComparison {
     }
 
     /// Weighted moments of a measure that is not ranked.
+    #[inline(always)]
     fn sum_moments(&self, values: &[f64], hypothesis: &WeightedHypothesis, weights: &[Lanes]) -> Sums {
         let (mut products, mut raw_squares, mut sum) = (Lanes::ZERO, Lanes::ZERO, Lanes::ZERO);
         for (&pair, &value) in self.pairs.iter().zip(values) {
@@ -214,14 +255,20 @@ impl WeightedComparison {
         Sums { products, squares, is_varied }
     }
 
-    fn finish(&self, sums: &Sums, hypothesis: &WeightedHypothesis, lane: usize) -> Option<f64> {
+    fn finish(
+        &self,
+        sums: &Sums,
+        hypothesis: &WeightedHypothesis,
+        lane: usize,
+        comparison: Comparison,
+    ) -> Option<f64> {
         if !sums.is_varied[lane] || !hypothesis.is_varied[lane] {
             return None;
         }
         // Ranks were doubled on both sides.
-        let unit = if self.comparison.is_ranked() { 4.0 } else { 1.0 };
+        let unit = if comparison.is_ranked() { 4.0 } else { 1.0 };
         let (x, y) = (sums.squares[lane] / unit, hypothesis.squares[lane] / unit);
-        let scale = self.comparison.scale(hypothesis.total[lane], x, y);
+        let scale = comparison.scale(hypothesis.total[lane], x, y);
         Some((sums.products[lane] / unit / scale).clamp(-1.0, 1.0))
     }
 

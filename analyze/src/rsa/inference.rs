@@ -4,9 +4,13 @@ use super::Outcome;
 use super::frame::Frame;
 use super::similarities::{Measure, Measured};
 use crate::error::AnalyzeError;
-use crate::numerics::bootstrap::{BootstrapSettings, ItemDesign, bootstrap_comparisons, paired_differences};
+use crate::numerics::bootstrap::{
+    BootstrapDraws, BootstrapSettings, ItemDesign, bootstrap_all_comparisons, paired_differences,
+};
 use crate::numerics::comparison::{compare, compare_vectors};
-use crate::numerics::permutation::{Alternative, Exchangeability, PermutationSettings, permutation_test};
+use crate::numerics::permutation::{
+    Alternative, Exchangeability, MeasureTest, PermutationSettings, permutation_test,
+};
 use crate::numerics::summary::percentile_interval;
 use crate::numerics::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
 use crate::progress::Progress;
@@ -76,9 +80,7 @@ impl Inference<'_> {
         let entry = self.scope.entry;
         for &normalization in &entry.normalization {
             for &similarity in &entry.similarity {
-                for &comparison in &entry.comparison {
-                    self.run_way(frames, Way { normalization, similarity, comparison }, outcome)?;
-                }
+                self.run_geometry(frames, normalization, similarity, outcome)?;
             }
         }
         if self.scope.is_first_pooling {
@@ -90,100 +92,156 @@ impl Inference<'_> {
         Ok(())
     }
 
-    fn run_way(&self, frames: &[Frame], way: Way, outcome: &mut Outcome) -> Result<(), AnalyzeError> {
-        let aligned: Vec<Vec<Aligned>> = frames
-            .iter()
-            .enumerate()
-            .map(|(f, frame)| self.align(frame, self.measured.of(f, way.normalization, way.similarity), way))
-            .collect::<Result<_, _>>()?;
+    /// All comparisons of one kind of similarities.
+    fn run_geometry(
+        &self,
+        frames: &[Frame],
+        normalization: Normalization,
+        similarity: Similarity,
+        outcome: &mut Outcome,
+    ) -> Result<(), AnalyzeError> {
+        let comparisons = &self.scope.entry.comparison;
+        let mut by_frame: Vec<Vec<Vec<Aligned>>> = Vec::with_capacity(frames.len());
+        for (f, frame) in frames.iter().enumerate() {
+            by_frame.push(self.align(frame, self.measured.of(f, normalization, similarity))?);
+        }
+        for (c, &comparison) in comparisons.iter().enumerate() {
+            let way = Way { normalization, similarity, comparison };
+            let aligned: Vec<Vec<Aligned>> =
+                by_frame.iter_mut().map(|frame| std::mem::take(&mut frame[c])).collect();
+            self.push_rows(frames, &aligned, way, outcome)?;
+        }
+        Ok(())
+    }
+
+    fn push_rows(
+        &self,
+        frames: &[Frame],
+        aligned: &[Vec<Aligned>],
+        way: Way,
+        outcome: &mut Outcome,
+    ) -> Result<(), AnalyzeError> {
         for (f, frame) in frames.iter().enumerate() {
             let reference = find_reference(frames, f);
             let changes = match reference {
-                Some(r) => self.changes(frames, (r, f), &aligned, way)?,
+                Some(r) => self.changes(frames, (r, f), aligned, way)?,
                 None => vec![Change::default(); aligned[f].len()],
             };
             let reference = reference.map(|r| Arc::clone(&frames[r].condition));
+            let n_pairs = matrix(frame).defined_positions(&frame.pairs).len();
             for (p, (one, change)) in aligned[f].iter().zip(changes).enumerate() {
-                outcome.rows.push(self.row(frame, p, way, one, reference.as_ref(), change));
+                outcome.rows.push(self.row(frame, (p, n_pairs), way, one, reference.as_ref(), change));
             }
         }
         Ok(())
     }
 
-    /// Estimate, permutation test and draws of every place in one frame.
-    fn align(&self, frame: &Frame, measures: &[Measure], way: Way) -> Result<Vec<Aligned>, AnalyzeError> {
-        let mut aligned = vec![Aligned::default(); measures.len()];
+    /// Estimates, permutation tests and draws of every place in one frame, by comparison.
+    fn align(&self, frame: &Frame, measures: &[Measure]) -> Result<Vec<Vec<Aligned>>, AnalyzeError> {
+        let comparisons = &self.scope.entry.comparison;
+        let mut blank = vec![Aligned::default(); measures.len()];
         let mut defined = Vec::new();
         for (p, measure) in measures.iter().enumerate() {
             match measure {
                 Ok(values) => defined.push((p, values.as_slice())),
-                Err(error) => aligned[p].reason = Some(undefined(error.clone())?.to_string()),
+                Err(error) => blank[p].reason = Some(undefined(error.clone())?.to_string()),
             }
         }
         let (places, values): (Vec<usize>, Vec<&[f64]>) = defined.into_iter().unzip();
-        self.test(frame, &values, way, &places, &mut aligned)?;
+        let mut aligned = vec![blank; comparisons.len()];
+        for (tests, aligned) in self.test_all(frame, &values)?.into_iter().zip(&mut aligned) {
+            places.iter().zip(tests).for_each(|(&p, test)| aligned[p] = test);
+        }
         let items = frame.distinct_items();
-        if let Some(draws) = self.draw(frame, &frame.pairs, &values, way, &items)? {
-            for (&p, draws) in places.iter().zip(draws) {
-                aligned[p].draws = draws;
+        if let Some(draws) = self.draw(frame, &frame.pairs, &values, comparisons, &items)? {
+            for (draws, aligned) in draws.iter().zip(&mut aligned) {
+                for (m, &p) in places.iter().enumerate() {
+                    aligned[p].draws = draws.draws(m).to_vec();
+                }
             }
         }
         Ok(aligned)
     }
 
+    /// Tests by comparison, one a measure.
+    fn test_all(&self, frame: &Frame, measures: &[&[f64]]) -> Result<Vec<Vec<Aligned>>, AnalyzeError> {
+        let mut ranked: Option<Vec<Aligned>> = None;
+        let mut tests = Vec::new();
+        for &comparison in &self.scope.entry.comparison {
+            let is_ranked = matches!(comparison, Comparison::RhoA | Comparison::Spearman);
+            let known = ranked.as_ref().filter(|_| is_ranked);
+            let rescaled = match known {
+                Some(known) => rescale(frame, measures, comparison, known),
+                None => None,
+            };
+            let tested = match rescaled {
+                Some(rescaled) => rescaled,
+                None => {
+                    let (tested, is_shareable) = self.test(frame, measures, comparison)?;
+                    if is_ranked && is_shareable {
+                        ranked = Some(tested.clone());
+                    }
+                    tested
+                }
+            };
+            tests.push(tested);
+        }
+        Ok(tests)
+    }
+
+    /// The permutation test of each measure, and whether every draw compared the same pairs.
     fn test(
         &self,
         frame: &Frame,
         measures: &[&[f64]],
-        way: Way,
-        places: &[usize],
-        aligned: &mut [Aligned],
-    ) -> Result<(), AnalyzeError> {
+        comparison: Comparison,
+    ) -> Result<(Vec<Aligned>, bool), AnalyzeError> {
         let n_draws = self.scope.settings.n_permutations as usize;
-        let settings = PermutationSettings {
-            n_draws,
-            seed: self.scope.settings.seed,
-            stream: 0,
-            alternative: Alternative::Greater,
-        };
+        let seed = self.scope.settings.seed;
+        let settings = PermutationSettings { n_draws, seed, stream: 0, alternative: Alternative::Greater };
         let units = (!frame.is_rectangle && frame.has_repeated_items()).then_some(frame.items.as_slice());
         let allowed = Exchangeability { units, blocks: frame.blocks.as_deref() };
         let hypothesis = matrix(frame);
-        match permutation_test(measures, hypothesis, &frame.pairs, way.comparison, allowed, settings) {
+        let of_test = |test: Result<MeasureTest, Undefined>| match test {
+            Ok(test) => Aligned {
+                estimate: Some(test.estimate),
+                p_value: (n_draws > 0).then_some(test.p_value),
+                p_familywise: (n_draws > 0).then_some(test.p_familywise),
+                ..Aligned::default()
+            },
+            Err(reason) => Aligned { reason: Some(reason.to_string()), ..Aligned::default() },
+        };
+        match permutation_test(measures, hypothesis, &frame.pairs, comparison, allowed, settings) {
             Ok(result) => {
-                for (&p, test) in places.iter().zip(result.tests) {
-                    match test {
-                        Ok(test) => {
-                            aligned[p].estimate = Some(test.estimate);
-                            aligned[p].p_value = (n_draws > 0).then_some(test.p_value);
-                            aligned[p].p_familywise = (n_draws > 0).then_some(test.p_familywise);
-                        }
-                        Err(reason) => aligned[p].reason = Some(reason.to_string()),
-                    }
-                }
+                let is_shareable = result.n_remasked_draws == 0 && result.n_undefined_draws == 0;
+                Ok((result.tests.into_iter().map(of_test).collect(), is_shareable))
             }
             Err(error) => {
                 let reason = undefined(error)?;
-                for (&p, measure) in places.iter().zip(measures) {
-                    aligned[p].reason = Some(reason.to_string());
-                    if reason == Undefined::NothingToPermute {
-                        aligned[p].estimate = compare(measure, hypothesis, &frame.pairs, way.comparison).ok();
-                    }
-                }
+                // Labels that cannot move leave the estimate as it is.
+                let estimate = |measure: &&[f64]| {
+                    let stands = reason == Undefined::NothingToPermute;
+                    stands.then(|| compare(measure, hypothesis, &frame.pairs, comparison).ok()).flatten()
+                };
+                let aligned = |measure: &&[f64]| Aligned {
+                    estimate: estimate(measure),
+                    reason: Some(reason.to_string()),
+                    ..Aligned::default()
+                };
+                Ok((measures.iter().map(aligned).collect(), false))
             }
         }
-        Ok(())
     }
 
-    /// The draws of each measure over `items`; `None` where there can be none.
+    /// The draws of each measure over `items`, by comparison; `None` where there can be none.
     fn draw(
         &self,
         frame: &Frame,
         pairs: &PairList,
         measures: &[&[f64]],
-        way: Way,
+        comparisons: &[Comparison],
         items: &BTreeSet<u32>,
-    ) -> Result<Option<Vec<Vec<Option<f64>>>>, AnalyzeError> {
+    ) -> Result<Option<Vec<BootstrapDraws>>, AnalyzeError> {
         let n_draws = self.scope.settings.n_bootstraps as usize;
         if n_draws == 0 || measures.is_empty() {
             return Ok(None);
@@ -195,8 +253,8 @@ impl Inference<'_> {
         let ranks: Vec<u32> = frame.items.iter().map(rank).collect();
         let design = ItemDesign { items: &ranks, n_items: order.len() };
         let settings = BootstrapSettings { n_draws, seed: self.scope.settings.seed, stream: 0 };
-        match bootstrap_comparisons(measures, matrix(frame), pairs, design, way.comparison, settings) {
-            Ok(draws) => Ok(Some((0..measures.len()).map(|m| draws.draws(m).to_vec()).collect())),
+        match bootstrap_all_comparisons(measures, matrix(frame), pairs, design, comparisons, settings) {
+            Ok(draws) => Ok(Some(draws)),
             Err(error) => undefined(error).map(|_| None),
         }
     }
@@ -247,8 +305,8 @@ impl Inference<'_> {
             let Ok(measure) = measure else { continue };
             let values: Vec<f64> = kept.iter().map(|&k| measure[k]).collect();
             one.estimate = compare(&values, matrix(frame), &pairs, way.comparison).ok();
-            if let Some(mut draws) = self.draw(frame, &pairs, &[&values], way, items)? {
-                one.draws = draws.swap_remove(0);
+            if let Some(draws) = self.draw(frame, &pairs, &[&values], &[way.comparison], items)? {
+                one.draws = draws[0].draws(0).to_vec();
             }
         }
         Ok(aligned)
@@ -282,7 +340,7 @@ impl Inference<'_> {
     fn row(
         &self,
         frame: &Frame,
-        p: usize,
+        (p, n_pairs): (usize, usize),
         way: Way,
         one: &Aligned,
         reference: Option<&Arc<str>>,
@@ -292,7 +350,6 @@ impl Inference<'_> {
         let place = &self.measured.places[p];
         let interval = percentile_interval(&one.draws, settings.confidence).ok();
         let interval = interval.filter(|_| one.estimate.is_some());
-        let n_pairs = matrix(frame).defined_positions(&frame.pairs).len();
         vec![
             (&frame.condition).into(),
             place.layer.into(),
@@ -333,6 +390,28 @@ impl Scope<'_> {
         }
     }
 }
+
+/// The tests of one comparison of ranks from those of another. Where every draw compares the same pairs,
+/// one is a constant times the other, so that draws exceed the observed value in both or in neither. The
+/// largest over measures agrees only if the constant is the same for all (no measure has more ties than
+/// another); `None` where it is not.
+fn rescale(
+    frame: &Frame,
+    measures: &[&[f64]],
+    comparison: Comparison,
+    known: &[Aligned],
+) -> Option<Vec<Aligned>> {
+    let estimate = |measure: &&[f64]| compare(measure, matrix(frame), &frame.pairs, comparison).ok();
+    let estimates: Vec<Option<f64>> = measures.par_iter().map(estimate).collect();
+    let factor = |(estimate, known): (&Option<f64>, &Aligned)| Some((*estimate)? / known.estimate?);
+    let factors: Vec<f64> = estimates.iter().zip(known).filter_map(factor).collect();
+    let is_constant = factors.iter().all(|f| (f - factors[0]).abs() <= SAME_FACTOR * factors[0].abs());
+    let rescale = |(one, estimate): (&Aligned, Option<f64>)| Aligned { estimate, ..one.clone() };
+    is_constant.then(|| known.iter().zip(estimates).map(rescale).collect())
+}
+
+/// Factors that differ by less than this share differ by rounding.
+const SAME_FACTOR: f64 = 1e-9;
 
 /// The frame before `f` in the task's order (fewest examples first) that shares items with it.
 fn find_reference(frames: &[Frame], f: usize) -> Option<usize> {

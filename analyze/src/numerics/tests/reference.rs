@@ -123,9 +123,9 @@ fn weighted_comparisons_are_those_of_repeated_prompts() {
         let comparison: Comparison = serde_json::from_value(Value::String(name.into())).unwrap();
         let measures = vec![select("measure")];
         let weighted = WeightedComparison::new(ends.clone(), &select("hypothesis"), measures, comparison);
-        let found = weighted.evaluate(&weights);
+        let found = weighted.evaluate(&weights, &[comparison]);
         for (lane, draw) in draws.iter().enumerate() {
-            assert_close(found[0][lane].unwrap(), draw[name].as_f64().unwrap(), name);
+            assert_close(found[0][0][lane].unwrap(), draw[name].as_f64().unwrap(), name);
         }
     }
 }
