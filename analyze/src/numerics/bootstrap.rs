@@ -87,8 +87,7 @@ pub fn bootstrap_comparisons(
     comparison: Comparison,
     settings: BootstrapSettings,
 ) -> Result<BootstrapDraws, NumericsError> {
-    let mut all =
-        bootstrap_all_comparisons(measures, hypothesis, pairs, design, &[comparison], settings)?;
+    let mut all = bootstrap_all_comparisons(measures, hypothesis, pairs, design, &[comparison], settings)?;
     Ok(all.swap_remove(0))
 }
 

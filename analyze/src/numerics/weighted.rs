@@ -137,9 +137,8 @@ impl WeightedComparison {
         }
         let (hypothesis, sums) = Arch::new().dispatch(Pass { weighted: self, weights });
         let finish = |comparison: &Comparison| {
-            let lanes = |sums: &Sums| {
-                std::array::from_fn(|lane| self.finish(sums, &hypothesis, lane, *comparison))
-            };
+            let lanes =
+                |sums: &Sums| std::array::from_fn(|lane| self.finish(sums, &hypothesis, lane, *comparison));
             sums.iter().map(lanes).collect()
         };
         comparisons.iter().map(finish).collect()

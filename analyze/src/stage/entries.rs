@@ -86,10 +86,13 @@ pub(super) fn check(questions: &Questions, tasks: &[String]) -> Result<(), Analy
             return refuse(entry, format!("`{}` must name at least one", keys[empty]));
         }
     }
-    for (i, e) in questions.probe.iter().enumerate().filter(|(_, e)| e.pooling.is_empty()) {
-        return refuse(name("probe", i, e.label()), "`pooling` must name at least one".to_owned());
+    match questions.probe.iter().position(|e| e.pooling.is_empty()) {
+        Some(i) => {
+            let entry = name("probe", i, questions.probe[i].label());
+            refuse(entry, "`pooling` must name at least one".to_owned())
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Every entry: its name, its task, and what tells it apart in the tables.

@@ -144,7 +144,8 @@ impl Work<'_> {
                 vec![(&tables::PROBES, found.rows), (&tables::MEASURES, found.measures)]
             }
             Analysis::AttentionRatios => {
-                let found = attention_ratio::compute(catalog, model, prompts, &self.ratios, settings, progress)?;
+                let found =
+                    attention_ratio::compute(catalog, model, prompts, &self.ratios, settings, progress)?;
                 vec![(&tables::ATTENTION_RATIOS, found.rows), (&tables::MEASURES, found.measures)]
             }
             Analysis::Associations => {

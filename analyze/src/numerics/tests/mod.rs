@@ -1,11 +1,10 @@
 //! The numerics against other implementations (`reference`), against planted truth and themselves
-//! (`permutation`, `bootstrap`, `edge_cases`), and against the clock (`timing`, run by hand).
+//! (`permutation`, `bootstrap`, `edge_cases`).
 
 mod bootstrap;
 mod edge_cases;
 mod permutation;
 mod reference;
-mod timing;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

@@ -4,7 +4,6 @@ mod folds;
 mod invariance;
 mod planted;
 mod reference;
-mod timing;
 mod undefined;
 
 use rand::{RngExt, SeedableRng};
