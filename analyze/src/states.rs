@@ -60,7 +60,9 @@ impl States {
     /// The vectors of `prompts`, row-major.
     pub(crate) fn gather(&self, prompts: &[usize]) -> Vec<f32> {
         let d = self.n_dimensions;
-        prompts.iter().flat_map(|&p| &self.values[p * d..(p + 1) * d]).copied().collect()
+        let mut gathered = Vec::with_capacity(prompts.len() * d);
+        prompts.iter().for_each(|&p| gathered.extend_from_slice(&self.values[p * d..(p + 1) * d]));
+        gathered
     }
 }
 

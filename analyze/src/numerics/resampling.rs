@@ -36,12 +36,10 @@ pub fn bootstrap_rows(
     }
     let evaluate = |draw: usize| {
         let multiplicities = draw_multiplicities(design.n_items, settings, draw);
-        let drawn = rows_of_item.iter().zip(multiplicities);
-        let rows: Vec<usize> = drawn
-            .flat_map(|(rows, times)| std::iter::repeat_n(rows, times as usize))
-            .flatten()
-            .copied()
-            .collect();
+        let mut rows = Vec::with_capacity(design.items.len());
+        for (own, times) in rows_of_item.iter().zip(multiplicities) {
+            (0..times).for_each(|_| rows.extend_from_slice(own));
+        }
         statistic(&rows)
     };
     Ok((0..settings.n_draws).into_par_iter().map(evaluate).collect())

@@ -7,7 +7,7 @@ use crate::error::AnalyzeError;
 use crate::numerics::bootstrap::{
     BootstrapDraws, BootstrapSettings, ItemDesign, bootstrap_all_comparisons, paired_differences,
 };
-use crate::numerics::comparison::{compare, compare_vectors};
+use crate::numerics::comparison::compare;
 use crate::numerics::permutation::{
     Alternative, Exchangeability, MeasureTest, PermutationSettings, permutation_test,
 };
@@ -312,31 +312,6 @@ impl Inference<'_> {
         Ok(aligned)
     }
 
-    /// Each prompt's own alignment: the comparison over its pairs alone.
-    fn measure_prompts(&self, f: usize, frame: &Frame, outcome: &mut Outcome) {
-        let entry = self.scope.entry;
-        let first = entry.normalization.first().zip(entry.similarity.first()).zip(entry.comparison.first());
-        let Some(((&normalization, &similarity), &comparison)) = first else { return };
-        let partners = partners_of_rows(frame);
-        let measures = self.measured.of(f, normalization, similarity);
-        let name: Arc<str> = format!("alignment: {}", self.scope.measure_name()).into();
-        for (place, measure) in self.measured.places.iter().zip(measures) {
-            let Ok(measure) = measure else { continue };
-            if !place.is_measured(entry.site.as_deref()) {
-                continue;
-            }
-            let align = |own: &Vec<(usize, f64)>| {
-                let (x, y): (Vec<f64>, Vec<f64>) = own.iter().map(|&(k, value)| (measure[k], value)).unzip();
-                compare_vectors(&x, &y, comparison).ok()
-            };
-            let values: Vec<Option<f64>> = partners.par_iter().map(align).collect();
-            for (i, value) in values.into_iter().enumerate() {
-                let cells = crate::measures::cells(self.prompts, frame.prompts[i], &name, place.layer, value);
-                outcome.measures.push(cells);
-            }
-        }
-    }
-
     fn row(
         &self,
         frame: &Frame,
@@ -381,16 +356,6 @@ impl Inference<'_> {
     }
 }
 
-impl Scope<'_> {
-    /// The entry's part of the measure's name; the role is told where it is not the whole prompt.
-    fn measure_name(&self) -> String {
-        match self.entry.segment.as_str() {
-            "prompt" => self.entry.hypothesis.clone(),
-            role => format!("{} ({role})", self.entry.hypothesis),
-        }
-    }
-}
-
 /// The tests of one comparison of ranks from those of another. Where every draw compares the same pairs,
 /// one is a constant times the other, so that draws exceed the observed value in both or in neither. The
 /// largest over measures agrees only if the constant is the same for all (no measure has more ties than
@@ -419,21 +384,7 @@ fn find_reference(frames: &[Frame], f: usize) -> Option<usize> {
     (0..f).find(|&r| !frames[r].distinct_items().is_disjoint(&own))
 }
 
-/// For each row prompt, the pairs that it is in: position among the frame's pairs and the hypothesis.
-fn partners_of_rows(frame: &Frame) -> Vec<Vec<(usize, f64)>> {
-    let hypothesis = matrix(frame);
-    let mut partners = vec![Vec::new(); frame.n_rows];
-    for (k, (i, j)) in frame.pairs.iter().enumerate() {
-        let Some(value) = hypothesis.value(i, j) else { continue };
-        partners[i].push((k, value));
-        if !frame.is_rectangle {
-            partners[j].push((k, value));
-        }
-    }
-    partners
-}
-
-fn matrix(frame: &Frame) -> &Matrix {
+pub(super) fn matrix(frame: &Frame) -> &Matrix {
     frame.hypothesis.as_ref().expect("frames are evaluated before they are compared")
 }
 

@@ -9,6 +9,7 @@
 mod frame;
 mod inference;
 mod matrix;
+mod prompt_alignment;
 mod similarities;
 
 use crate::catalog::Catalog;

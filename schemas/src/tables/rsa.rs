@@ -35,7 +35,7 @@ pub static RSA: Table = Table {
         nullable(
             "q_value",
             Float64,
-            "Benjamini-Hochberg over the rows of one hypothesis, comparison, normalization, role and pooling: all layers and conditions.",
+            "Benjamini-Hochberg over the rows of one hypothesis, comparison, normalization, similarity, role and pooling: all layers and conditions.",
         ),
         nullable(
             "p_value_max",

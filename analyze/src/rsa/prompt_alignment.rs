@@ -1,0 +1,59 @@
+//! Each prompt's own alignment: the measure of an entry that is set against behaviour.
+
+use super::Outcome;
+use super::frame::Frame;
+use super::inference::{Inference, Scope, matrix};
+use crate::numerics::comparison::compare_vectors;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+impl Inference<'_> {
+    /// Each prompt's own alignment: the comparison over its pairs alone.
+    pub(super) fn measure_prompts(&self, f: usize, frame: &Frame, outcome: &mut Outcome) {
+        let entry = self.scope.entry;
+        let first = entry.normalization.first().zip(entry.similarity.first()).zip(entry.comparison.first());
+        let Some(((&normalization, &similarity), &comparison)) = first else { return };
+        let partners = partners_of_rows(frame);
+        let measures = self.measured.of(f, normalization, similarity);
+        let name: Arc<str> = format!("alignment: {}", self.scope.measure_name()).into();
+        for (place, measure) in self.measured.places.iter().zip(measures) {
+            let Ok(measure) = measure else { continue };
+            if !place.is_measured(entry.site.as_deref()) {
+                continue;
+            }
+            let align = |own: &Vec<(usize, f64)>| {
+                let (x, y): (Vec<f64>, Vec<f64>) = own.iter().map(|&(k, value)| (measure[k], value)).unzip();
+                compare_vectors(&x, &y, comparison).ok()
+            };
+            let values: Vec<Option<f64>> = partners.par_iter().map(align).collect();
+            for (i, value) in values.into_iter().enumerate() {
+                let cells = crate::measures::cells(self.prompts, frame.prompts[i], &name, place.layer, value);
+                outcome.measures.push(cells);
+            }
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// The entry's part of the measure's name; the role is told where it is not the whole prompt.
+    fn measure_name(&self) -> String {
+        match self.entry.segment.as_str() {
+            "prompt" => self.entry.hypothesis.clone(),
+            role => format!("{} ({role})", self.entry.hypothesis),
+        }
+    }
+}
+
+/// For each row prompt, the pairs that it is in: position among the frame's pairs and the hypothesis.
+fn partners_of_rows(frame: &Frame) -> Vec<Vec<(usize, f64)>> {
+    let hypothesis = matrix(frame);
+    let mut partners = vec![Vec::new(); frame.n_rows];
+    for (k, (i, j)) in frame.pairs.iter().enumerate() {
+        let Some(value) = hypothesis.value(i, j) else { continue };
+        partners[i].push((k, value));
+        if !frame.is_rectangle {
+            partners[j].push((k, value));
+        }
+    }
+    partners
+}
