@@ -78,8 +78,8 @@ lint: $(duckdb) ## Check format and lints, warnings denied
 	$(CARGO) clippy --workspace --all-targets --release -- -D warnings
 
 .PHONY: docs
-docs: $(duckdb) ## Build the API documentation, warnings denied
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --release
+docs: $(duckdb) ## Build the documentation of the code, private items too, warnings denied
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items --release
 
 .PHONY: install
 install: build ## Install the program and its library below PREFIX

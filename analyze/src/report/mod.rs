@@ -1,7 +1,7 @@
 //! The report: one self-contained HTML file that says what a lake holds about one model, in sentences made
 //! from the numbers, in figures, and in the SQL that gives the numbers again.
 //!
-//! Every section reads result tables through the [`Catalog`](crate::Catalog) and nothing else. What it
+//! Every section reads result tables through the [`crate::Catalog`] and nothing else. What it
 //! computes itself is small: intervals of behaviour (a bootstrap over items), the similarity matrices of
 //! one layer, and the correction over layers behind the sentences. A sentence claims a change only where
 //! the interval excludes zero and the corrected p-value is below .05; otherwise it says that there is none.

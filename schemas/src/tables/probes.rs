@@ -20,7 +20,11 @@ pub static PROBES: Table = Table {
         required("pooling", Text, "Pooling."),
         required("target", Text, "Name of the target in the study."),
         required("probe", Text, "logistic (multinomial, L2) or ridge."),
-        required("metric", Text, "balanced_accuracy, accuracy, macro_f1, log_loss; or r2, mean_absolute_error, pearson_r."),
+        required(
+            "metric",
+            Text,
+            "balanced_accuracy, accuracy, macro_f1, log_loss; or r2, mean_absolute_error, pearson_r.",
+        ),
         nullable("score", Float64, "On held-out prompts; null where undefined, see reason."),
         nullable("baseline", Float64, "The majority class or training mean on the same folds."),
         nullable(
