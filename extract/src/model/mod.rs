@@ -1,5 +1,6 @@
 //! Models on candle: one file a family, weights from GGUF, attention over a token tree.
 
+pub mod architecture;
 mod attention;
 mod gguf;
 mod kernels;
