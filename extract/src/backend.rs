@@ -60,12 +60,13 @@ pub trait Taps: Sync {
     fn hidden(&mut self, layer: usize, site: Site, rows: &[f32]);
 
     /// Attention weights of one run in one head: `run.len × (run.position + run.len)`, row-major; row `i`
-    /// is zero past position `run.position + i`. Heads may come from several threads, one head from one
-    /// thread at a time, runs in order.
+    /// is zero past position `run.position + i`. Runs and heads come from several threads in any order, each
+    /// once a layer.
     fn attention(&self, layer: usize, head: usize, run: usize, weights: &[f32]);
 
-    /// Logits at a wanted row (an index into the tree's tokens): `n_vocabulary` values.
-    fn logits(&mut self, row: usize, logits: &[f32]);
+    /// Logits at a wanted row (an index into the tree's tokens): `n_vocabulary` values. Rows come from several
+    /// threads in any order, each once.
+    fn logits(&self, row: usize, logits: &[f32]);
 }
 
 /// A loaded model.

@@ -135,7 +135,8 @@ pub fn run_chunk<'a>(
     let borrowed: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
     let (mut tree, ends) = TokenTree::pack(&borrowed);
     let (prompt_ends, answer_ends) = ends.split_at(readings.len());
-    let mut taps = ChunkTaps::new(plans, backend.shape(), &tree, (prompt_ends, answer_ends.len()), progress);
+    let n_targets = readings.iter().flat_map(|r| &r.answers).map(|a| a.ids.len()).sum();
+    let mut taps = ChunkTaps::new(plans, backend.shape(), &tree, (prompt_ends, n_targets), progress);
     want_logits(&mut taps, &tree, readings, prompt_ends, answer_ends, settings);
     let mut session = backend.session();
     session.forward(&tree, 0..tree.runs.len(), &taps.wanted_rows(), &mut taps)?;
@@ -152,9 +153,15 @@ pub fn run_chunk<'a>(
         session.forward(&tree, first..tree.runs.len(), &taps.wanted_rows(), &mut taps)?;
     }
     taps.finish();
-    let mut sums = taps.answer_logprob.iter().map(|sum| *sum as f32);
-    let answer_logprobs = readings.iter().map(|r| sums.by_ref().take(r.answers.len()).collect()).collect();
+    let answer_logprobs = sum_by_answer(readings, &taps.target_logprobs());
     Ok(ChunkResult { readings, taps, responses: decoding.responses, answer_logprobs })
+}
+
+/// Log-probabilities of every reading's answers from those of their tokens.
+fn sum_by_answer(readings: &[&Reading], target_logprobs: &[f64]) -> Vec<Vec<f32>> {
+    let mut targets = target_logprobs.iter();
+    let mut sum = |answer: &Answer| targets.by_ref().take(answer.ids.len()).sum::<f64>() as f32;
+    readings.iter().map(|r| r.answers.iter().map(&mut sum).collect()).collect()
 }
 
 /// Asks for each prompt's next token, and for the probability of each answer's tokens.
@@ -172,10 +179,11 @@ fn want_logits(
         }
     }
     let all = readings.iter().flat_map(|r| r.answers.iter().map(|a| (r.encoding.ids.len(), a)));
-    for (answer, ((n_prompt, wanted), end)) in all.zip(answer_ends).enumerate() {
+    let mut targets = 0..;
+    for ((n_prompt, wanted), end) in all.zip(answer_ends) {
         let rows: Vec<usize> = tree.path(*end).into_iter().flatten().collect();
-        for (row, token) in rows[n_prompt - 1..].iter().zip(&wanted.ids) {
-            taps.want(*row, Want::Target { answer, token: *token });
+        for ((row, token), target) in rows[n_prompt - 1..].iter().zip(&wanted.ids).zip(targets.by_ref()) {
+            taps.want(*row, Want::Target { target, token: *token });
         }
     }
 }
@@ -200,7 +208,7 @@ impl Decoding<'_> {
         let mut added = Vec::new();
         let mut going_on = Vec::new();
         for &prompt in live.iter() {
-            let token = taps.next_token[prompt];
+            let token = taps.next_token(prompt);
             if self.tokenizer.ends_text(token) {
                 continue;
             }

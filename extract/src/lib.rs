@@ -25,6 +25,7 @@ mod stage;
 mod taps;
 pub mod tokenizer;
 mod tree;
+mod vector;
 
 pub use error::ExtractError;
 pub use progress::Progress;

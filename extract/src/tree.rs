@@ -77,6 +77,10 @@ impl TokenTree {
     }
 }
 
+/// Tokens of a run that [`TokenTree::pack`] makes: long sequences become chains of runs, so that there is enough to
+/// share between threads.
+const MAX_RUN_TOKENS: usize = 64;
+
 /// Number of leading tokens that two sequences share.
 pub(crate) fn shared_prefix(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(x, y)| x == y).count()
@@ -141,14 +145,17 @@ impl Draft {
         upper
     }
 
-    /// Lays the nodes out depth first; the run index of every node.
+    /// Lays the nodes out depth first; the run that ends every node.
     fn finish(self) -> (TokenTree, Vec<usize>) {
         let mut tree = TokenTree::default();
         let mut places = vec![0; self.nodes.len()];
         let mut stack: Vec<usize> = self.roots.iter().rev().copied().collect();
         while let Some(node) = stack.pop() {
-            let parent = self.nodes[node].parent.map(|p| places[p]);
-            places[node] = tree.push(parent, &self.nodes[node].tokens);
+            let mut end = self.nodes[node].parent.map(|p| places[p]);
+            for tokens in self.nodes[node].tokens.chunks(MAX_RUN_TOKENS) {
+                end = Some(tree.push(end, tokens));
+            }
+            places[node] = end.expect("a node has tokens");
             stack.extend(self.nodes[node].children.iter().rev());
         }
         (tree, places)

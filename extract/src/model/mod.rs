@@ -1,23 +1,22 @@
 //! Models on candle: one file a family, weights from GGUF, attention over a token tree.
 
 pub mod architecture;
-mod attention;
+mod engine;
 mod gguf;
-mod kernels;
 mod llama;
 
 use crate::backend::Backend;
 use crate::error::ExtractError;
 use crate::source::ResolvedModel;
 use crate::tokenizer::Tokenizer;
+use architecture::Checkpoint;
 use gguf::GgufFile;
 use std::path::Path;
 
 /// A model file that has been opened and checked, its weights not yet read.
 #[derive(Debug)]
 pub struct ModelFile {
-    file: GgufFile,
-    config: llama::Config,
+    file: llama::Llama,
     /// The model's tokenizer.
     pub tokenizer: Tokenizer,
     /// BLAKE3 of the file, hex.
@@ -35,32 +34,32 @@ impl ModelFile {
             return Err(refuse(&model.path, problem));
         }
         let file = GgufFile::open(&model.path)?;
-        let config = llama::Config::read(&file)?;
         let tokenizer =
             Tokenizer::from_gguf(file.content()).map_err(|problem| refuse(&model.path, problem))?;
-        if tokenizer.n_vocabulary() > config.n_vocabulary {
+        let file = llama::Llama::open(file)?;
+        if tokenizer.n_vocabulary() > file.architecture().shape.n_vocabulary {
             let problem = format!(
                 "its tokenizer has {} entries, its embedding {}",
                 tokenizer.n_vocabulary(),
-                config.n_vocabulary
+                file.architecture().shape.n_vocabulary
             );
             return Err(refuse(&model.path, problem));
         }
         let blake3 = file.hash()?;
-        Ok(Self { file, config, tokenizer, blake3 })
+        Ok(Self { file, tokenizer, blake3 })
     }
 
     /// The model's sizes.
     pub fn shape(&self) -> crate::backend::Shape {
-        self.config.shape()
+        self.file.architecture().shape
     }
 
     /// Reads the weights, dequantised to f32.
     ///
     /// # Errors
     /// [`ExtractError::Model`] when a tensor is absent or has another shape than the configuration says.
-    pub fn load(&self) -> Result<Box<dyn Backend>, ExtractError> {
-        Ok(Box::new(llama::Llama::load(&self.file, self.config)?))
+    pub fn load(&self) -> Result<Box<dyn Backend + '_>, ExtractError> {
+        Ok(Box::new(engine::Engine::load(&self.file)?))
     }
 }
 

@@ -1,11 +1,15 @@
 //! Pools what passes by in a forward pass: states by segment and pooling, attention by pair of segments.
 //!
 //! A prompt's numbers are sums over its own rows in reading order, so they do not depend on which
-//! prompts share the pass. Attention sums run over a row's cumulative weights in f64.
+//! prompts share the pass.
+
+mod attention;
 
 use crate::backend::{Shape, Site, Taps, TokenTree};
 use crate::progress::Progress;
 use crate::settings::Pooling;
+use crate::vector::{log_sum_exp, position_of_largest};
+use attention::AttentionTaps;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -66,19 +70,8 @@ pub struct Slot {
 pub enum Want {
     /// The next token of this prompt's response.
     Next { prompt: usize },
-    /// The log-probability of `token`, added to the sum of this answer.
-    Target { answer: usize, token: u32 },
-}
-
-/// Attention bookkeeping of one prompt.
-struct PairPlan {
-    /// Start of the prompt's `n_queries × n_keys` sums.
-    start: usize,
-    n_keys: usize,
-    /// For each position of the prompt, the indices of the query segments that hold it.
-    queries_at: Vec<Vec<usize>>,
-    response_query: Option<usize>,
-    key_ranges: Vec<Vec<(u32, u32)>>,
+    /// The log-probability of `token`, the target numbered `target`.
+    Target { target: usize, token: u32 },
 }
 
 /// Taps of one chunk of prompts.
@@ -92,13 +85,7 @@ pub struct ChunkTaps<'a> {
     pub slots: Vec<Slot>,
     /// For each site in [`Shape::sites`] order: `n_slots × d_model`.
     pub hidden: Vec<Vec<f32>>,
-    pairs: Vec<PairPlan>,
-    n_pairs: usize,
-    /// For each layer from 1 and head: sums by prompt, query segment, key segment.
-    attention: Vec<Vec<Mutex<Vec<f64>>>>,
-    /// For each run, the prompts whose own tokens it holds.
-    members: Vec<Vec<usize>>,
-    positions: Vec<usize>,
+    attention: AttentionTaps,
     /// For each prompt, its rows in reading order, response included.
     rows: Vec<Vec<usize>>,
     /// Tree row of the first row of the pass.
@@ -106,10 +93,16 @@ pub struct ChunkTaps<'a> {
     /// Whether the pass reads response tokens, one a prompt; the first pass reads prompts.
     reads_responses: bool,
     wants: HashMap<usize, Vec<Want>>,
+    found: Mutex<Found>,
+}
+
+/// What was read off logits.
+#[derive(Clone, Debug)]
+struct Found {
     /// For each prompt, the likeliest next token of the last wanted row.
-    pub next_token: Vec<u32>,
-    /// For each answer, the sum of log-probabilities.
-    pub answer_logprob: Vec<f64>,
+    next_token: Vec<u32>,
+    /// For each target, its log-probability.
+    target_logprob: Vec<f64>,
 }
 
 impl<'a> ChunkTaps<'a> {
@@ -119,16 +112,12 @@ impl<'a> ChunkTaps<'a> {
         plans: &'a [PromptPlan],
         shape: Shape,
         tree: &TokenTree,
-        (ends, n_answers): (&[usize], usize),
+        (ends, n_targets): (&[usize], usize),
         progress: &'a dyn Progress,
     ) -> Self {
-        let mut members = vec![Vec::new(); tree.runs.len()];
-        for (prompt, end) in ends.iter().enumerate() {
-            tree.ancestry(*end).into_iter().for_each(|run| members[run].push(prompt));
-        }
         let slots = plan_slots(plans);
-        let (pairs, n_pairs) = plan_pairs(plans);
-        let heads = || (0..shape.n_heads).map(|_| Mutex::new(vec![0.0; n_pairs])).collect();
+        let attention = AttentionTaps::new(plans, tree, ends, (shape.n_layers, shape.n_heads));
+        let found = Found { next_token: vec![0; plans.len()], target_logprob: vec![0.0; n_targets] };
         Self {
             plans,
             progress,
@@ -137,17 +126,12 @@ impl<'a> ChunkTaps<'a> {
             n_layers: shape.n_layers,
             hidden: vec![vec![0.0; slots.len() * shape.d_model]; shape.n_layers + 2],
             slots,
-            pairs,
-            n_pairs,
-            attention: (0..shape.n_layers).map(|_| heads()).collect(),
-            members,
-            positions: tree.runs.iter().map(|r| r.position).collect(),
+            attention,
             rows: ends.iter().map(|end| tree.path(*end).into_iter().flatten().collect()).collect(),
             first_row: 0,
             reads_responses: false,
             wants: HashMap::new(),
-            next_token: vec![0; plans.len()],
-            answer_logprob: vec![0.0; n_answers],
+            found: Mutex::new(found),
         }
     }
 
@@ -169,12 +153,9 @@ impl<'a> ChunkTaps<'a> {
         self.reads_responses = true;
         self.first_row = added.first().map_or(self.first_row, |(_, run)| tree.runs[*run].row);
         for &(prompt, run) in added {
-            self.members.resize(run + 1, Vec::new());
-            self.members[run].push(prompt);
-            self.positions.resize(run + 1, 0);
-            self.positions[run] = tree.runs[run].position;
             self.rows[prompt].push(tree.runs[run].row);
         }
+        self.attention.begin_responses(tree, added);
     }
 
     /// Length of a prompt's response so far, in tokens that were run.
@@ -186,16 +167,23 @@ impl<'a> ChunkTaps<'a> {
     /// for segments marked as query and key, in order.
     pub fn masses(&self, layer: usize, head: usize, prompt: usize) -> Vec<f32> {
         let plan = &self.plans[prompt];
-        let pair = &self.pairs[prompt];
-        let sums = self.attention[layer - 1][head].lock().expect("no tap panicked");
         let n_response = self.n_response(prompt);
         let mut masses = Vec::new();
-        for (q, query) in plan.queries().enumerate() {
+        for (query, sums) in plan.queries().zip(self.attention.sums(layer, head, prompt)) {
             let n = plan.n_tokens_of(query, n_response).max(1) as f64;
-            let at = pair.start + q * pair.n_keys;
-            masses.extend(sums[at..at + pair.n_keys].iter().map(|sum| (sum / n) as f32));
+            masses.extend(sums.iter().map(|sum| (sum / n) as f32));
         }
         masses
+    }
+
+    /// The likeliest next token of a prompt, as of the last pass that asked for it.
+    pub fn next_token(&self, prompt: usize) -> u32 {
+        self.found.lock().expect("no tap panicked").next_token[prompt]
+    }
+
+    /// Log-probabilities of the targets.
+    pub fn target_logprobs(&self) -> Vec<f64> {
+        self.found.lock().expect("no tap panicked").target_logprob.clone()
     }
 
     /// Divides the response means by the number of response tokens; call once, after the last pass.
@@ -215,36 +203,13 @@ impl<'a> ChunkTaps<'a> {
     fn site_index(&self, layer: usize, site: Site) -> usize {
         if site == Site::FinalNorm { self.n_layers + 1 } else { layer }
     }
-
-    fn add_row(&self, sums: &mut [f64], prompt: usize, position: usize, cumulative: &[f64]) {
-        let pair = &self.pairs[prompt];
-        let n_tokens = self.plans[prompt].n_tokens;
-        let response;
-        let queries = if position < n_tokens {
-            &pair.queries_at[position]
-        } else {
-            response = pair.response_query.into_iter().collect::<Vec<_>>();
-            &response
-        };
-        for &query in queries {
-            let at = pair.start + query * pair.n_keys;
-            for (sum, ranges) in sums[at..at + pair.n_keys].iter_mut().zip(&pair.key_ranges) {
-                *sum += sum_over(cumulative, ranges);
-            }
-        }
-    }
-
-    fn is_query_row(&self, prompt: usize, position: usize) -> bool {
-        let pair = &self.pairs[prompt];
-        match pair.queries_at.get(position) {
-            Some(queries) => !queries.is_empty(),
-            None => pair.response_query.is_some(),
-        }
-    }
 }
 
 impl Taps for ChunkTaps<'_> {
     fn hidden(&mut self, layer: usize, site: Site, rows: &[f32]) {
+        if site == Site::ResidPost {
+            self.attention.end_layer(layer);
+        }
         let (d, first) = (self.d_model, self.first_row);
         let n_rows = rows.len() / d;
         let index = self.site_index(layer, site);
@@ -273,45 +238,26 @@ impl Taps for ChunkTaps<'_> {
         });
     }
 
-    fn attention(&self, layer: usize, head: usize, run: usize, weights: &[f32]) {
-        if self.n_pairs == 0 || self.members[run].is_empty() {
-            return;
-        }
-        let members = &self.members[run];
-        let position = self.positions[run];
-        let mut sums = self.attention[layer - 1][head].lock().expect("no tap panicked");
-        let n_rows = self.row_count(run, weights.len());
-        let mut cumulative = Vec::new();
-        for (i, row) in weights.chunks(weights.len() / n_rows).enumerate() {
-            let at = position + i;
-            if members.iter().any(|m| self.is_query_row(*m, at)) {
-                accumulate(&mut cumulative, row);
-                members.iter().for_each(|m| self.add_row(&mut sums, *m, at, &cumulative));
-            }
-        }
+    fn attention(&self, _layer: usize, head: usize, run: usize, weights: &[f32]) {
+        self.attention.take(head, run, weights);
     }
 
-    fn logits(&mut self, row: usize, logits: &[f32]) {
+    fn logits(&self, row: usize, logits: &[f32]) {
         let Some(wants) = self.wants.get(&row) else { return };
-        let mut normalizer = None;
+        let (mut likeliest, mut normalizer) = (None, None);
         for want in wants {
             match *want {
-                Want::Next { prompt } => self.next_token[prompt] = largest(logits),
-                Want::Target { answer, token } => {
+                Want::Next { prompt } => {
+                    let token = *likeliest.get_or_insert_with(|| position_of_largest(logits) as u32);
+                    self.found.lock().expect("no tap panicked").next_token[prompt] = token;
+                }
+                Want::Target { target, token } => {
                     let normalizer = *normalizer.get_or_insert_with(|| log_sum_exp(logits));
-                    self.answer_logprob[answer] += f64::from(logits[token as usize]) - normalizer;
+                    let logprob = f64::from(logits[token as usize]) - normalizer;
+                    self.found.lock().expect("no tap panicked").target_logprob[target] = logprob;
                 }
             }
         }
-    }
-}
-
-impl ChunkTaps<'_> {
-    /// Rows of a run, from `len · (position + len) = n_weights`.
-    fn row_count(&self, run: usize, n_weights: usize) -> usize {
-        let position = self.positions[run] as f64;
-        let len = ((position * position + 4.0 * n_weights as f64).sqrt() - position) / 2.0;
-        len.round() as usize
     }
 }
 
@@ -329,28 +275,6 @@ fn plan_slots(plans: &[PromptPlan]) -> Vec<Slot> {
         }
     }
     slots
-}
-
-fn plan_pairs(plans: &[PromptPlan]) -> (Vec<PairPlan>, usize) {
-    let mut start = 0;
-    let mut pairs = Vec::with_capacity(plans.len());
-    for plan in plans {
-        let mut queries_at = vec![Vec::new(); plan.n_tokens];
-        let mut response_query = None;
-        for (q, segment) in plan.queries().enumerate() {
-            if segment.is_response {
-                response_query = Some(q);
-            }
-            for &(a, b) in &segment.ranges {
-                queries_at[a as usize..b as usize].iter_mut().for_each(|at| at.push(q));
-            }
-        }
-        let key_ranges: Vec<_> = plan.keys().map(|s| plan.ranges_of(s)).collect();
-        let n_keys = key_ranges.len();
-        pairs.push(PairPlan { start, n_keys, queries_at, response_query, key_ranges });
-        start += plan.queries().count() * n_keys;
-    }
-    (pairs, start)
 }
 
 /// Pools rows into `out`; an empty segment leaves zeros, and no row is written for it.
@@ -373,38 +297,4 @@ fn extend_pool(out: &mut [f32], pooling: Pooling, row: &[f32], is_first: bool) {
         Pooling::Mean => out.iter_mut().zip(row).for_each(|(o, v)| *o += v),
         Pooling::Max => out.iter_mut().zip(row).for_each(|(o, v)| *o = o.max(*v)),
     }
-}
-
-/// Running sums of a row's weights: entry i is the sum of the first i.
-fn accumulate(cumulative: &mut Vec<f64>, row: &[f32]) {
-    cumulative.clear();
-    cumulative.push(0.0);
-    let mut sum = 0.0;
-    cumulative.extend(row.iter().map(|w| {
-        sum += f64::from(*w);
-        sum
-    }));
-}
-
-fn sum_over(cumulative: &[f64], ranges: &[(u32, u32)]) -> f64 {
-    let last = cumulative.len() - 1;
-    let at = |i: u32| cumulative[(i as usize).min(last)];
-    ranges.iter().map(|&(start, end)| at(end) - at(start)).sum()
-}
-
-/// Index of the largest value, the first of equals.
-fn largest(values: &[f32]) -> u32 {
-    let mut best = 0;
-    for (i, v) in values.iter().enumerate() {
-        if *v > values[best] {
-            best = i;
-        }
-    }
-    best as u32
-}
-
-fn log_sum_exp(values: &[f32]) -> f64 {
-    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = values.iter().map(|v| f64::from(v - largest).exp()).sum();
-    f64::from(largest) + sum.ln()
 }

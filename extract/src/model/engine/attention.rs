@@ -1,0 +1,238 @@
+//! Attention over a token tree: every run attends to the keys on its own path and nothing else.
+//!
+//! One run's weights for one group of heads exist at a time in each thread; they are shown to the taps and
+//! overwritten. No padding, no mask over other prompts: what is not on the path is never read. Keys lie in
+//! tiles, dimension by dimension, so that a product reads them where they are.
+
+use super::elementwise::softcap;
+use super::pass::{Pass, Piece};
+use super::product::{MAX_LANES, Rows, Stretch, multiply, n_lanes};
+use crate::backend::Taps;
+use crate::vector::{softmax, vectorized};
+use std::ops::Range;
+
+/// Rows whose keys lie together.
+pub const KEY_TILE: usize = 64;
+
+/// The sizes of a model's heads.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key and value heads; each serves `n_heads / n_key_heads` query heads in order.
+    pub n_key_heads: usize,
+    /// Width of a head.
+    pub width: usize,
+}
+
+impl Heads {
+    /// Values of all query heads of a row.
+    pub fn all(&self) -> usize {
+        self.n_heads * self.width
+    }
+
+    /// Values of all key heads, or of all value heads, of a row.
+    pub fn shared(&self) -> usize {
+        self.n_key_heads * self.width
+    }
+
+    /// Width of a head's values in memory: whole vectors.
+    fn padded(&self) -> usize {
+        self.width.next_multiple_of(n_lanes())
+    }
+
+    fn group(&self) -> usize {
+        self.n_heads / self.n_key_heads
+    }
+}
+
+/// How scores become weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoring {
+    /// Factor of query · key.
+    pub scale: f32,
+    /// c in c · tanh(score / c).
+    pub softcap: Option<f32>,
+    /// Tokens that a query sees, itself included.
+    pub window: Option<usize>,
+}
+
+/// Keys and values of one layer for the rows of one pass.
+#[derive(Debug)]
+pub struct KeysValues {
+    /// Tiles of [`KEY_TILE`] rows, each `n_key_heads × width × KEY_TILE`.
+    keys: Vec<f32>,
+    /// `n_rows × n_key_heads × padded width`.
+    values: Vec<f32>,
+    heads: Heads,
+}
+
+/// The part of [`KeysValues`] that some consecutive rows fill, beginning at a tile.
+pub struct KeysValuesPart<'a> {
+    keys: &'a mut [f32],
+    values: &'a mut [f32],
+    heads: Heads,
+}
+
+impl KeysValues {
+    /// Room for `n_rows`.
+    pub fn new(heads: Heads, n_rows: usize) -> Self {
+        let n_tiles = n_rows.div_ceil(KEY_TILE);
+        let keys = vec![0.0; n_tiles * heads.shared() * KEY_TILE + MAX_LANES];
+        Self { keys, values: vec![0.0; n_rows * heads.n_key_heads * heads.padded()], heads }
+    }
+
+    /// Parts of `n_rows` rows each, a multiple of [`KEY_TILE`].
+    pub fn parts(&mut self, n_rows: usize) -> impl Iterator<Item = KeysValuesPart<'_>> {
+        let heads = self.heads;
+        let keys = self.keys.chunks_mut(n_rows * heads.shared());
+        let values = self.values.chunks_mut(n_rows * heads.n_key_heads * heads.padded());
+        keys.zip(values).map(move |(keys, values)| KeysValuesPart { keys, values, heads })
+    }
+
+    /// Keys of a piece under one head, for a product over dimensions.
+    fn keys_of(&self, piece: &Piece, head: usize) -> Stretch<'_> {
+        let Heads { n_key_heads, width, .. } = self.heads;
+        let (tile, row) = (piece.row / KEY_TILE, piece.row % KEY_TILE);
+        let start = (tile * n_key_heads + head) * width * KEY_TILE + row;
+        Stretch { values: &self.keys[start..], len: width, step: KEY_TILE, vector: n_lanes() }
+    }
+
+    /// Values of a piece under one head, for a product over rows.
+    fn values_of(&self, piece: &Piece, head: usize) -> Stretch<'_> {
+        let padded = self.heads.padded();
+        let step = self.heads.n_key_heads * padded;
+        let values = &self.values[piece.row * step + head * padded..];
+        Stretch { values, len: piece.len, step, vector: n_lanes() }
+    }
+}
+
+impl KeysValuesPart<'_> {
+    /// Puts one row's keys and values, each `n_key_heads × width`.
+    pub fn put(&mut self, row: usize, keys: &[f32], values: &[f32]) {
+        let Heads { n_key_heads, width, .. } = self.heads;
+        let padded = self.heads.padded();
+        let (tile, place) = (row / KEY_TILE, row % KEY_TILE);
+        let start = tile * n_key_heads * width * KEY_TILE + place;
+        for (dimension, key) in keys.iter().enumerate() {
+            self.keys[start + dimension * KEY_TILE] = *key;
+        }
+        let start = row * n_key_heads * padded;
+        for (head, values) in values.chunks(width).enumerate() {
+            self.values[start + head * padded..][..width].copy_from_slice(values);
+        }
+    }
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+pub struct AttentionScratch {
+    queries: Vec<f32>,
+    weights: Vec<f32>,
+}
+
+/// Attention of one layer, for any run of a pass.
+pub struct Attention<'a> {
+    /// What is computed together.
+    pub pass: &'a Pass<'a>,
+    /// Keys and values of the layer: of every pass so far.
+    pub memory: &'a [KeysValues],
+    /// Head sizes.
+    pub heads: Heads,
+    /// From scores to weights.
+    pub scoring: Scoring,
+    /// Counted from 1, for the taps.
+    pub layer: usize,
+}
+
+impl Attention<'_> {
+    /// Attends for one run of the pass: `queries` and `out` are its rows, `len × (n_heads · width)`.
+    pub fn attend(
+        &self,
+        run: usize,
+        queries: &[f32],
+        out: &mut [f32],
+        scratch: &mut AttentionScratch,
+        taps: &dyn Taps,
+    ) {
+        let AttentionScratch { queries: gathered, weights } = scratch;
+        let n_keys = self.pass.n_keys(run);
+        let len = self.pass.run(run).len;
+        let group = self.heads.group();
+        for key_head in 0..self.heads.n_key_heads {
+            let heads = key_head * group..(key_head + 1) * group;
+            self.gather(queries, heads.clone(), gathered);
+            weights.resize(group * len * n_keys, 0.0);
+            self.weigh(run, key_head, gathered, weights);
+            self.mix(run, heads.clone(), weights, out);
+            for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
+                taps.attention(self.layer, head, run, weights);
+            }
+        }
+    }
+
+    /// Queries of some heads, head by head and row by row, scaled.
+    fn gather(&self, queries: &[f32], heads: Range<usize>, gathered: &mut Vec<f32>) {
+        let (all, width) = (self.heads.all(), self.heads.width);
+        gathered.clear();
+        for head in heads {
+            for row in queries.chunks(all) {
+                gathered.extend(row[head * width..][..width].iter().map(|q| q * self.scoring.scale));
+            }
+        }
+    }
+
+    /// Attention weights of the gathered queries: rows of `n_keys`.
+    fn weigh(&self, run: usize, key_head: usize, queries: &[f32], weights: &mut [f32]) {
+        let n_keys = self.pass.n_keys(run);
+        let width = self.heads.width;
+        let n = queries.len() / width;
+        let left = Rows { values: queries, n, stride: width };
+        for piece in self.pass.path(run) {
+            let keys = self.memory[piece.pass].keys_of(piece, key_head);
+            let mut out = Rows { values: &mut weights[piece.position..], n, stride: n_keys };
+            multiply(&left, &[keys], &mut out, piece.len);
+        }
+        if let Some(c) = self.scoring.softcap {
+            softcap(weights, c);
+        }
+        let run = self.pass.run(run);
+        soften(weights, n_keys, (run.position, run.len), self.scoring.window.unwrap_or(usize::MAX));
+    }
+
+    /// Weighted sums of values, into the rows' places of these heads.
+    fn mix(&self, run: usize, heads: Range<usize>, weights: &[f32], out: &mut [f32]) {
+        let n_keys = self.pass.n_keys(run);
+        let len = self.pass.run(run).len;
+        let (all, width) = (self.heads.all(), self.heads.width);
+        let key_head = heads.start / self.heads.group();
+        let values: Vec<Stretch> =
+            self.pass.path(run).iter().map(|p| self.memory[p.pass].values_of(p, key_head)).collect();
+        if len == 1 {
+            let n = heads.len();
+            let left = Rows { values: weights, n, stride: n_keys };
+            let mut out = Rows { values: &mut out[heads.start * width..], n, stride: width };
+            return multiply(&left, &values, &mut out, width);
+        }
+        for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
+            let left = Rows { values: weights, n: len, stride: n_keys };
+            let mut out = Rows { values: &mut out[head * width..], n: len, stride: all };
+            multiply(&left, &values, &mut out, width);
+        }
+    }
+}
+
+vectorized! {
+    /// Softmax of each row of scores over the keys that it sees, exactly 0 elsewhere. Rows are those of a run, given by
+    /// its position and length, head after head.
+    fn soften<'a>(scores: &'a mut [f32], n_keys: usize, place: (usize, usize), window: usize) {
+        let (position, len) = place;
+        for (i, row) in scores.chunks_exact_mut(n_keys).enumerate() {
+            let visible = position + i % len + 1;
+            let first = visible.saturating_sub(window);
+            row[..first].fill(0.0);
+            softmax(&mut row[first..visible]);
+            row[visible..].fill(0.0);
+        }
+    }
+}

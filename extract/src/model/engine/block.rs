@@ -1,0 +1,247 @@
+//! One transformer block over the rows of a pass.
+
+use super::attention::{Attention, AttentionScratch, Heads, KEY_TILE, KeysValues, KeysValuesPart, Scoring};
+use super::elementwise::{RotaryTable, add, normalize};
+use super::feed_forward::{FeedForward, FeedForwardScratch};
+use super::matrix::Matrix;
+use super::pass::Pass;
+use super::workers::{block_rows, share_out, sized};
+use crate::backend::Taps;
+use crate::model::architecture::{Architecture, Layer, LayerWeights, NormWeights, Residual};
+
+/// The weights of a block, packed.
+pub struct Block {
+    kind: Layer,
+    attention_norm: NormWeights,
+    query_key_value: Matrix,
+    query_norm: Option<NormWeights>,
+    key_norm: Option<NormWeights>,
+    attention_output: Matrix,
+    post_attention_norm: Option<NormWeights>,
+    feed_forward_norm: NormWeights,
+    feed_forward: FeedForward,
+    post_feed_forward_norm: Option<NormWeights>,
+}
+
+/// Buffers for the rows of a pass, kept from block to block.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    queries: Vec<f32>,
+    mixed: Vec<f32>,
+    threads: Vec<Scratch>,
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    attention: AttentionScratch,
+    normal: Vec<f32>,
+    wide: Vec<f32>,
+    feed_forward: FeedForwardScratch,
+    result: Vec<f32>,
+}
+
+impl Workspace {
+    /// Buffers for as many threads as there are.
+    pub fn new() -> Self {
+        let threads = (0..rayon::current_num_threads()).map(|_| Scratch::default()).collect();
+        Self { threads, ..Self::default() }
+    }
+
+    /// The threads' buffers.
+    pub fn threads(&mut self) -> &mut [Scratch] {
+        &mut self.threads
+    }
+}
+
+impl Scratch {
+    /// `n` values to fill.
+    pub fn values(&mut self, n: usize) -> &mut [f32] {
+        sized(&mut self.wide, n)
+    }
+}
+
+/// What a block needs besides its weights and rows.
+pub struct Surroundings<'a> {
+    /// The model.
+    pub architecture: &'a Architecture,
+    /// The rows' places in the tree.
+    pub pass: &'a Pass<'a>,
+    /// Rotary angles, where the model has them.
+    pub rotary: Option<&'a RotaryTable>,
+}
+
+impl Block {
+    /// Packs the weights of block `index`, from 0.
+    pub fn pack(weights: LayerWeights, architecture: &Architecture, index: usize) -> Self {
+        let Architecture { activation, is_gated, .. } = *architecture;
+        Self {
+            kind: architecture.layers[index],
+            attention_norm: weights.attention_norm,
+            query_key_value: Matrix::pack(&weights.query_key_value),
+            query_norm: weights.query_norm,
+            key_norm: weights.key_norm,
+            attention_output: Matrix::pack(&weights.attention_output),
+            post_attention_norm: weights.post_attention_norm,
+            feed_forward_norm: weights.feed_forward_norm,
+            feed_forward: FeedForward::pack(activation, is_gated, &weights.up, &weights.down),
+            post_feed_forward_norm: weights.post_feed_forward_norm,
+        }
+    }
+
+    /// Takes the residual stream `x` (`n_rows × d_model`) past this block, the layer `layer` counted from 1.
+    /// `memory` are the layer's keys and values of the passes so far; this pass's are appended.
+    pub fn forward(
+        &self,
+        around: &Surroundings,
+        layer: usize,
+        x: &mut [f32],
+        memory: &mut Vec<KeysValues>,
+        work: &mut Workspace,
+        taps: &dyn Taps,
+    ) {
+        let heads = heads(around.architecture);
+        let n = around.pass.n_rows() * heads.all();
+        sized(&mut work.queries, n);
+        sized(&mut work.mixed, n);
+        let mut own = KeysValues::new(heads, around.pass.n_rows());
+        self.project(around, x, &mut own, work);
+        memory.push(own);
+        self.attend(around, layer, memory, work, taps);
+        self.finish(around, x, work);
+    }
+
+    /// Queries, keys and values of every row.
+    fn project(&self, around: &Surroundings, x: &[f32], own: &mut KeysValues, work: &mut Workspace) {
+        let heads = heads(around.architecture);
+        let d = around.architecture.shape.d_model;
+        let n_rows = block_rows(around.pass.n_rows(), KEY_TILE);
+        let queries = work.queries[..around.pass.n_rows() * heads.all()].chunks_mut(n_rows * heads.all());
+        let positions = around.pass.positions.chunks(n_rows);
+        let tasks = x.chunks(n_rows * d).zip(queries).zip(own.parts(n_rows)).zip(positions);
+        share_out(tasks, &mut work.threads, |(((x, queries), mut part), positions), scratch| {
+            let normal = sized(&mut scratch.normal, x.len());
+            normalize(around.architecture.norm, &self.attention_norm, x, normal);
+            let wide = sized(&mut scratch.wide, positions.len() * self.query_key_value.n_out);
+            self.query_key_value.apply(normal, wide);
+            self.take_heads(around, wide, positions, queries, &mut part);
+        });
+    }
+
+    /// Splits rows of `[query | key | value]`, normalizing and rotating what is to be.
+    fn take_heads(
+        &self,
+        around: &Surroundings,
+        wide: &mut [f32],
+        positions: &[usize],
+        queries: &mut [f32],
+        part: &mut KeysValuesPart,
+    ) {
+        let heads = heads(around.architecture);
+        let rotary = around.rotary.filter(|_| self.kind.rotates);
+        let norm = around.architecture.norm;
+        let turn = |vectors: &mut [f32], weights: &Option<NormWeights>, position: usize| {
+            for head in vectors.chunks_mut(heads.width) {
+                if let Some(weights) = weights {
+                    let before = head.to_vec();
+                    normalize(norm, weights, &before, head);
+                }
+                if let Some(rotary) = rotary {
+                    rotary.rotate(head, position);
+                }
+            }
+        };
+        let rows = wide.chunks_mut(heads.all() + 2 * heads.shared());
+        for (index, ((row, query), position)) in
+            rows.zip(queries.chunks_mut(heads.all())).zip(positions).enumerate()
+        {
+            let (own, rest) = row.split_at_mut(heads.all());
+            let (keys, values) = rest.split_at_mut(heads.shared());
+            turn(own, &self.query_norm, *position);
+            turn(keys, &self.key_norm, *position);
+            query.copy_from_slice(own);
+            part.put(index, keys, values);
+        }
+    }
+
+    fn attend(
+        &self,
+        around: &Surroundings,
+        layer: usize,
+        memory: &[KeysValues],
+        work: &mut Workspace,
+        taps: &dyn Taps,
+    ) {
+        let pass = around.pass;
+        let heads = heads(around.architecture);
+        let scoring = Scoring {
+            scale: around.architecture.attention_scale,
+            softcap: around.architecture.attention_softcap,
+            window: self.kind.window,
+        };
+        let attention = Attention { pass, memory, heads, scoring, layer };
+        let mut rest = &mut work.mixed[..pass.n_rows() * heads.all()];
+        let queries = &work.queries;
+        let tasks = pass.runs().map(|run| {
+            let (out, left) = std::mem::take(&mut rest).split_at_mut(pass.run(run).len * heads.all());
+            rest = left;
+            (run, out)
+        });
+        share_out(tasks, &mut work.threads, |(run, out), scratch| {
+            let start = (pass.run(run).row - pass.first_row()) * heads.all();
+            attention.attend(run, &queries[start..][..out.len()], out, &mut scratch.attention, taps);
+        });
+    }
+
+    /// From mixed values to the residual stream after the block.
+    fn finish(&self, around: &Surroundings, x: &mut [f32], work: &mut Workspace) {
+        let d = around.architecture.shape.d_model;
+        let all = heads(around.architecture).all();
+        let n_rows = block_rows(around.pass.n_rows(), 1);
+        let tasks = x.chunks_mut(n_rows * d).zip(work.mixed.chunks(n_rows * all));
+        share_out(tasks, &mut work.threads, |(x, mixed), scratch| {
+            let n = x.len() / d;
+            let mixed = &mixed[..n * all];
+            let norm = around.architecture.norm;
+            let Scratch { normal, result, feed_forward, .. } = scratch;
+            let (normal, result) = (sized(normal, n * d), sized(result, n * d));
+            self.attention_output.apply(mixed, result);
+            if around.architecture.residual == Residual::Parallel {
+                normalize(norm, &self.feed_forward_norm, x, normal);
+                add(x, result);
+            } else {
+                self.join(around, &self.post_attention_norm, x, result, normal);
+                normalize(norm, &self.feed_forward_norm, x, normal);
+            }
+            self.feed_forward.apply(normal, result, feed_forward);
+            self.join(around, &self.post_feed_forward_norm, x, result, normal);
+        });
+    }
+
+    /// Adds a part's result to the residual stream, normalized first where the model does so.
+    fn join(
+        &self,
+        around: &Surroundings,
+        norm: &Option<NormWeights>,
+        x: &mut [f32],
+        result: &[f32],
+        normal: &mut [f32],
+    ) {
+        match norm {
+            Some(weights) => {
+                normalize(around.architecture.norm, weights, result, normal);
+                add(x, normal);
+            }
+            None => add(x, result),
+        }
+    }
+}
+
+/// Head sizes of a model.
+pub fn heads(architecture: &Architecture) -> Heads {
+    Heads {
+        n_heads: architecture.shape.n_heads,
+        n_key_heads: architecture.n_key_heads,
+        width: architecture.head_width,
+    }
+}

@@ -1,0 +1,191 @@
+//! The forward pass: an [`Architecture`] carried out on f32 rows, layer by layer, over a token tree.
+//!
+//! Weights are packed when a model is loaded. Rows of all prompts go through a layer together in blocks that
+//! stay in a thread's cache; what differs between families is read from the architecture, never from a
+//! family's name. What passes by is shown to the taps and not kept.
+
+mod attention;
+mod block;
+mod elementwise;
+mod feed_forward;
+mod matrix;
+mod pass;
+mod product;
+mod workers;
+
+use crate::backend::{Backend, Session, Shape, Site, Taps, TokenTree};
+use crate::error::ExtractError;
+use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions};
+use attention::KeysValues;
+use block::{Block, Surroundings, Workspace};
+use elementwise::{RotaryTable, add, normalize, softcap};
+use matrix::Matrix;
+use pass::Pass;
+use product::panel_width;
+use std::ops::Range;
+use workers::{block_rows, share_out};
+
+/// Rows whose logits are computed together: bounds the vocabulary-wide memory.
+const LOGIT_ROWS: usize = 128;
+
+/// A model whose weights are in memory.
+pub struct Engine<'a> {
+    checkpoint: &'a dyn Checkpoint,
+    blocks: Vec<Block>,
+    ends: Ends,
+}
+
+/// What comes before the first block and after the last.
+struct Ends {
+    position_embeddings: Option<Vec<f32>>,
+    final_norm: NormWeights,
+    unembedding: Matrix,
+}
+
+impl<'a> Engine<'a> {
+    /// Reads and packs every weight.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read.
+    pub fn load(checkpoint: &'a dyn Checkpoint) -> Result<Self, ExtractError> {
+        let architecture = checkpoint.architecture();
+        let blocks = (0..architecture.shape.n_layers)
+            .map(|index| Ok(Block::pack(checkpoint.layer(index)?, architecture, index)))
+            .collect::<Result<_, ExtractError>>()?;
+        Ok(Self { checkpoint, blocks, ends: Ends::load(checkpoint)? })
+    }
+
+    fn architecture(&self) -> &Architecture {
+        self.checkpoint.architecture()
+    }
+}
+
+impl Ends {
+    fn load(checkpoint: &dyn Checkpoint) -> Result<Self, ExtractError> {
+        Ok(Self {
+            position_embeddings: checkpoint.position_embeddings()?,
+            final_norm: checkpoint.final_norm()?,
+            unembedding: Matrix::pack(&checkpoint.unembedding()?),
+        })
+    }
+}
+
+impl Backend for Engine<'_> {
+    fn shape(&self) -> Shape {
+        self.architecture().shape
+    }
+
+    fn session(&self) -> Box<dyn Session + '_> {
+        Box::new(EngineSession {
+            engine: self,
+            memory: self.blocks.iter().map(|_| Vec::new()).collect(),
+            starts: Vec::new(),
+            rotary: None,
+            work: Workspace::new(),
+        })
+    }
+}
+
+struct EngineSession<'a> {
+    engine: &'a Engine<'a>,
+    /// By layer and pass.
+    memory: Vec<Vec<KeysValues>>,
+    /// First row of each pass.
+    starts: Vec<usize>,
+    rotary: Option<RotaryTable>,
+    work: Workspace,
+}
+
+impl Session for EngineSession<'_> {
+    fn forward(
+        &mut self,
+        tree: &TokenTree,
+        runs: Range<usize>,
+        wanted: &[usize],
+        taps: &mut dyn Taps,
+    ) -> Result<(), ExtractError> {
+        let Some(first) = tree.runs.get(runs.start) else { return Ok(()) };
+        self.starts.push(first.row);
+        let pass = Pass::new(tree, runs, &self.starts);
+        self.cover(&pass);
+        let engine = self.engine;
+        let architecture = engine.architecture();
+        let around = Surroundings { architecture, pass: &pass, rotary: self.rotary.as_ref() };
+        let mut x = engine.embed(&pass)?;
+        taps.hidden(0, Site::Embed, &x);
+        for (index, (block, memory)) in engine.blocks.iter().zip(&mut self.memory).enumerate() {
+            block.forward(&around, index + 1, &mut x, memory, &mut self.work, taps);
+            taps.hidden(index + 1, Site::ResidPost, &x);
+        }
+        engine.normalize_last(&mut x, &mut self.work);
+        taps.hidden(architecture.shape.n_layers, Site::FinalNorm, &x);
+        engine.logits(&x, pass.first_row(), wanted, &mut self.work, taps);
+        Ok(())
+    }
+}
+
+impl EngineSession<'_> {
+    /// Makes the rotary table reach every position of the pass.
+    fn cover(&mut self, pass: &Pass) {
+        let Positions::Rotary(angles) = &self.engine.architecture().positions else { return };
+        let needed = pass.positions.iter().max().map_or(0, |p| p + 1);
+        if self.rotary.as_ref().is_none_or(|r| r.n_positions() < needed) {
+            let context = self.engine.architecture().shape.context;
+            self.rotary = Some(RotaryTable::new(angles, (2 * needed).min(context).max(needed)));
+        }
+    }
+}
+
+impl Engine<'_> {
+    /// The residual stream before the first block: `n_rows × d_model`.
+    fn embed(&self, pass: &Pass) -> Result<Vec<f32>, ExtractError> {
+        let mut x = self.checkpoint.embeddings(pass.tokens())?;
+        let d = self.architecture().shape.d_model;
+        if let Some(scale) = self.architecture().embedding_scale {
+            x.iter_mut().for_each(|v| *v *= scale);
+        }
+        if let Some(positions) = &self.ends.position_embeddings {
+            for (x, position) in x.chunks_mut(d).zip(&pass.positions) {
+                add(x, &positions[position * d..][..d]);
+            }
+        }
+        Ok(x)
+    }
+
+    fn normalize_last(&self, x: &mut [f32], work: &mut Workspace) {
+        let d = self.architecture().shape.d_model;
+        let n_rows = block_rows(x.len() / d, 1);
+        share_out(x.chunks_mut(n_rows * d), work.threads(), |x, scratch| {
+            let normal = scratch.values(x.len());
+            normalize(self.architecture().norm, &self.ends.final_norm, x, normal);
+            x.copy_from_slice(normal);
+        });
+    }
+
+    /// Logits of the wanted rows of `x`, which is past the final norm and begins at the tree's row `first_row`.
+    fn logits(&self, x: &[f32], first_row: usize, wanted: &[usize], work: &mut Workspace, taps: &dyn Taps) {
+        let d = self.architecture().shape.d_model;
+        let n_vocabulary = self.ends.unembedding.n_out;
+        let panel = panel_width();
+        let n_padded = n_vocabulary.next_multiple_of(panel);
+        let mut by_panel = vec![0.0; wanted.len().min(LOGIT_ROWS) * n_padded];
+        for rows in wanted.chunks(LOGIT_ROWS) {
+            let picked: Vec<f32> =
+                rows.iter().flat_map(|r| &x[(r - first_row) * d..][..d]).copied().collect();
+            let tasks = by_panel.chunks_mut(rows.len() * panel).take(n_padded / panel).enumerate();
+            share_out(tasks, work.threads(), |(index, out), _| {
+                self.ends.unembedding.apply_panel(index, &picked, out);
+            });
+            share_out(rows.iter().enumerate(), work.threads(), |(index, row), scratch| {
+                let logits = scratch.values(n_padded);
+                let parts = by_panel.chunks(rows.len() * panel).map(|p| &p[index * panel..][..panel]);
+                logits.chunks_mut(panel).zip(parts).for_each(|(to, from)| to.copy_from_slice(from));
+                let logits = &mut logits[..n_vocabulary];
+                if let Some(c) = self.architecture().logit_softcap {
+                    softcap(logits, c);
+                }
+                taps.logits(*row, logits);
+            });
+        }
+    }
+}
