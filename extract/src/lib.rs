@@ -26,6 +26,7 @@ mod taps;
 pub mod tokenizer;
 mod tree;
 mod vector;
+mod writers;
 
 pub use error::ExtractError;
 pub use progress::Progress;

@@ -1,15 +1,16 @@
 //! Shards: the unit of work that is committed, and the chunks that it is computed in.
 
-use crate::backend::{Backend, Shape};
+use crate::backend::Backend;
 use crate::chunk::{ChunkResult, Reading, run_chunk};
 use crate::error::ExtractError;
 use crate::progress::Progress;
-use crate::rows::{attention_rows, choice_rows, hidden_rows, response_rows, token_rows};
 use crate::settings::Settings;
 use crate::taps::PromptPlan;
 use crate::tokenizer::Tokenizer;
 use crate::tree::shared_prefix;
-use hypercolumn_schemas::{FileWriter, LakeError, Partition, Table, Transaction, tables};
+use crate::writers::ShardWriters;
+use hypercolumn_schemas::{Partition, Transaction};
+use std::sync::mpsc::sync_channel;
 
 /// A shard ends when its prompts hold this many tokens that they do not share: about a minute of work
 /// for a small model on two cores, which is what a kill can lose.
@@ -17,10 +18,10 @@ const SHARD_TOKENS: usize = 12_288;
 
 /// A chunk, which is in memory at once, ends at this many rows of the tree: enough that decoding, one row a
 /// prompt and step, is still a product of large matrices …
-const CHUNK_ROWS: usize = 8_192;
+const CHUNK_ROWS: usize = 6_144;
 
 /// … or at this many bytes of pooled states.
-const CHUNK_POOLED_BYTES: usize = 256 << 20;
+const CHUNK_POOLED_BYTES: usize = 160 << 20;
 
 /// Prompts in an order in which neighbours share their beginnings, cut into shards of indices.
 pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
@@ -92,14 +93,26 @@ impl Reader<'_> {
         transaction: &mut Transaction,
         progress: &dyn Progress,
     ) -> Result<(), ExtractError> {
-        let shape = self.backend.shape();
-        let mut writers = ShardWriters::open(transaction, &self.partition, shape)?;
-        for chunk in self.chunks(readings, shard) {
-            let chunk: Vec<&Reading> = chunk.into_iter().map(|i| &readings[i]).collect();
-            let plans: Vec<PromptPlan> = chunk.iter().map(|r| r.plan.clone()).collect();
-            let result = run_chunk(self.backend, self.tokenizer, self.settings, &chunk, &plans, progress)?;
-            writers.write(&result, self.tokenizer, shape)?;
-        }
+        let chunks = self.chunks(readings, shard);
+        let chunks: Vec<Vec<&Reading>> =
+            chunks.iter().map(|chunk| chunk.iter().map(|i| &readings[*i]).collect()).collect();
+        let plans: Vec<Vec<PromptPlan>> =
+            chunks.iter().map(|chunk| chunk.iter().map(|r| r.plan.clone()).collect()).collect();
+        let writers = ShardWriters::open(transaction, &self.partition, self.backend.shape())?;
+        let writers = std::thread::scope(|scope| {
+            // One chunk is encoded while the next is computed; a third would wait, so memory is bounded.
+            let (hand_over, written) = sync_channel::<ChunkResult>(0);
+            let tokenizer = self.tokenizer;
+            let writing = scope.spawn(move || writers.write_all(written, tokenizer));
+            for (chunk, plans) in chunks.iter().zip(&plans) {
+                let result = run_chunk(self.backend, self.tokenizer, self.settings, chunk, plans, progress)?;
+                if hand_over.send(result).is_err() {
+                    break;
+                }
+            }
+            drop(hand_over);
+            writing.join().expect("the writer does not panic")
+        })?;
         Ok(writers.stage(transaction)?)
     }
 
@@ -114,55 +127,6 @@ impl Reader<'_> {
             rows.max(slots * rows_per_slot)
         };
         cut(shard, cost, CHUNK_ROWS)
-    }
-}
-
-struct ShardWriters {
-    tokens: FileWriter,
-    responses: FileWriter,
-    choices: FileWriter,
-    /// By layer from 0.
-    hidden: Vec<FileWriter>,
-    /// By layer from 1.
-    attention: Vec<FileWriter>,
-}
-
-impl ShardWriters {
-    fn open(transaction: &mut Transaction, partition: &Partition, shape: Shape) -> Result<Self, LakeError> {
-        let mut whole = |table: &'static Table| transaction.writer(table, partition.clone(), None);
-        let (tokens, responses, choices) =
-            (whole(&tables::TOKENS)?, whole(&tables::RESPONSES)?, whole(&tables::CHOICES)?);
-        let n = shape.n_layers as i32;
-        let mut at_layer = |table: &'static Table, layer: i32, width: Option<i32>| {
-            transaction.writer(table, partition.clone().at_layer(layer), width)
-        };
-        let width = Some(shape.d_model as i32);
-        let hidden = (0..=n).map(|l| at_layer(&tables::HIDDEN_STATES, l, width)).collect::<Result<_, _>>()?;
-        let attention = (1..=n).map(|l| at_layer(&tables::ATTENTION, l, None)).collect::<Result<_, _>>()?;
-        Ok(Self { tokens, responses, choices, hidden, attention })
-    }
-
-    fn write(
-        &mut self,
-        chunk: &ChunkResult,
-        tokenizer: &Tokenizer,
-        shape: Shape,
-    ) -> Result<(), ExtractError> {
-        self.tokens.write(&token_rows(chunk, tokenizer)?)?;
-        self.responses.write(&response_rows(chunk)?)?;
-        self.choices.write(&choice_rows(chunk)?)?;
-        for (layer, writer) in self.hidden.iter_mut().enumerate() {
-            writer.write(&hidden_rows(chunk, shape, layer)?)?;
-        }
-        for (layer, writer) in (1..).zip(&mut self.attention) {
-            writer.write(&attention_rows(chunk, shape, layer)?)?;
-        }
-        Ok(())
-    }
-
-    fn stage(self, transaction: &mut Transaction) -> Result<(), LakeError> {
-        let whole = [self.tokens, self.responses, self.choices];
-        whole.into_iter().chain(self.hidden).chain(self.attention).try_for_each(|w| transaction.stage(w))
     }
 }
 
