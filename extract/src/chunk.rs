@@ -1,12 +1,14 @@
 //! One chunk of prompts through the model: a packed tree for prompts and answers, then responses token by token.
 
-use crate::backend::{Backend, TokenTree};
+use crate::backend::TokenTree;
 use crate::error::ExtractError;
 use crate::membership::{deciding_characters, positions_within, ranges};
+use crate::plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
 use crate::progress::Progress;
 use crate::prompts::Prompt;
 use crate::settings::Settings;
-use crate::taps::{ChunkTaps, PromptPlan, SegmentPlan, Want};
+use crate::shard::Reader;
+use crate::taps::{ChunkTaps, Part, Want};
 use crate::tokenizer::{Encoding, Tokenizer};
 
 /// A prompt as the model reads it.
@@ -42,12 +44,38 @@ pub struct Response {
     pub text: String,
 }
 
-/// A chunk's readings with everything that was kept of them.
-pub struct ChunkResult<'a> {
+/// Prompts that go through the model together.
+#[derive(Debug)]
+pub struct Chunk<'a> {
     /// The prompts.
-    pub readings: &'a [&'a Reading],
-    /// Pooled states and attention sums.
-    pub taps: ChunkTaps<'a>,
+    pub readings: Vec<&'a Reading>,
+    /// The vectors to keep of the prompts' own segments.
+    pub slots: Vec<Slot>,
+    /// The vectors to keep of responses.
+    pub response_slots: Vec<Slot>,
+}
+
+impl<'a> Chunk<'a> {
+    /// A chunk of `readings`.
+    pub fn new(readings: Vec<&'a Reading>) -> Self {
+        let slots = |of_responses| plan_slots(readings.iter().map(|r| &r.plan), of_responses);
+        Self { slots: slots(false), response_slots: slots(true), readings }
+    }
+
+    /// The prompts' plans.
+    pub fn plans(&self) -> impl Iterator<Item = &PromptPlan> {
+        self.readings.iter().map(|r| &r.plan)
+    }
+
+    /// The segment that a slot is for.
+    pub fn segment(&self, slot: &Slot) -> &SegmentPlan {
+        &self.readings[slot.prompt].plan.segments[slot.segment]
+    }
+}
+
+/// What the model wrote after a chunk's prompts, and how likely it found their answers.
+#[derive(Debug)]
+pub struct Written {
     /// One per reading.
     pub responses: Vec<Response>,
     /// Log-probability of every reading's answers, in order.
@@ -116,15 +144,16 @@ fn plan_segments(prompt: &Prompt, encoding: &Encoding, settings: &Settings) -> P
     PromptPlan { n_tokens: n_tokens as usize, segments }
 }
 
-/// Runs a chunk. `plans` are the readings' plans, in order; `progress` advances by their prompts' tokens.
-pub fn run_chunk<'a>(
-    backend: &dyn Backend,
-    tokenizer: &Tokenizer,
-    settings: &Settings,
-    readings: &'a [&'a Reading],
-    plans: &'a [PromptPlan],
-    progress: &'a dyn Progress,
-) -> Result<ChunkResult<'a>, ExtractError> {
+/// Runs a chunk; pooled states and attention go to `hand_over` as they become final. `progress` advances by the
+/// prompts' tokens.
+pub fn run_chunk(
+    reader: &Reader,
+    chunk: &Chunk,
+    progress: &dyn Progress,
+    hand_over: &(dyn Fn(Part) + Sync),
+) -> Result<Written, ExtractError> {
+    let Reader { backend, settings, tokenizer, .. } = *reader;
+    let readings = &chunk.readings;
     let mut sequences: Vec<Vec<u32>> = readings.iter().map(|r| r.encoding.ids.clone()).collect();
     for reading in readings {
         for answer in &reading.answers {
@@ -136,7 +165,8 @@ pub fn run_chunk<'a>(
     let (mut tree, ends) = TokenTree::pack(&borrowed);
     let (prompt_ends, answer_ends) = ends.split_at(readings.len());
     let n_targets = readings.iter().flat_map(|r| &r.answers).map(|a| a.ids.len()).sum();
-    let mut taps = ChunkTaps::new(plans, backend.shape(), &tree, (prompt_ends, n_targets), progress);
+    let asked = (prompt_ends, n_targets);
+    let mut taps = ChunkTaps::new(chunk, backend.shape(), &tree, asked, progress, hand_over);
     want_logits(&mut taps, &tree, readings, prompt_ends, answer_ends, settings);
     let mut session = backend.session();
     session.forward(&tree, 0..tree.runs.len(), &taps.wanted_rows(), &mut taps)?;
@@ -152,9 +182,8 @@ pub fn run_chunk<'a>(
         }
         session.forward(&tree, first..tree.runs.len(), &taps.wanted_rows(), &mut taps)?;
     }
-    taps.finish();
-    let answer_logprobs = sum_by_answer(readings, &taps.target_logprobs());
-    Ok(ChunkResult { readings, taps, responses: decoding.responses, answer_logprobs })
+    let answer_logprobs = sum_by_answer(readings, &taps.finish());
+    Ok(Written { responses: decoding.responses, answer_logprobs })
 }
 
 /// Log-probabilities of every reading's answers from those of their tokens.

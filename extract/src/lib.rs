@@ -15,6 +15,7 @@ mod chunk;
 mod error;
 mod membership;
 pub mod model;
+mod plan;
 mod progress;
 mod prompts;
 mod rows;

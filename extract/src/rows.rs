@@ -1,8 +1,9 @@
 //! Chunk results to table rows.
 
-use crate::backend::{Shape, Site};
-use crate::chunk::ChunkResult;
+use crate::backend::Site;
+use crate::chunk::{Chunk, Reading, Written};
 use crate::error::ExtractError;
+use crate::plan::{SegmentPlan, Slot};
 use crate::tokenizer::Tokenizer;
 use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int16Array, Int32Array, RecordBatch,
@@ -12,10 +13,10 @@ use hypercolumn_schemas::{LakeError, tables, vector_element};
 use std::sync::Arc;
 
 /// `tokens` of a chunk: each prompt's tokens, then its response's.
-pub fn token_rows(chunk: &ChunkResult, tokenizer: &Tokenizer) -> Result<RecordBatch, LakeError> {
+pub fn token_rows(chunk: &Chunk, written: &Written, tokenizer: &Tokenizer) -> Result<RecordBatch, LakeError> {
     let (mut ids, mut positions, mut tokens, mut pieces) = (vec![], vec![], vec![], vec![]);
     let (mut starts, mut ends, mut is_response) = (vec![], vec![], vec![]);
-    for (reading, response) in chunk.readings.iter().zip(&chunk.responses) {
+    for (reading, response) in chunk.readings.iter().zip(&written.responses) {
         let encoding = &reading.encoding;
         let n = encoding.ids.len() + response.ids.len();
         ids.extend(std::iter::repeat_n(reading.prompt.prompt_id.as_str(), n));
@@ -40,24 +41,24 @@ pub fn token_rows(chunk: &ChunkResult, tokenizer: &Tokenizer) -> Result<RecordBa
 }
 
 /// `responses` of a chunk.
-pub fn response_rows(chunk: &ChunkResult) -> Result<RecordBatch, LakeError> {
+pub fn response_rows(chunk: &Chunk, written: &Written) -> Result<RecordBatch, LakeError> {
     let expected = |(i, logprobs): (usize, &Vec<f32>)| {
         let first = chunk.readings[i].answers.first()?;
         first.choice.is_none().then(|| logprobs[0])
     };
     tables::RESPONSES.batch(vec![
         text(chunk.readings.iter().map(|r| r.prompt.prompt_id.as_str())),
-        text(chunk.responses.iter().map(|r| r.text.as_str())),
-        Arc::new(chunk.responses.iter().map(|r| Some(r.ids.len() as i32)).collect::<Int32Array>()),
-        Arc::new(chunk.answer_logprobs.iter().enumerate().map(expected).collect::<Float32Array>()),
+        text(written.responses.iter().map(|r| r.text.as_str())),
+        Arc::new(written.responses.iter().map(|r| Some(r.ids.len() as i32)).collect::<Int32Array>()),
+        Arc::new(written.answer_logprobs.iter().enumerate().map(expected).collect::<Float32Array>()),
     ])
 }
 
 /// `choices` of a chunk.
-pub fn choice_rows(chunk: &ChunkResult) -> Result<RecordBatch, LakeError> {
+pub fn choice_rows(chunk: &Chunk, written: &Written) -> Result<RecordBatch, LakeError> {
     let (mut ids, mut names, mut texts) = (vec![], vec![], vec![]);
     let (mut lengths, mut logprobs, mut is_expected) = (vec![], vec![], vec![]);
-    for (reading, sums) in chunk.readings.iter().zip(&chunk.answer_logprobs) {
+    for (reading, sums) in chunk.readings.iter().zip(&written.answer_logprobs) {
         for (answer, sum) in reading.answers.iter().zip(sums) {
             let Some(name) = &answer.choice else { continue };
             ids.push(reading.prompt.prompt_id.as_str());
@@ -78,39 +79,47 @@ pub fn choice_rows(chunk: &ChunkResult) -> Result<RecordBatch, LakeError> {
     ])
 }
 
-/// `hidden_states` of a chunk at one layer.
+/// `hidden_states` of a chunk at one site: a row for each of `slots` whose segment has tokens, `vectors` in the
+/// slots' order; `n_response` are the responses' lengths.
+///
+/// # Panics
+/// If there are no slots.
 ///
 /// # Errors
 /// [`ExtractError::NonFinite`] where the model gave a value that is not finite.
-pub fn hidden_rows(chunk: &ChunkResult, shape: Shape, layer: usize) -> Result<RecordBatch, ExtractError> {
-    let (mut ids, mut sites, mut numbers, mut roles) = (vec![], vec![], vec![], vec![]);
-    let (mut poolings, mut lengths, mut values) = (vec![], vec![], vec![]);
-    for (index, (_, site)) in shape.sites().enumerate().filter(|(_, (l, _))| *l == layer) {
-        let vectors = chunk.taps.hidden[index].chunks(shape.d_model);
-        for (slot, vector) in chunk.taps.slots.iter().zip(vectors) {
-            let reading = &chunk.readings[slot.prompt];
-            let segment = &reading.plan.segments[slot.segment];
-            let n_tokens = reading.plan.n_tokens_of(segment, chunk.taps.n_response(slot.prompt));
-            if n_tokens == 0 {
-                continue;
-            }
-            if !vector.iter().all(|v| v.is_finite()) {
-                return Err(ExtractError::NonFinite { layer, prompt_id: reading.prompt.prompt_id.clone() });
-            }
-            ids.push(reading.prompt.prompt_id.as_str());
-            sites.push(Site::name(site));
-            numbers.push(segment.number);
-            roles.push(segment.role.as_str());
-            poolings.push(slot.pooling.name());
-            lengths.push(n_tokens as i32);
-            values.extend_from_slice(vector);
+pub fn hidden_rows(
+    chunk: &Chunk,
+    slots: &[Slot],
+    (layer, site): (usize, Site),
+    vectors: &[f32],
+    n_response: &[usize],
+) -> Result<RecordBatch, ExtractError> {
+    let d_model = vectors.len() / slots.len();
+    let (mut ids, mut numbers, mut roles) = (vec![], vec![], vec![]);
+    let (mut poolings, mut lengths, mut values) = (vec![], vec![], Vec::with_capacity(vectors.len()));
+    for (slot, vector) in slots.iter().zip(vectors.chunks(d_model)) {
+        let reading = chunk.readings[slot.prompt];
+        let segment = chunk.segment(slot);
+        let n_tokens = reading.plan.n_tokens_of(segment, n_response.get(slot.prompt).copied().unwrap_or(0));
+        if n_tokens == 0 {
+            continue;
         }
+        if !vector.iter().all(|v| v.is_finite()) {
+            return Err(ExtractError::NonFinite { layer, prompt_id: reading.prompt.prompt_id.clone() });
+        }
+        ids.push(reading.prompt.prompt_id.as_str());
+        numbers.push(segment.number);
+        roles.push(segment.role.as_str());
+        poolings.push(slot.pooling.name());
+        lengths.push(n_tokens as i32);
+        values.extend_from_slice(vector);
     }
-    let width = shape.d_model as i32;
+    let sites = std::iter::repeat_n(site.name(), ids.len());
+    let width = d_model as i32;
     let vectors =
         FixedSizeListArray::new(vector_element(), width, Arc::new(Float32Array::from(values)), None);
     Ok(tables::HIDDEN_STATES.batch(vec![
-        text(ids),
+        text(ids.iter()),
         text(sites),
         Arc::new(Int16Array::from(numbers)),
         text(roles),
@@ -120,46 +129,97 @@ pub fn hidden_rows(chunk: &ChunkResult, shape: Shape, layer: usize) -> Result<Re
     ])?)
 }
 
-/// `attention` of a chunk at one layer (from 1).
-pub fn attention_rows(chunk: &ChunkResult, shape: Shape, layer: usize) -> Result<RecordBatch, LakeError> {
-    let (mut ids, mut heads, mut queries, mut keys) = (vec![], vec![], vec![], vec![]);
-    let (mut query_roles, mut key_roles, mut masses) = (vec![], vec![], vec![]);
-    for (prompt, reading) in chunk.readings.iter().enumerate() {
-        let n_response = chunk.taps.n_response(prompt);
-        let segments = &reading.plan.segments;
-        let has_tokens: Vec<bool> =
-            segments.iter().map(|s| reading.plan.n_tokens_of(s, n_response) > 0).collect();
-        let of = |wanted: fn(&crate::taps::SegmentPlan) -> bool| {
-            segments.iter().zip(&has_tokens).filter(move |(s, _)| wanted(s)).collect::<Vec<_>>()
-        };
-        let (query_segments, key_segments) = (of(|s| s.is_query), of(|s| s.is_key));
-        for head in 0..shape.n_heads {
-            let mut mass = chunk.taps.masses(layer, head, prompt).into_iter();
-            for (query, query_has_tokens) in &query_segments {
-                for ((key, key_has_tokens), mass) in key_segments.iter().zip(mass.by_ref()) {
-                    if !**query_has_tokens || !**key_has_tokens {
-                        continue;
-                    }
-                    ids.push(reading.prompt.prompt_id.as_str());
-                    heads.push(head as i16);
-                    queries.push(query.number);
-                    keys.push(key.number);
-                    query_roles.push(query.role.as_str());
-                    key_roles.push(key.role.as_str());
-                    masses.push(mass);
+/// `attention` of a chunk at one layer, the response apart: `masses` as in [`crate::taps::Part::Attention`].
+pub fn attention_rows(chunk: &Chunk, n_heads: usize, masses: &[f32]) -> Result<RecordBatch, LakeError> {
+    let mut rows = AttentionRows::default();
+    let mut masses = masses.iter();
+    for reading in &chunk.readings {
+        let given = |s: &&SegmentPlan| !s.is_response;
+        for head in 0..n_heads {
+            for query in reading.plan.queries().filter(given) {
+                for key in reading.plan.keys().filter(given) {
+                    let mass = *masses.next().expect("a mass for each pair");
+                    rows.push(reading, head, query, key, (mass, 0));
                 }
             }
         }
     }
-    tables::ATTENTION.batch(vec![
-        text(ids),
-        Arc::new(Int16Array::from(heads)),
-        Arc::new(Int16Array::from(queries)),
-        Arc::new(Int16Array::from(keys)),
-        text(query_roles),
-        text(key_roles),
-        Arc::new(Float32Array::from(masses)),
-    ])
+    rows.batch()
+}
+
+/// `attention` from and to responses at one layer: `masses` as in [`crate::taps::ResponseParts`]. To a response,
+/// which comes after everything else, only its own tokens attend; from elsewhere the mass is 0.
+pub fn response_attention_rows(
+    chunk: &Chunk,
+    n_heads: usize,
+    masses: &[f32],
+    n_response: &[usize],
+) -> Result<RecordBatch, LakeError> {
+    let mut rows = AttentionRows::default();
+    let mut masses = masses.iter();
+    for (reading, n_tokens) in chunk.readings.iter().zip(n_response) {
+        for head in 0..n_heads {
+            for query in reading.plan.queries() {
+                for key in reading.plan.keys() {
+                    if query.is_response {
+                        let mass = *masses.next().expect("a mass for each key segment");
+                        rows.push(reading, head, query, key, (mass, *n_tokens));
+                    } else if key.is_response {
+                        rows.push(reading, head, query, key, (0.0, *n_tokens));
+                    }
+                }
+            }
+        }
+    }
+    rows.batch()
+}
+
+/// Rows of `attention` under construction.
+#[derive(Default)]
+struct AttentionRows<'a> {
+    ids: Vec<&'a str>,
+    heads: Vec<i16>,
+    queries: Vec<i16>,
+    keys: Vec<i16>,
+    query_roles: Vec<&'a str>,
+    key_roles: Vec<&'a str>,
+    masses: Vec<f32>,
+}
+
+impl<'a> AttentionRows<'a> {
+    /// Adds a row, unless one of the segments has no tokens.
+    fn push(
+        &mut self,
+        reading: &'a Reading,
+        head: usize,
+        query: &'a SegmentPlan,
+        key: &'a SegmentPlan,
+        (mass, n_response): (f32, usize),
+    ) {
+        let has_tokens = |segment| reading.plan.n_tokens_of(segment, n_response) > 0;
+        if !has_tokens(query) || !has_tokens(key) {
+            return;
+        }
+        self.ids.push(&reading.prompt.prompt_id);
+        self.heads.push(head as i16);
+        self.queries.push(query.number);
+        self.keys.push(key.number);
+        self.query_roles.push(&query.role);
+        self.key_roles.push(&key.role);
+        self.masses.push(mass);
+    }
+
+    fn batch(self) -> Result<RecordBatch, LakeError> {
+        tables::ATTENTION.batch(vec![
+            text(self.ids),
+            Arc::new(Int16Array::from(self.heads)),
+            Arc::new(Int16Array::from(self.queries)),
+            Arc::new(Int16Array::from(self.keys)),
+            text(self.query_roles),
+            text(self.key_roles),
+            Arc::new(Float32Array::from(self.masses)),
+        ])
+    }
 }
 
 fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {

@@ -1,14 +1,13 @@
 //! Shards: the unit of work that is committed, and the chunks that it is computed in.
 
 use crate::backend::Backend;
-use crate::chunk::{ChunkResult, Reading, run_chunk};
+use crate::chunk::{Chunk, Reading, run_chunk};
 use crate::error::ExtractError;
 use crate::progress::Progress;
 use crate::settings::Settings;
-use crate::taps::PromptPlan;
 use crate::tokenizer::Tokenizer;
 use crate::tree::shared_prefix;
-use crate::writers::ShardWriters;
+use crate::writers::{Piece, ShardWriters};
 use hypercolumn_schemas::{Partition, Transaction};
 use std::sync::mpsc::sync_channel;
 
@@ -16,12 +15,12 @@ use std::sync::mpsc::sync_channel;
 /// for a small model on two cores, which is what a kill can lose.
 const SHARD_TOKENS: usize = 12_288;
 
-/// A chunk, which is in memory at once, ends at this many rows of the tree: enough that decoding, one row a
-/// prompt and step, is still a product of large matrices …
-const CHUNK_ROWS: usize = 6_144;
+/// A chunk, whose keys and values are in memory at once, ends at this many rows of the tree: enough that decoding,
+/// one row a prompt and step, is still a product of large matrices.
+const CHUNK_ROWS: usize = 8_192;
 
-/// … or at this many bytes of pooled states.
-const CHUNK_POOLED_BYTES: usize = 160 << 20;
+/// Parts of a chunk that may wait for the writer: each is one layer's.
+const WAITING_PARTS: usize = 8;
 
 /// Prompts in an order in which neighbours share their beginnings, cut into shards of indices.
 pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
@@ -93,38 +92,31 @@ impl Reader<'_> {
         transaction: &mut Transaction,
         progress: &dyn Progress,
     ) -> Result<(), ExtractError> {
-        let chunks = self.chunks(readings, shard);
-        let chunks: Vec<Vec<&Reading>> =
-            chunks.iter().map(|chunk| chunk.iter().map(|i| &readings[*i]).collect()).collect();
-        let plans: Vec<Vec<PromptPlan>> =
-            chunks.iter().map(|chunk| chunk.iter().map(|r| r.plan.clone()).collect()).collect();
+        let of = |chunk: Vec<usize>| Chunk::new(chunk.iter().map(|i| &readings[*i]).collect());
+        let chunks: Vec<Chunk> = self.chunks(readings, shard).into_iter().map(of).collect();
         let writers = ShardWriters::open(transaction, &self.partition, self.backend.shape())?;
         let writers = std::thread::scope(|scope| {
-            // One chunk is encoded while the next is computed; a third would wait, so memory is bounded.
-            let (hand_over, written) = sync_channel::<ChunkResult>(0);
-            let tokenizer = self.tokenizer;
-            let writing = scope.spawn(move || writers.write_all(written, tokenizer));
-            for (chunk, plans) in chunks.iter().zip(&plans) {
-                let result = run_chunk(self.backend, self.tokenizer, self.settings, chunk, plans, progress)?;
-                if hand_over.send(result).is_err() {
-                    break;
-                }
-            }
-            drop(hand_over);
-            writing.join().expect("the writer does not panic")
+            // The writer encodes one part while the next is computed; a few may wait, so memory is bounded.
+            let (sender, parts) = sync_channel(WAITING_PARTS);
+            let (chunks, tokenizer) = (&chunks, self.tokenizer);
+            let writing = scope.spawn(move || writers.write_all(chunks, parts, tokenizer));
+            let computed = chunks.iter().enumerate().try_for_each(|(index, chunk)| {
+                // A writer that failed has gone; its error is what counts, and it comes with `join`.
+                let hand_over = |part| drop(sender.send((index, Piece::Part(part))));
+                let written = run_chunk(self, chunk, progress, &hand_over)?;
+                drop(sender.send((index, Piece::Written(written))));
+                Ok::<_, ExtractError>(())
+            });
+            drop(sender);
+            let written = writing.join().expect("the writer does not panic");
+            computed.and(written)
         })?;
         Ok(writers.stage(transaction)?)
     }
 
     fn chunks(&self, readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
-        let shape = self.backend.shape();
-        let slot_bytes = shape.d_model * (shape.n_layers + 2) * size_of::<f32>();
-        let rows_per_slot = CHUNK_ROWS * slot_bytes / CHUNK_POOLED_BYTES;
         let cost = |previous: Option<usize>, next: usize| {
-            let reading = &readings[next];
-            let slots: usize = reading.plan.segments.iter().map(|s| s.poolings.len()).sum();
-            let rows = reading.n_rows(previous.map_or(0, |p| shared(readings, p, next)));
-            rows.max(slots * rows_per_slot)
+            readings[next].n_rows(previous.map_or(0, |p| shared(readings, p, next)))
         };
         cut(shard, cost, CHUNK_ROWS)
     }

@@ -1,13 +1,24 @@
-//! The files of a shard, and chunks' rows into them.
+//! The files of a shard, and parts of chunks into them.
 
 use crate::backend::Shape;
-use crate::chunk::ChunkResult;
+use crate::chunk::{Chunk, Written};
 use crate::error::ExtractError;
-use crate::rows::{attention_rows, choice_rows, hidden_rows, response_rows, token_rows};
+use crate::rows::{
+    attention_rows, choice_rows, hidden_rows, response_attention_rows, response_rows, token_rows,
+};
+use crate::taps::Part;
 use crate::tokenizer::Tokenizer;
 use hypercolumn_schemas::{FileWriter, LakeError, Partition, Table, Transaction, tables};
-use rayon::prelude::*;
 use std::sync::mpsc::Receiver;
+
+/// What a writer is handed.
+#[derive(Debug)]
+pub enum Piece {
+    /// States or attention.
+    Part(Part),
+    /// Tokens and answers, once the chunk is through.
+    Written(Written),
+}
 
 /// One writer for each table and layer.
 pub struct ShardWriters {
@@ -44,30 +55,50 @@ impl ShardWriters {
         Ok(Self { shape, tokens, responses, choices, hidden, attention })
     }
 
-    /// Writes chunks as they come.
+    /// Writes parts of `chunks` as they come, each with its chunk's index.
     pub fn write_all(
         mut self,
-        chunks: Receiver<ChunkResult>,
+        chunks: &[Chunk],
+        pieces: Receiver<(usize, Piece)>,
         tokenizer: &Tokenizer,
     ) -> Result<Self, ExtractError> {
-        for chunk in chunks {
-            self.write(&chunk, tokenizer)?;
+        for (index, piece) in pieces {
+            let chunk = &chunks[index];
+            match piece {
+                Piece::Part(part) => self.write_part(chunk, part)?,
+                Piece::Written(written) => {
+                    self.tokens.write(&token_rows(chunk, &written, tokenizer)?)?;
+                    self.responses.write(&response_rows(chunk, &written)?)?;
+                    self.choices.write(&choice_rows(chunk, &written)?)?;
+                }
+            }
         }
         Ok(self)
     }
 
-    /// Encodes a chunk, its layers on several threads.
-    fn write(&mut self, chunk: &ChunkResult, tokenizer: &Tokenizer) -> Result<(), ExtractError> {
-        self.tokens.write(&token_rows(chunk, tokenizer)?)?;
-        self.responses.write(&response_rows(chunk)?)?;
-        self.choices.write(&choice_rows(chunk)?)?;
-        let shape = self.shape;
-        self.hidden.par_iter_mut().enumerate().try_for_each(|(layer, writer)| {
-            Ok::<_, ExtractError>(writer.write(&hidden_rows(chunk, shape, layer)?)?)
-        })?;
-        self.attention.par_iter_mut().enumerate().try_for_each(|(index, writer)| {
-            Ok::<_, ExtractError>(writer.write(&attention_rows(chunk, shape, index + 1)?)?)
-        })
+    fn write_part(&mut self, chunk: &Chunk, part: Part) -> Result<(), ExtractError> {
+        let n_heads = self.shape.n_heads;
+        match part {
+            Part::Hidden { .. } if chunk.slots.is_empty() => {}
+            Part::Hidden { layer, site, vectors } => {
+                let rows = hidden_rows(chunk, &chunk.slots, (layer, site), &vectors, &[])?;
+                self.hidden[layer].write(&rows)?;
+            }
+            Part::Attention { layer, masses } => {
+                self.attention[layer - 1].write(&attention_rows(chunk, n_heads, &masses)?)?;
+            }
+            Part::Responses(parts) => {
+                let kept = if chunk.response_slots.is_empty() { &[][..] } else { &parts.hidden };
+                for (place, vectors) in self.shape.sites().zip(kept) {
+                    let rows = hidden_rows(chunk, &chunk.response_slots, place, vectors, &parts.n_tokens)?;
+                    self.hidden[place.0].write(&rows)?;
+                }
+                for (writer, masses) in self.attention.iter_mut().zip(&parts.attention) {
+                    writer.write(&response_attention_rows(chunk, n_heads, masses, &parts.n_tokens)?)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Closes the files into `transaction`.

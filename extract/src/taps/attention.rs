@@ -1,10 +1,11 @@
-//! Attention between segments: sums over a pass, run by run, that become means over query tokens.
+//! Attention between segments: sums over query tokens, run by run, that become means.
 //!
 //! Weights come run by run and head by head from several threads. Each (run, head) has sums of its own,
 //! added up in the runs' order once a layer is through, so that the result does not depend on threads.
 
-use super::PromptPlan;
-use crate::backend::TokenTree;
+use crate::backend::{Run, TokenTree};
+use crate::chunk::Chunk;
+use crate::plan::PromptPlan;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -27,52 +28,57 @@ struct RunPlan {
     n_sums: usize,
 }
 
-/// Where a prompt's sums lie.
-struct PairPlan {
-    /// First of the prompt's `n_queries × n_keys` sums.
-    start: usize,
-    n_keys: usize,
-    key_ranges: Vec<Vec<(u32, u32)>>,
-    response_query: Option<usize>,
-}
-
 /// Attention sums of a chunk of prompts.
-pub(super) struct AttentionTaps {
-    pairs: Vec<PairPlan>,
-    /// For each layer from 1 and head: sums by prompt, query segment, key segment.
-    totals: Vec<Vec<Vec<f64>>>,
+pub(super) struct AttentionTaps<'a> {
+    chunk: &'a Chunk<'a>,
     n_heads: usize,
+    /// For each prompt, the tokens of its key segments, the response's last.
+    keys: Vec<Vec<Vec<(u32, u32)>>>,
     first_run: usize,
     runs: Vec<RunPlan>,
     /// By run of the pass and head.
     sums: Vec<Mutex<Vec<f64>>>,
+    /// By layer, prompt, head and key segment: sums over the response's tokens.
+    responses: Vec<Vec<f64>>,
+    /// For each prompt, where its sums begin in a layer of `responses`.
+    response_starts: Vec<usize>,
 }
 
-impl AttentionTaps {
+impl<'a> AttentionTaps<'a> {
     /// Taps for prompts that end at the runs `ends` of `tree`.
     pub fn new(
-        plans: &[PromptPlan],
+        chunk: &'a Chunk<'a>,
         tree: &TokenTree,
         ends: &[usize],
         (n_layers, n_heads): (usize, usize),
     ) -> Self {
-        let (pairs, n_pairs) = plan_pairs(plans);
-        let totals = vec![vec![vec![0.0; n_pairs]; n_heads]; n_layers];
-        let mut taps = Self { pairs, totals, n_heads, first_run: 0, runs: Vec::new(), sums: Vec::new() };
-        if n_pairs > 0 {
-            taps.begin(0, plan_runs(plans, tree, ends, &taps.pairs));
-        }
+        let keys: Vec<_> = chunk.plans().map(key_ranges).collect();
+        let mut n_sums = 0;
+        let response_starts = chunk
+            .plans()
+            .zip(&keys)
+            .map(|(plan, keys)| {
+                let n = if plan.response_query().is_some() { keys.len() * n_heads } else { 0 };
+                n_sums += n;
+                n_sums - n
+            })
+            .collect();
+        let responses = vec![vec![0.0; n_sums]; n_layers];
+        let (runs, sums) = (Vec::new(), Vec::new());
+        let mut taps = Self { chunk, n_heads, keys, first_run: 0, runs, sums, responses, response_starts };
+        taps.begin(0, taps.plan_runs(tree, ends));
         taps
     }
 
     /// Prepares for a pass over response tokens: prompts, each with a new run of one token.
     pub fn begin_responses(&mut self, tree: &TokenTree, added: &[(usize, usize)]) {
         let plan = |(prompt, run): &(usize, usize)| {
-            let pair = &self.pairs[*prompt];
-            let owners: Vec<_> = pair.response_query.iter().map(|query| (*prompt, *query)).collect();
-            let n_sums = owners.len() * pair.n_keys;
-            let sets = if owners.is_empty() { vec![] } else { vec![RowSet { rows: vec![0..1], owners }] };
-            RunPlan { n_keys: tree.runs[*run].position + 1, sets, n_sums }
+            let mut plan = RunPlan { n_keys: tree.runs[*run].position + 1, ..RunPlan::default() };
+            if let Some(query) = self.chunk.readings[*prompt].plan.response_query() {
+                plan.sets.push(RowSet { rows: vec![0..1], owners: vec![(*prompt, query)] });
+                plan.n_sums = self.keys[*prompt].len();
+            }
+            plan
         };
         let runs = added.iter().map(plan).collect();
         self.begin(added.first().map_or(0, |(_, run)| *run), runs);
@@ -82,6 +88,30 @@ impl AttentionTaps {
         let heads = |run: &RunPlan| vec![vec![0.0; run.n_sums]; self.n_heads];
         self.sums = runs.iter().flat_map(heads).map(Mutex::new).collect();
         (self.first_run, self.runs) = (first_run, runs);
+    }
+
+    fn plan_runs(&self, tree: &TokenTree, ends: &[usize]) -> Vec<RunPlan> {
+        let mut sets: Vec<BTreeMap<Vec<(usize, usize)>, Vec<(usize, usize)>>> =
+            vec![BTreeMap::new(); tree.runs.len()];
+        for (prompt, (plan, end)) in self.chunk.plans().zip(ends).enumerate() {
+            for run in tree.ancestry(*end) {
+                for (query, segment) in plan.queries().enumerate().filter(|(_, s)| !s.is_response) {
+                    let rows = rows_within(&segment.ranges, &tree.runs[run]);
+                    if !rows.is_empty() {
+                        sets[run].entry(rows).or_default().push((prompt, query));
+                    }
+                }
+            }
+        }
+        let plan = |(sets, run): (BTreeMap<_, Vec<(usize, usize)>>, &Run)| {
+            let n_sums = sets.values().flatten().map(|(prompt, _)| self.keys[*prompt].len()).sum();
+            let set = |(rows, owners): (Vec<(usize, usize)>, _)| RowSet {
+                rows: rows.into_iter().map(|(a, b)| a..b).collect(),
+                owners,
+            };
+            RunPlan { n_keys: run.position + run.len, sets: sets.into_iter().map(set).collect(), n_sums }
+        };
+        sets.into_iter().zip(&tree.runs).map(plan).collect()
     }
 
     /// Takes one run's weights in one head, `len × n_keys`.
@@ -102,75 +132,99 @@ impl AttentionTaps {
             }
             let cumulative = accumulate(&column_sums);
             for (prompt, _) in &set.owners {
-                for ranges in &self.pairs[*prompt].key_ranges {
+                for ranges in &self.keys[*prompt] {
                     *sums.next().expect("one for each key segment") = sum_over(&cumulative, ranges);
                 }
             }
         }
     }
 
-    /// Adds up what the runs of the pass gave at a layer (from 1).
-    pub fn end_layer(&mut self, layer: usize) {
-        let (runs, pairs, sums, n_heads) = (&self.runs, &self.pairs, &self.sums, self.n_heads);
-        self.totals[layer - 1].par_iter_mut().enumerate().for_each(|(head, totals)| {
-            for (index, run) in runs.iter().enumerate() {
-                let sums = sums[index * n_heads + head].lock().expect("no tap panicked");
-                let mut sums = sums.iter();
-                for (prompt, query) in run.sets.iter().flat_map(|s| &s.owners) {
-                    let pair = &pairs[*prompt];
-                    let totals = &mut totals[pair.start + query * pair.n_keys..][..pair.n_keys];
-                    totals.iter_mut().zip(sums.by_ref()).for_each(|(total, sum)| *total += sum);
-                }
-            }
-        });
-    }
-
-    /// One prompt's sums at a layer (from 1) and head: a row of key segments for each query segment.
-    pub fn sums(&self, layer: usize, head: usize, prompt: usize) -> impl Iterator<Item = &[f64]> {
-        let pair = &self.pairs[prompt];
-        self.totals[layer - 1][head][pair.start..].chunks(pair.n_keys.max(1))
-    }
-}
-
-fn plan_pairs(plans: &[PromptPlan]) -> (Vec<PairPlan>, usize) {
-    let mut start = 0;
-    let mut pairs = Vec::with_capacity(plans.len());
-    for plan in plans {
-        let key_ranges: Vec<_> = plan.keys().map(|s| plan.ranges_of(s)).collect();
-        let n_keys = key_ranges.len();
-        let response_query = plan.queries().position(|s| s.is_response);
-        pairs.push(PairPlan { start, n_keys, key_ranges, response_query });
-        start += plan.queries().count() * n_keys;
-    }
-    (pairs, start)
-}
-
-fn plan_runs(plans: &[PromptPlan], tree: &TokenTree, ends: &[usize], pairs: &[PairPlan]) -> Vec<RunPlan> {
-    let mut sets: Vec<BTreeMap<Vec<(usize, usize)>, Vec<(usize, usize)>>> =
-        vec![BTreeMap::new(); tree.runs.len()];
-    for (prompt, (plan, end)) in plans.iter().zip(ends).enumerate() {
-        for run in tree.ancestry(*end) {
-            for (query, segment) in plan.queries().enumerate() {
-                let rows = rows_within(&segment.ranges, tree.runs[run].position, tree.runs[run].len);
-                if !rows.is_empty() {
-                    sets[run].entry(rows).or_default().push((prompt, query));
+    /// Masses of the layer that was just computed: for each prompt and head, query segments × key segments, the
+    /// response apart.
+    pub fn end_layer(&self) -> Vec<f32> {
+        let sizes: Vec<(usize, usize)> = self.chunk.plans().map(PromptPlan::n_given_pairs).collect();
+        let mut starts = Vec::with_capacity(sizes.len());
+        let mut n_masses = 0;
+        for (n_queries, n_keys) in &sizes {
+            starts.push(n_masses);
+            n_masses += n_queries * n_keys;
+        }
+        let by_head: Vec<Vec<f64>> = (0..self.n_heads)
+            .into_par_iter()
+            .map(|head| {
+                let mut totals = vec![0.0; n_masses];
+                self.each_owner(head, |prompt, query, sums| {
+                    let n_keys = sizes[prompt].1;
+                    let totals = &mut totals[starts[prompt] + query * n_keys..][..n_keys];
+                    totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+                });
+                totals
+            })
+            .collect();
+        let mut masses = Vec::with_capacity(n_masses * self.n_heads);
+        for ((plan, (_, n_keys)), start) in self.chunk.plans().zip(&sizes).zip(starts) {
+            for totals in &by_head {
+                for (query, segment) in plan.queries().filter(|s| !s.is_response).enumerate() {
+                    let n = plan.n_tokens_of(segment, 0).max(1) as f64;
+                    let sums = &totals[start + query * n_keys..][..*n_keys];
+                    masses.extend(sums.iter().map(|sum| (sum / n) as f32));
                 }
             }
         }
+        masses
     }
-    let plan = |(sets, run): (BTreeMap<_, Vec<(usize, usize)>>, &crate::backend::Run)| {
-        let n_sums = sets.values().flatten().map(|(prompt, _)| pairs[*prompt].n_keys).sum();
-        let set = |(rows, owners): (Vec<(usize, usize)>, _)| RowSet {
-            rows: rows.into_iter().map(|(a, b)| a..b).collect(),
-            owners,
-        };
-        RunPlan { n_keys: run.position + run.len, sets: sets.into_iter().map(set).collect(), n_sums }
-    };
-    sets.into_iter().zip(&tree.runs).map(plan).collect()
+
+    /// Adds what the pass gave at a layer (from 1) to the responses' sums.
+    pub fn end_response_layer(&mut self, layer: usize) {
+        let mut totals = std::mem::take(&mut self.responses[layer - 1]);
+        for head in 0..self.n_heads {
+            self.each_owner(head, |prompt, _, sums| {
+                let start = self.response_starts[prompt] + head * sums.len();
+                totals[start..][..sums.len()].iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+            });
+        }
+        self.responses[layer - 1] = totals;
+    }
+
+    /// Calls `take` with every prompt, query segment and its sums in the runs' order.
+    fn each_owner(&self, head: usize, mut take: impl FnMut(usize, usize, &[f64])) {
+        for (index, run) in self.runs.iter().enumerate() {
+            let sums = self.sums[index * self.n_heads + head].lock().expect("no tap panicked");
+            let mut rest = &sums[..];
+            for (prompt, query) in run.sets.iter().flat_map(|s| &s.owners) {
+                let (own, after) = rest.split_at(self.keys[*prompt].len());
+                take(*prompt, *query, own);
+                rest = after;
+            }
+        }
+    }
+
+    /// By layer: for each prompt and head, masses from the response to each key segment, the response last.
+    pub fn finish(self, n_tokens: &[usize]) -> Vec<Vec<f32>> {
+        let counts: Vec<f64> = (0..self.keys.len())
+            .flat_map(|p| {
+                let n = if self.chunk.readings[p].plan.response_query().is_some() {
+                    self.keys[p].len()
+                } else {
+                    0
+                };
+                std::iter::repeat_n(n_tokens[p].max(1) as f64, n * self.n_heads)
+            })
+            .collect();
+        let mean = |sums: Vec<f64>| sums.iter().zip(&counts).map(|(sum, n)| (sum / n) as f32).collect();
+        self.responses.into_iter().map(mean).collect()
+    }
 }
 
-/// The parts of `ranges` that fall on `len` rows from `position`, as rows from 0.
-fn rows_within(ranges: &[(u32, u32)], position: usize, len: usize) -> Vec<(usize, usize)> {
+/// Tokens of a prompt's key segments, in order.
+fn key_ranges(plan: &PromptPlan) -> Vec<Vec<(u32, u32)>> {
+    let of_response = vec![(plan.n_tokens as u32, u32::MAX)];
+    plan.keys().map(|s| if s.is_response { of_response.clone() } else { s.ranges.clone() }).collect()
+}
+
+/// The parts of `ranges` that fall on a run, as rows from 0.
+fn rows_within(ranges: &[(u32, u32)], run: &Run) -> Vec<(usize, usize)> {
+    let (position, len) = (run.position, run.len);
     let clip = |at: u32| (at as usize).clamp(position, position + len) - position;
     ranges.iter().map(|&(a, b)| (clip(a), clip(b))).filter(|(a, b)| a < b).collect()
 }
