@@ -74,8 +74,9 @@ pub trait Backend {
     /// The model's sizes.
     fn shape(&self) -> Shape;
 
-    /// An empty memory of keys and values, for one tree.
-    fn session(&self) -> Box<dyn Session + '_>;
+    /// An empty memory of keys and values, for one tree. `goes_on` says whether [`Session::forward`] will be called
+    /// more than once: if not, no layer's keys and values outlive it.
+    fn session(&self, goes_on: bool) -> Box<dyn Session + '_>;
 }
 
 /// A model reading one tree: keys and values of every run computed so far.

@@ -168,7 +168,7 @@ pub fn run_chunk(
     let asked = (prompt_ends, n_targets);
     let mut taps = ChunkTaps::new(chunk, backend.shape(), &tree, asked, progress, hand_over);
     want_logits(&mut taps, &tree, readings, prompt_ends, answer_ends, settings);
-    let mut session = backend.session();
+    let mut session = backend.session(settings.max_new_tokens > 0);
     session.forward(&tree, 0..tree.runs.len(), &taps.wanted_rows(), &mut taps)?;
     let mut decoding = Decoding { tokenizer, settings, responses: vec![Response::default(); readings.len()] };
     let mut ends = prompt_ends.to_vec();

@@ -75,9 +75,10 @@ impl Backend for Engine<'_> {
         self.architecture().shape
     }
 
-    fn session(&self) -> Box<dyn Session + '_> {
+    fn session(&self, goes_on: bool) -> Box<dyn Session + '_> {
         Box::new(EngineSession {
             engine: self,
+            goes_on,
             memory: self.blocks.iter().map(|_| Vec::new()).collect(),
             starts: Vec::new(),
             rotary: None,
@@ -88,6 +89,7 @@ impl Backend for Engine<'_> {
 
 struct EngineSession<'a> {
     engine: &'a Engine<'a>,
+    goes_on: bool,
     /// By layer and pass.
     memory: Vec<Vec<KeysValues>>,
     /// First row of each pass.
@@ -116,6 +118,9 @@ impl Session for EngineSession<'_> {
         for (index, (block, memory)) in engine.blocks.iter().zip(&mut self.memory).enumerate() {
             block.forward(&around, index + 1, &mut x, memory, &mut self.work, taps);
             taps.hidden(index + 1, Site::ResidPost, &x);
+            if !self.goes_on {
+                memory.clear();
+            }
         }
         engine.normalize_last(&mut x, &mut self.work);
         taps.hidden(architecture.shape.n_layers, Site::FinalNorm, &x);
