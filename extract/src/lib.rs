@@ -18,6 +18,7 @@ pub mod model;
 mod plan;
 mod progress;
 mod prompts;
+pub mod resources;
 mod rows;
 pub mod settings;
 mod shard;

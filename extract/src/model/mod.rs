@@ -59,7 +59,7 @@ impl ModelFile {
     /// # Errors
     /// [`ExtractError::Model`] when a tensor is absent or has another shape than the configuration says.
     pub fn load(&self) -> Result<Box<dyn Backend + '_>, ExtractError> {
-        Ok(Box::new(engine::Engine::load(&self.file)?))
+        Ok(Box::new(engine::Engine::load(&self.file, engine::Placement::Resident)?))
     }
 }
 

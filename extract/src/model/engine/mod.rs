@@ -10,6 +10,7 @@ mod elementwise;
 mod feed_forward;
 mod matrix;
 mod pass;
+mod placement;
 mod product;
 mod workers;
 
@@ -17,10 +18,12 @@ use crate::backend::{Backend, Session, Shape, Site, Taps, TokenTree};
 use crate::error::ExtractError;
 use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions};
 use attention::KeysValues;
-use block::{Block, Surroundings, Workspace};
+use block::{Surroundings, Workspace};
 use elementwise::{RotaryTable, add, normalize, softcap};
 use matrix::Matrix;
 use pass::Pass;
+use placement::Blocks;
+pub use placement::{Placement, WeightBytes, row_bytes};
 use product::panel_width;
 use std::ops::Range;
 use workers::{block_rows, share_out};
@@ -28,45 +31,37 @@ use workers::{block_rows, share_out};
 /// Rows whose logits are computed together: bounds the vocabulary-wide memory.
 const LOGIT_ROWS: usize = 128;
 
-/// A model whose weights are in memory.
+/// A model, ready to read.
 pub struct Engine<'a> {
     checkpoint: &'a dyn Checkpoint,
-    blocks: Vec<Block>,
-    ends: Ends,
-}
-
-/// What comes before the first block and after the last.
-struct Ends {
+    blocks: Blocks,
     position_embeddings: Option<Vec<f32>>,
     final_norm: NormWeights,
-    unembedding: Matrix,
+    /// `None` where it is read when it is needed.
+    unembedding: Option<Matrix>,
 }
 
 impl<'a> Engine<'a> {
-    /// Reads and packs every weight.
+    /// Reads and packs the weights that stay in memory.
     ///
     /// # Errors
     /// When the checkpoint cannot be read.
-    pub fn load(checkpoint: &'a dyn Checkpoint) -> Result<Self, ExtractError> {
-        let architecture = checkpoint.architecture();
-        let blocks = (0..architecture.shape.n_layers)
-            .map(|index| Ok(Block::pack(checkpoint.layer(index)?, architecture, index)))
-            .collect::<Result<_, ExtractError>>()?;
-        Ok(Self { checkpoint, blocks, ends: Ends::load(checkpoint)? })
+    pub fn load(checkpoint: &'a dyn Checkpoint, placement: Placement) -> Result<Self, ExtractError> {
+        let unembedding = match placement {
+            Placement::Resident => Some(Matrix::pack(&checkpoint.unembedding()?)),
+            Placement::Streamed { .. } => None,
+        };
+        Ok(Self {
+            checkpoint,
+            blocks: Blocks::load(checkpoint, placement)?,
+            position_embeddings: checkpoint.position_embeddings()?,
+            final_norm: checkpoint.final_norm()?,
+            unembedding,
+        })
     }
 
     fn architecture(&self) -> &Architecture {
         self.checkpoint.architecture()
-    }
-}
-
-impl Ends {
-    fn load(checkpoint: &dyn Checkpoint) -> Result<Self, ExtractError> {
-        Ok(Self {
-            position_embeddings: checkpoint.position_embeddings()?,
-            final_norm: checkpoint.final_norm()?,
-            unembedding: Matrix::pack(&checkpoint.unembedding()?),
-        })
     }
 }
 
@@ -79,7 +74,7 @@ impl Backend for Engine<'_> {
         Box::new(EngineSession {
             engine: self,
             goes_on,
-            memory: self.blocks.iter().map(|_| Vec::new()).collect(),
+            memory: self.architecture().layers.iter().map(|_| Vec::new()).collect(),
             starts: Vec::new(),
             rotary: None,
             work: Workspace::new(),
@@ -115,17 +110,18 @@ impl Session for EngineSession<'_> {
         let around = Surroundings { architecture, pass: &pass, rotary: self.rotary.as_ref() };
         let mut x = engine.embed(&pass)?;
         taps.hidden(0, Site::Embed, &x);
-        for (index, (block, memory)) in engine.blocks.iter().zip(&mut self.memory).enumerate() {
-            block.forward(&around, index + 1, &mut x, memory, &mut self.work, taps);
+        let (work, memory, goes_on) = (&mut self.work, &mut self.memory, self.goes_on);
+        engine.blocks.each(engine.checkpoint, 0, |index, block| {
+            let memory = &mut memory[index];
+            block.forward(&around, index + 1, &mut x, memory, work, taps);
             taps.hidden(index + 1, Site::ResidPost, &x);
-            if !self.goes_on {
+            if !goes_on {
                 memory.clear();
             }
-        }
+        })?;
         engine.normalize_last(&mut x, &mut self.work);
         taps.hidden(architecture.shape.n_layers, Site::FinalNorm, &x);
-        engine.logits(&x, pass.first_row(), wanted, &mut self.work, taps);
-        Ok(())
+        engine.logits(&x, pass.first_row(), wanted, &mut self.work, taps)
     }
 }
 
@@ -149,7 +145,7 @@ impl Engine<'_> {
         if let Some(scale) = self.architecture().embedding_scale {
             x.iter_mut().for_each(|v| *v *= scale);
         }
-        if let Some(positions) = &self.ends.position_embeddings {
+        if let Some(positions) = &self.position_embeddings {
             for (x, position) in x.chunks_mut(d).zip(&pass.positions) {
                 add(x, &positions[position * d..][..d]);
             }
@@ -162,15 +158,33 @@ impl Engine<'_> {
         let n_rows = block_rows(x.len() / d, 1);
         share_out(x.chunks_mut(n_rows * d), work.threads(), |x, scratch| {
             let normal = scratch.values(x.len());
-            normalize(self.architecture().norm, &self.ends.final_norm, x, normal);
+            normalize(self.architecture().norm, &self.final_norm, x, normal);
             x.copy_from_slice(normal);
         });
     }
 
     /// Logits of the wanted rows of `x`, which is past the final norm and begins at the tree's row `first_row`.
-    fn logits(&self, x: &[f32], first_row: usize, wanted: &[usize], work: &mut Workspace, taps: &dyn Taps) {
+    fn logits(
+        &self,
+        x: &[f32],
+        first_row: usize,
+        wanted: &[usize],
+        work: &mut Workspace,
+        taps: &dyn Taps,
+    ) -> Result<(), ExtractError> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let read;
+        let unembedding = match &self.unembedding {
+            Some(matrix) => matrix,
+            None => {
+                read = Matrix::pack(&self.checkpoint.unembedding()?);
+                &read
+            }
+        };
         let d = self.architecture().shape.d_model;
-        let n_vocabulary = self.ends.unembedding.n_out;
+        let n_vocabulary = unembedding.n_out;
         let panel = panel_width();
         let n_padded = n_vocabulary.next_multiple_of(panel);
         let mut by_panel = vec![0.0; wanted.len().min(LOGIT_ROWS) * n_padded];
@@ -179,7 +193,7 @@ impl Engine<'_> {
                 rows.iter().flat_map(|r| &x[(r - first_row) * d..][..d]).copied().collect();
             let tasks = by_panel.chunks_mut(rows.len() * panel).take(n_padded / panel).enumerate();
             share_out(tasks, work.threads(), |(index, out), _| {
-                self.ends.unembedding.apply_panel(index, &picked, out);
+                unembedding.apply_panel(index, &picked, out);
             });
             share_out(rows.iter().enumerate(), work.threads(), |(index, row), scratch| {
                 let logits = scratch.values(n_padded);
@@ -192,5 +206,6 @@ impl Engine<'_> {
                 taps.logits(*row, logits);
             });
         }
+        Ok(())
     }
 }
