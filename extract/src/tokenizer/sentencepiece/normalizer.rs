@@ -107,6 +107,9 @@ impl CharacterMap {
             return Err(refuse());
         }
         let replacements = std::str::from_utf8(replacements).map_err(|_| refuse())?.to_owned();
+        if replacements.split('\0').any(|replacement| replacement.len() > LONGEST_REPLACEMENT) {
+            return Err(refuse());
+        }
         Ok(Self { trie: units.iter().map(|unit| u32::from_le_bytes(*unit)).collect(), replacements })
     }
 
@@ -131,6 +134,9 @@ impl CharacterMap {
         Some((replacement.split('\0').next().unwrap_or_default(), length))
     }
 }
+
+/// In bytes; Unicode's longest compatibility decomposition has 33.
+const LONGEST_REPLACEMENT: usize = 1024;
 
 const LABEL_BITS: u32 = 0x8000_00ff;
 const HAS_LEAF: u32 = 1 << 8;
