@@ -38,6 +38,9 @@ pub fn ranges(positions: &[u32]) -> Vec<(u32, u32)> {
 }
 
 #[cfg(test)]
+mod scripts;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
