@@ -41,3 +41,38 @@ fn a_file_that_is_no_whole_gguf_leaves_the_lake_as_it_was() {
         assert_eq!(contents(&bench.path("lake")), before, "{name} changed the lake");
     }
 }
+
+#[test]
+fn a_path_that_is_no_model_is_refused_before_anything_is_read() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
+    bench.write("empty/notes.txt", "");
+    bench.write("bins/config.json", "{}");
+    bench.write("bins/pytorch_model.bin", "x");
+    bench.write("half/config.json", "{}");
+    bench.write(
+        "half/model.safetensors.index.json",
+        r#"{"weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}"#,
+    );
+    bench.write("half/a.safetensors", "x");
+    bench.write("quantised/a.Q4_0.gguf", "x");
+    let cases: [(&str, &[&str]); 9] = [
+        ("./nowhere", &["there is no model at `./nowhere`", "hint: check the path"]),
+        ("/nowhere/at-all", &["there is no model at `/nowhere/at-all`"]),
+        ("org/name", &["there is no model at `org/name`", "for a model of the hub write hf:org/name"]),
+        ("nowhere.gguf", &["there is no model at `nowhere.gguf`"]),
+        ("empty/", &["`empty/` is no model: it has no `config.json`", "hint: a model's directory has"]),
+        ("./bins", &["it has no `model.safetensors`", "`pytorch_model.bin` is not read; convert it once"]),
+        ("half", &["it has no `b.safetensors`"]),
+        ("quantised", &["hint: for its GGUF file give quantised/a.Q4_0.gguf"]),
+        ("half/a.safetensors", &["it is a file, and no `.gguf`", "hint: give the directory"]),
+    ];
+    let before = contents(&bench.path("lake"));
+    for (model, parts) in cases {
+        let subject = format!("could not use model `{model}`");
+        let parts = [&[subject.as_str()], parts].concat();
+        bench.run(&["extract", "--task", "mine", "--model", model]).refuses(&parts);
+    }
+    assert_eq!(contents(&bench.path("lake")), before);
+}
