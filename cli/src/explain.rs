@@ -95,10 +95,11 @@ impl Explain for SourceError {
     fn exit(&self) -> Exit {
         match self {
             Self::Unknown { .. }
-            | Self::HubUnsupported { .. }
             | Self::PypiForm { .. }
             | Self::Missing { .. }
+            | Self::NotAModel { .. }
             | Self::NoMember { .. } => Exit::Usage,
+            Self::Hub(e) if e.is_bad_input() => Exit::Usage,
             _ => Exit::Failure,
         }
     }

@@ -1,13 +1,16 @@
 //! Progress and messages on standard error: a bar with rate and time left on a terminal, plain lines
 //! otherwise, nothing when asked to be quiet.
 
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Plain lines are this far apart.
 const LINE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The unit that is shown with a prefix.
+const BYTES: &str = "bytes";
 
 /// Shows how far the work is.
 pub struct Reporter {
@@ -68,7 +71,7 @@ impl Reporter {
             Manner::Bar => Work::Bar(bar(label, total, unit)),
             Manner::Lines => {
                 let now = Instant::now();
-                say(&format!("{label}: {total} {unit}"));
+                say(&format!("{label}: {}", amount(total, unit)));
                 Work::Lines(Lines { label: label.to_owned(), unit, total, done: 0, started: now, said: now })
             }
         };
@@ -89,11 +92,12 @@ impl Reporter {
                 bar.finish_and_clear();
                 let label = bar.message();
                 let elapsed = bar.elapsed();
-                say(&format!("{label}: {} {} in {}", bar.position(), bar.prefix(), duration(elapsed)));
+                let unit = bar.prefix();
+                say(&format!("{label}: {} in {}", amount(bar.position(), &unit), duration(elapsed)));
             }
             Some(Work::Lines(lines)) => {
                 let elapsed = duration(lines.started.elapsed());
-                say(&format!("{}: {} {} in {elapsed}", lines.label, lines.done, lines.unit));
+                say(&format!("{}: {} in {elapsed}", lines.label, amount(lines.done, lines.unit)));
             }
             None => {}
         }
@@ -123,14 +127,16 @@ impl Lines {
         self.said = Instant::now();
         let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
         let left = Duration::from_secs_f64(self.total.saturating_sub(self.done) as f64 / rate.max(1e-9));
+        let speed = match self.unit {
+            BYTES => bytes(rate as u64),
+            unit => format!("{rate:.1} {unit}"),
+        };
         say(&format!(
-            "{}: {} of {} {} ({:.0} %), {rate:.1} {}/s, {} left",
+            "{}: {} of {} ({:.0} %), {speed}/s, {} left",
             self.label,
-            self.done,
-            self.total,
-            self.unit,
+            amount(self.done, self.unit),
+            amount(self.total, self.unit),
             100.0 * self.done as f64 / self.total.max(1) as f64,
-            self.unit,
             duration(left)
         ));
     }
@@ -169,11 +175,21 @@ pub fn duration(elapsed: Duration) -> String {
     }
 }
 
+/// A number of bytes as a person says it: `98.36 MB`.
+pub fn bytes(n: u64) -> String {
+    DecimalBytes(n).to_string()
+}
+
+fn amount(n: u64, unit: &str) -> String {
+    if unit == BYTES { bytes(n) } else { format!("{n} {unit}") }
+}
+
 fn bar(label: &str, total: u64, unit: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template(
-        "{msg} {wide_bar} {human_pos}/{human_len} {prefix} {per_sec} {eta} left",
-    )
-    .expect("the template is valid");
+    let template = match unit {
+        BYTES => "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta} left",
+        _ => "{msg} {wide_bar} {human_pos}/{human_len} {prefix} {per_sec} {eta} left",
+    };
+    let style = ProgressStyle::with_template(template).expect("the template is valid");
     let bar = ProgressBar::new(total).with_style(style).with_message(label.to_owned()).with_prefix(unit);
     bar.enable_steady_tick(Duration::from_millis(250));
     bar

@@ -9,7 +9,7 @@ use crate::nearest::suggest;
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
 use hypercolumn_analyze::settings::Questions;
 use hypercolumn_extract::settings::{Pooling, Settings};
-use hypercolumn_extract::source::{ALIASES, ModelSource};
+use hypercolumn_extract::source::{ALIASES, ModelSource, SourceError};
 use hypercolumn_ingest::{EXTENSIONS, Generator, IngestError, PromptSource};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -79,9 +79,7 @@ fn resolve_model(study: &Study, given: Option<&str>) -> Result<ModelSource, Fail
     let Some(text) = &study.file.model else {
         return Ok(ModelSource::Alias(&ALIASES[0]));
     };
-    let refuse = |e: hypercolumn_extract::source::SourceError| {
-        study.refuse(Problem::at(text.span(), e.to_string()).hint(e.remedy()))
-    };
+    let refuse = |e: SourceError| study.refuse(Problem::at(text.span(), e.to_string()).hint(e.remedy()));
     // A path is meant from where the study stands, as the paths of prompts are.
     let beside = study.directory.join(text.get_ref());
     let is_path = beside.exists() && !text.get_ref().contains(':');
@@ -90,12 +88,8 @@ fn resolve_model(study: &Study, given: Option<&str>) -> Result<ModelSource, Fail
         None => ModelSource::parse(text.get_ref()),
     };
     let source = source.map_err(refuse)?;
-    match &source {
-        ModelSource::File(path) if !path.is_file() => {
-            Err(refuse(hypercolumn_extract::source::SourceError::Missing { path: path.clone() }))
-        }
-        _ => Ok(source),
-    }
+    source.check().map_err(refuse)?;
+    Ok(source)
 }
 
 fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Problem> {

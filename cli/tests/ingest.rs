@@ -108,3 +108,50 @@ fn a_disk_that_is_full_leaves_the_lake_as_it_was() {
     support::Ran::of(command).fails(1, &["could not ingest `linear_regression`", "hint:", "make room"]);
     assert_eq!(contents(&bench.path("lake")), before);
 }
+
+/// Below `directory`, every directory with this mode; undone before a temporary directory is removed.
+#[cfg(target_os = "linux")]
+fn set_modes(directory: &std::path::Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    let paths = contents(directory).into_keys().filter(|p| p.is_dir());
+    for path in paths.chain([directory.to_owned()]) {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("mode changed");
+    }
+}
+
+/// The program as a user for whom permissions count: root has them ignored, so it gives that up.
+#[cfg(target_os = "linux")]
+fn run_without_privilege(bench: &Bench, args: &[&str]) -> support::Ran {
+    use std::os::unix::fs::MetadataExt;
+    let is_root = std::fs::metadata("/proc/self").expect("procfs").uid() == 0;
+    if !is_root {
+        return bench.run(args);
+    }
+    let mut command = std::process::Command::new("setpriv");
+    command.arg("--bounding-set=-dac_override,-dac_read_search").arg(env!("CARGO_BIN_EXE_hypercolumn"));
+    command.args(args).current_dir(bench.path(""));
+    support::Ran::of(command)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lake_that_is_read_only_can_be_asked_and_not_filled() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    bench.run(&ingest("mine", "mine.jsonl")).succeeds();
+    let lake = bench.path("lake");
+    let before = contents(&lake);
+    set_modes(&lake, 0o555);
+    let filled = run_without_privilege(&bench, &["ingest", "--task", "linear_regression"]);
+    let asked = run_without_privilege(&bench, &["sql", "SELECT count(*) AS n FROM prompts"]);
+    let status = run_without_privilege(&bench, &["status"]);
+    let made = run_without_privilege(&bench, &["ingest", "--task", "linear_regression", "--lake", "lake/in"]);
+    set_modes(&lake, 0o755);
+    let parts =
+        ["could not ingest `linear_regression`", "lake/_staging", "Permission denied", "must be writable"];
+    filled.fails(1, &parts);
+    made.fails(1, &["could not open lake `lake/in`", "Permission denied", "hint: the lake must be writable"]);
+    assert!(asked.succeeds().text().contains('2'));
+    assert!(status.succeeds().text().contains("task mine: 2 prompts"));
+    assert_eq!(contents(&lake), before);
+}

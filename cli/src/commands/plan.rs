@@ -89,8 +89,7 @@ fn plan(path: &Path, study: &ResolvedStudy) -> Result<Vec<Step>, Failure> {
 
 /// The model, if nothing needs to be fetched.
 fn cached_model(study: &ResolvedStudy) -> Result<Option<ResolvedModel>, Failure> {
-    let path = study.model.cached(&models::cache_dir()?);
-    Ok(path.map(|path| ResolvedModel { name: study.model.name(), path, source: study.model.to_string() }))
+    Ok(study.model.cached(&models::caches()?))
 }
 
 fn plan_ingest(lake: &Lake, task: &ResolvedTask) -> Result<Step, Failure> {

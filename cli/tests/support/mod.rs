@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod hub;
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,10 +33,15 @@ impl Bench {
         path
     }
 
-    /// The program in this directory, with a model cache that is empty.
+    /// The program in this directory, with model caches that are empty and no say of the user's about the hub.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hypercolumn"));
         command.args(args).current_dir(self.directory.path());
+        for variable in ["HF_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]
+        {
+            command.env_remove(variable);
+        }
+        command.env("HF_HOME", self.path("hf")).env("NO_PROXY", "127.0.0.1");
         command.env("HYPERCOLUMN_CACHE", self.path("cache"));
         command
     }

@@ -1,9 +1,10 @@
-//! The user's cache of fetched models.
+//! This program's own cache: members of packages.
 //!
 //! A file and, beside it, a JSON record of its size and SHA-256. Both are written elsewhere and renamed;
 //! the record comes last, so a file without one is not taken for whole. Renames of equal content are
 //! harmless, so processes need no lock.
 
+use super::CachedModel;
 use super::alias::Alias;
 use super::error::SourceError;
 use super::pypi::PypiMember;
@@ -29,7 +30,7 @@ struct Record {
 ///
 /// # Errors
 /// [`SourceError::NoCache`] where the user has no home directory.
-pub fn default_cache_dir() -> Result<PathBuf, SourceError> {
+pub(super) fn default_cache_dir() -> Result<PathBuf, SourceError> {
     if let Some(path) = std::env::var_os(CACHE_VARIABLE).filter(|p| !p.is_empty()) {
         return Ok(PathBuf::from(path));
     }
@@ -46,6 +47,32 @@ pub(super) fn find(cache_dir: &Path, member: &PypiMember, sha256: Option<&str>) 
     let n_bytes = fs::metadata(&path).ok()?.len();
     let expected = sha256.is_none_or(|known| known == record.sha256);
     (expected && n_bytes == record.n_bytes).then_some(path)
+}
+
+/// Every member that was fetched and is whole or not, by name.
+pub(super) fn cached_models(cache_dir: &Path) -> Vec<CachedModel> {
+    let mut records = Vec::new();
+    collect_records(&cache_dir.join("models").join("pypi"), &mut records);
+    let describe = |path: PathBuf| {
+        let record: Record = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let path = path.with_extension("");
+        let n_bytes = fs::metadata(&path).ok()?.len();
+        Some(CachedModel { source: record.source, path, n_bytes, is_whole: n_bytes == record.n_bytes })
+    };
+    let mut models: Vec<_> = records.into_iter().filter_map(describe).collect();
+    models.sort_by(|a, b| a.source.cmp(&b.source));
+    models
+}
+
+fn collect_records(directory: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for path in entries.filter_map(Result::ok).map(|e| e.path()) {
+        if path.is_dir() {
+            collect_records(&path, found);
+        } else if path.extension().is_some_and(|e| e == "json") {
+            found.push(path);
+        }
+    }
 }
 
 /// The member's file in the cache, fetched if need be; `known` is what it must be, where that is known.

