@@ -120,6 +120,7 @@ struct Work<'a> {
     model: &'a ResolvedModel,
     settings: &'a Settings,
     file: ModelFile,
+    blake3: String,
     snapshot: Snapshot,
     readings: Vec<Reading>,
     shards: Vec<Vec<usize>>,
@@ -143,10 +144,11 @@ impl<'a> Work<'a> {
             .collect::<Result<Vec<_>, _>>()?;
         check_lengths(&readings, settings, file.shape().context)?;
         let shards = plan_shards(&readings);
+        let blake3 = file.blake3()?.to_owned();
         let keys: Vec<String> =
-            shards.iter().map(|shard| shard_key(&file.blake3, settings, &readings, shard)).collect();
+            shards.iter().map(|shard| shard_key(&blake3, settings, &readings, shard)).collect();
         let run_key = content_key(&keys);
-        Ok(Self { task, model, settings, file, snapshot, readings, shards, keys, run_key })
+        Ok(Self { task, model, settings, file, blake3, snapshot, readings, shards, keys, run_key })
     }
 
     fn slot_prefix(&self) -> String {
@@ -173,7 +175,7 @@ impl<'a> Work<'a> {
 
     fn run(&self, lake: &Lake, missing: &[usize], progress: &dyn Progress) -> Result<(), ExtractError> {
         let loading = Instant::now();
-        let backend = self.file.load()?;
+        let backend = self.file.load(crate::model::Placement::Resident)?;
         let load_s = loading.elapsed().as_secs_f64();
         let reader = Reader {
             backend: &*backend,
@@ -221,7 +223,7 @@ impl<'a> Work<'a> {
             "model": {
                 "name": self.model.name,
                 "source": self.model.source,
-                "blake3": self.file.blake3,
+                "blake3": self.blake3,
                 "n_layers": shape.n_layers,
                 "d_model": shape.d_model,
                 "n_heads": shape.n_heads,

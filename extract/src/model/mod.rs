@@ -1,66 +1,127 @@
-//! Models on candle: one file a family, weights from GGUF, attention over a token tree.
+//! Models on candle: checkpoints are opened and described here, then carried out by the engine.
+//!
+//! `checkpoint` reads files, `families` says what they mean, `architecture` is the description that both agree on.
 
 pub mod architecture;
+mod checkpoint;
 mod engine;
-mod gguf;
-mod llama;
+mod families;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Shape};
 use crate::error::ExtractError;
-use crate::source::ResolvedModel;
+use crate::source::{Caches, ResolvedModel};
 use crate::tokenizer::Tokenizer;
-use architecture::Checkpoint;
-use gguf::GgufFile;
-use std::path::Path;
+use architecture::{Architecture, Checkpoint};
+use checkpoint::{GgufFile, StoredCheckpoint};
+pub use engine::{Placement, WeightBytes, row_bytes};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-/// A model file that has been opened and checked, its weights not yet read.
+/// A model whose headers, configuration and tokenizer have been read and checked, its weights not yet.
 #[derive(Debug)]
 pub struct ModelFile {
-    file: llama::Llama,
+    path: PathBuf,
+    checkpoint: StoredCheckpoint,
     /// The model's tokenizer.
     pub tokenizer: Tokenizer,
-    /// BLAKE3 of the file, hex.
-    pub blake3: String,
+    blake3: OnceLock<String>,
+}
+
+/// A tensor that the engine reads, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorPlan {
+    /// Its name in the file.
+    pub name: String,
+    /// Rows × columns for matrices.
+    pub dims: Vec<usize>,
+    /// `f32`, `f16`, `bf16`, or a GGUF quantisation.
+    pub encoding: String,
+    /// Bytes that it takes in its file.
+    pub n_bytes: usize,
+}
+
+impl TensorPlan {
+    /// Number of values.
+    pub fn n_values(&self) -> usize {
+        self.dims.iter().product()
+    }
 }
 
 impl ModelFile {
-    /// Opens a model and checks that this program can run it exactly as it is.
+    /// Opens a model and checks that this program can run it exactly as it is. Weights are not read.
     ///
     /// # Errors
     /// [`ExtractError::Model`] naming what is absent, malformed, truncated or not supported.
     pub fn open(model: &ResolvedModel) -> Result<Self, ExtractError> {
-        if model.path.is_dir() {
-            let problem = "directories of safetensors are not supported in this version; give a `.gguf` file";
-            return Err(refuse(&model.path, problem));
+        let path = &model.path;
+        let refuse = |problem| refuse(path, problem);
+        let (checkpoint, tokenizer) = if path.is_dir() {
+            (checkpoint::open_directory(path)?, Tokenizer::from_directory(path).map_err(refuse)?)
+        } else {
+            let file = GgufFile::open(path)?;
+            let tokenizer = Tokenizer::from_gguf(file.content()).map_err(refuse)?;
+            (checkpoint::open_gguf(path, file)?, tokenizer)
+        };
+        let n_vocabulary = checkpoint.architecture().shape.n_vocabulary;
+        if tokenizer.n_vocabulary() > n_vocabulary {
+            let n_tokens = tokenizer.n_vocabulary();
+            let problem = format!("its tokenizer has {n_tokens} entries, its embedding {n_vocabulary}");
+            return Err(refuse(problem));
         }
-        let file = GgufFile::open(&model.path)?;
-        let tokenizer =
-            Tokenizer::from_gguf(file.content()).map_err(|problem| refuse(&model.path, problem))?;
-        let file = llama::Llama::open(file)?;
-        if tokenizer.n_vocabulary() > file.architecture().shape.n_vocabulary {
-            let problem = format!(
-                "its tokenizer has {} entries, its embedding {}",
-                tokenizer.n_vocabulary(),
-                file.architecture().shape.n_vocabulary
-            );
-            return Err(refuse(&model.path, problem));
-        }
-        let blake3 = file.hash()?;
-        Ok(Self { file, tokenizer, blake3 })
+        Ok(Self { path: path.clone(), checkpoint, tokenizer, blake3: OnceLock::new() })
+    }
+
+    /// What the model is.
+    pub fn architecture(&self) -> &Architecture {
+        self.checkpoint.architecture()
     }
 
     /// The model's sizes.
-    pub fn shape(&self) -> crate::backend::Shape {
-        self.file.architecture().shape
+    pub fn shape(&self) -> Shape {
+        self.architecture().shape
     }
 
-    /// Reads the weights, dequantised to f32.
+    /// The weights, read when they are asked for.
+    pub fn checkpoint(&self) -> &dyn Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Every tensor that the engine reads, by name.
+    pub fn tensors(&self) -> Vec<TensorPlan> {
+        self.checkpoint.plan()
+    }
+
+    /// BLAKE3 of the model's files, hex. Reads them all, unless the user's cache has the hash of the large ones.
     ///
     /// # Errors
-    /// [`ExtractError::Model`] when a tensor is absent or has another shape than the configuration says.
-    pub fn load(&self) -> Result<Box<dyn Backend + '_>, ExtractError> {
-        Ok(Box::new(engine::Engine::load(&self.file, engine::Placement::Resident)?))
+    /// [`ExtractError::Model`] when a file cannot be read.
+    pub fn blake3(&self) -> Result<&str, ExtractError> {
+        if let Some(hash) = self.blake3.get() {
+            return Ok(hash);
+        }
+        let cache = Caches::from_env().ok().map(|caches| caches.own);
+        let hash = checkpoint::content_hash(&self.path, &self.checkpoint, cache.as_deref())?;
+        Ok(self.blake3.get_or_init(|| hash))
     }
+
+    /// The model, ready to read; weights that are to stay in memory are read now, as f32.
+    ///
+    /// # Errors
+    /// [`ExtractError::Model`] when a file cannot be read.
+    pub fn load(&self, placement: Placement) -> Result<Box<dyn Backend + '_>, ExtractError> {
+        Ok(Box::new(engine::Engine::load(&self.checkpoint, placement)?))
+    }
+}
+
+/// Opens and checks a model's weights without its tokenizer.
+///
+/// # Errors
+/// As [`ModelFile::open`].
+pub fn open_checkpoint(path: &Path) -> Result<Box<dyn Checkpoint>, ExtractError> {
+    if path.is_dir() {
+        return Ok(Box::new(checkpoint::open_directory(path)?));
+    }
+    Ok(Box::new(checkpoint::open_gguf(path, GgufFile::open(path)?)?))
 }
 
 fn refuse(path: &Path, problem: impl Into<String>) -> ExtractError {

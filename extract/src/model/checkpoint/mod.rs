@@ -1,0 +1,90 @@
+//! Checkpoints on disk: a directory with `config.json` and safetensors, or a GGUF file.
+//!
+//! [`open`] reads headers and configuration, finds the family, and checks every tensor against it; it reads no weight.
+//! `config` is what a family reads, `safetensors` and `gguf` are the two formats, `store` maps their files and converts
+//! values, `weights` puts tensors together for the engine, `hash` names the content.
+
+mod config;
+mod gguf;
+mod gguf_header;
+mod hash;
+mod reorder;
+mod safetensors;
+mod store;
+mod weights;
+
+pub use config::{Config, shown};
+pub use gguf::GgufFile;
+pub use weights::StoredCheckpoint;
+
+use super::families::{FAMILIES, by_gguf_architecture, by_model_type};
+use super::refuse;
+use crate::error::ExtractError;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Files beside the weights that decide what a directory computes.
+const SETTINGS: &[&str] = &[
+    "added_tokens.json",
+    "config.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+];
+
+/// Opens a directory with `config.json` and safetensors.
+pub fn open_directory(directory: &Path) -> Result<StoredCheckpoint, ExtractError> {
+    let config = Config::read(&directory.join("config.json"))?;
+    let name = config.text_or("model_type", "")?;
+    let Some(family) = by_model_type(name) else {
+        let known: Vec<&str> = FAMILIES.iter().map(|f| f.model_type).collect();
+        let accepted = format!("one of `{}`", known.join("`, `"));
+        return Err(config.refuse_value("model_type", &accepted));
+    };
+    for class in config.list("architectures")?.unwrap_or_default() {
+        if !class.as_str().is_some_and(|name| family.classes.contains(&name)) {
+            let accepted = format!("`{}`", family.classes.join("` or `"));
+            return Err(config.refuse_value("architectures", &accepted));
+        }
+    }
+    if config.given("quantization_config").is_some_and(|v| v != &Value::Bool(false)) {
+        let accepted = "none: quantised weights are read from GGUF files";
+        return Err(config.refuse_value("quantization_config", accepted));
+    }
+    let description = (family.describe)(&config)?;
+    config.refuse_unread(family.harmless)?;
+    let store = safetensors::open(directory)?;
+    StoredCheckpoint::new(directory.to_owned(), store, family.layout, description)
+}
+
+/// Checks an opened GGUF file against its metadata.
+pub fn open_gguf(path: &Path, file: GgufFile) -> Result<StoredCheckpoint, ExtractError> {
+    let Some((family, form)) = by_gguf_architecture(&file.architecture) else {
+        let known = FAMILIES.iter().filter_map(|f| f.gguf.as_ref()).map(|g| g.architecture);
+        let known = known.collect::<Vec<_>>().join("`, `");
+        let problem = format!("its architecture is `{}`; expected one of `{known}`", file.architecture);
+        return Err(refuse(path, problem));
+    };
+    let config = file.config(form)?;
+    let description = (family.describe)(&config)?;
+    StoredCheckpoint::new(path.to_owned(), file.into_store(), form.layout, description)
+}
+
+/// The content hash of a model; `cache` keeps those of large files.
+pub fn content_hash(
+    path: &Path,
+    checkpoint: &StoredCheckpoint,
+    cache: Option<&Path>,
+) -> Result<String, ExtractError> {
+    if !path.is_dir() {
+        return hash::of_file(path, cache);
+    }
+    let settings = SETTINGS.iter().map(|name| path.join(name)).filter(|p| p.is_file());
+    let weights = checkpoint.store().paths().map(Path::to_owned);
+    let mut files: Vec<PathBuf> = settings.chain(weights).collect();
+    files.sort();
+    hash::of_files(&files, cache)
+}

@@ -1,0 +1,191 @@
+//! Directories of safetensors: one file, or several listed by `model.safetensors.index.json`.
+//!
+//! A header is checked against its file before anything is allocated for it: its length, that every tensor has the bytes
+//! that its shape and type ask for, and that tensors fill the file without a gap or an overlap.
+
+use super::super::refuse;
+use super::config::read_bounded;
+use super::store::{Encoding, Store, Stored};
+use crate::error::ExtractError;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The file of an unsharded checkpoint.
+const SINGLE: &str = "model.safetensors";
+
+/// The list of a sharded one's files.
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Longest header or index that is read, in bytes; that of the largest published models has a few hundred thousand.
+const LONGEST_HEADER: u64 = 32 << 20;
+
+/// Opens the weight files of a directory; like transformers, an unsharded file goes before an index.
+pub fn open(directory: &Path) -> Result<Store, ExtractError> {
+    let (single, index) = (directory.join(SINGLE), directory.join(INDEX));
+    let mut store = Store::default();
+    if single.is_file() {
+        add_file(&mut store, &single)?;
+    } else if index.is_file() {
+        add_shards(&mut store, directory, &index)?;
+    } else {
+        let pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+        let found = pickles.iter().find(|name| directory.join(name).exists());
+        let hint = found.map_or_else(String::new, |name| {
+            format!(" (it has `{name}`; convert it to safetensors: pickles can run code and are not read)")
+        });
+        return Err(refuse(directory, format!("has no `{SINGLE}` and no `{INDEX}`{hint}")));
+    }
+    Ok(store)
+}
+
+/// One entry of a header.
+#[derive(Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: (usize, usize),
+}
+
+fn add_file(store: &mut Store, path: &Path) -> Result<(), ExtractError> {
+    let file = store.map(path)?;
+    let bytes = store.bytes(file);
+    let n_bytes = bytes.len();
+    let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
+        return Err(refuse(path, format!("has {n_bytes} bytes, too few for a safetensors header")));
+    };
+    let length = u64::from_le_bytes(*length);
+    if length > LONGEST_HEADER || length > rest.len() as u64 {
+        let problem = format!(
+            "says that its header has {length} bytes; the file has {n_bytes}, and at most {LONGEST_HEADER} are read"
+        );
+        return Err(refuse(path, problem));
+    }
+    let start = 8 + length as usize;
+    let entries = parse_header(path, &rest[..length as usize])?;
+    let tensors = check_entries(path, entries, n_bytes - start)?;
+    for (name, entry, encoding) in tensors {
+        let place = start + entry.data_offsets.0;
+        store.add(name, Stored { file, start: place, dims: entry.shape, encoding })?;
+    }
+    Ok(())
+}
+
+fn parse_header(path: &Path, header: &[u8]) -> Result<BTreeMap<String, Entry>, ExtractError> {
+    let values: BTreeMap<String, Value> = serde_json::from_slice(header)
+        .map_err(|e| refuse(path, format!("has a header that is not JSON: {e}")))?;
+    let tensors = values.into_iter().filter(|(name, _)| name != "__metadata__");
+    let parsed = tensors.map(|(name, value)| match serde_json::from_value(value) {
+        Ok(entry) => Ok((name, entry)),
+        Err(e) => Err(refuse(path, format!("describes tensor `{name}` in a way that cannot be read: {e}"))),
+    });
+    parsed.collect()
+}
+
+/// Checks sizes and places against the `n_bytes` behind the header.
+fn check_entries(
+    path: &Path,
+    entries: BTreeMap<String, Entry>,
+    n_bytes: usize,
+) -> Result<Vec<(String, Entry, Encoding)>, ExtractError> {
+    let mut tensors = Vec::with_capacity(entries.len());
+    for (name, entry) in entries {
+        let (from, to) = entry.data_offsets;
+        let encoding = encoding(&entry.dtype);
+        let size = encoding.and_then(|e| e.n_bytes(&entry.shape));
+        let stored = format!("{:?} of `{}`", entry.shape, entry.dtype);
+        match (encoding, size) {
+            (Some(encoding), Some(size)) if from.checked_add(size) == Some(to) => {
+                tensors.push((name, entry, encoding));
+            }
+            (_, Some(size)) => {
+                let problem = format!("gives tensor `{name}` bytes {from}..{to}; {stored} needs {size}");
+                return Err(refuse(path, problem));
+            }
+            (_, None) => {
+                let problem = format!("stores tensor `{name}` as {stored}, which cannot be read");
+                return Err(refuse(path, problem));
+            }
+        }
+    }
+    tensors.sort_by_key(|(_, entry, _)| entry.data_offsets);
+    let mut end = 0;
+    for (name, Entry { data_offsets: (from, to), .. }, _) in &tensors {
+        if *from != end {
+            let problem = format!("puts tensor `{name}` at byte {from} of its data; expected {end}");
+            return Err(refuse(path, problem));
+        }
+        end = *to;
+    }
+    if end != n_bytes {
+        let problem =
+            format!("is truncated or padded: its tensors take {end} bytes, it has {n_bytes} for them");
+        return Err(refuse(path, problem));
+    }
+    Ok(tensors)
+}
+
+fn encoding(dtype: &str) -> Option<Encoding> {
+    let unread = |name, n_bytes| Some(Encoding::Unread { name, n_bytes });
+    match dtype {
+        "F32" => Some(Encoding::F32),
+        "F16" => Some(Encoding::F16),
+        "BF16" => Some(Encoding::Bf16),
+        "BOOL" => unread("BOOL", 1),
+        "U8" => unread("U8", 1),
+        "I8" => unread("I8", 1),
+        "F8_E4M3" => unread("F8_E4M3", 1),
+        "F8_E5M2" => unread("F8_E5M2", 1),
+        "I16" => unread("I16", 2),
+        "U16" => unread("U16", 2),
+        "I32" => unread("I32", 4),
+        "U32" => unread("U32", 4),
+        "I64" => unread("I64", 8),
+        "U64" => unread("U64", 8),
+        "F64" => unread("F64", 8),
+        _ => None,
+    }
+}
+
+fn add_shards(store: &mut Store, directory: &Path, index: &Path) -> Result<(), ExtractError> {
+    let bytes = read_bounded(index, LONGEST_HEADER)?;
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|e| refuse(index, format!("is not JSON: {e}")))?;
+    let Some(map) = value.get("weight_map").and_then(Value::as_object).filter(|m| !m.is_empty()) else {
+        return Err(refuse(index, "has no `weight_map` from tensors to files"));
+    };
+    let mut files = BTreeSet::new();
+    for (tensor, file) in map {
+        let name = file.as_str().filter(|name| is_plain_name(name)).ok_or_else(|| {
+            let found = super::shown(file);
+            refuse(index, format!("puts tensor `{tensor}` into {found}; expected a `.safetensors` beside it"))
+        })?;
+        files.insert(name);
+    }
+    for name in &files {
+        let path = directory.join(name);
+        if !path.is_file() {
+            return Err(refuse(index, format!("names `{name}`, which is not there")));
+        }
+        add_file(store, &path)?;
+    }
+    let misplaced = map.iter().find(|(tensor, file)| {
+        let found = store.find(tensor).and_then(|t| store.path(t.file).file_name());
+        found.is_some_and(|found| Some(found.to_string_lossy().as_ref()) != file.as_str())
+    });
+    let absent = map.iter().find(|(tensor, _)| store.find(tensor).is_none());
+    match misplaced.or(absent) {
+        None => Ok(()),
+        Some((tensor, file)) => Err(refuse(
+            index,
+            format!("puts tensor `{tensor}` into {}, which does not have it", super::shown(file)),
+        )),
+    }
+}
+
+/// A name without any directory in it: nothing outside the checkpoint is opened.
+fn is_plain_name(name: &str) -> bool {
+    let plain = Path::new(name).file_name().is_some_and(|n| n.to_str() == Some(name));
+    plain && !name.contains('\\') && name.ends_with(".safetensors")
+}

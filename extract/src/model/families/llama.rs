@@ -1,0 +1,49 @@
+//! Llama 1 to 3 (Touvron et al. 2023; Grattafiori et al. 2024), Vicuna, SmolLM2 and others of the same shape.
+
+use super::description::{Biases, Defaults, Description};
+use super::{Family, GgufForm, Layout, RotaryPairs};
+use crate::error::ExtractError;
+use crate::model::checkpoint::Config;
+
+pub const FAMILY: Family = Family {
+    model_type: "llama",
+    classes: &["LlamaForCausalLM", "LLaMAForCausalLM"],
+    describe,
+    layout: Layout::LLAMA,
+    // SmolLM2 says in its own keys that it is a Llama.
+    harmless: &["is_llama_config"],
+    gguf: Some(GgufForm {
+        architecture: "llama",
+        keys: GATED_KEYS,
+        implied: &[],
+        // Converters reorder query and key rows so that rotary pairs lie side by side.
+        layout: Layout { rotary_pairs: RotaryPairs::Adjacent, ..Layout::GGUF },
+    }),
+};
+
+/// GGUF keys of a gated decoder.
+pub const GATED_KEYS: &[(&str, &str)] = &[
+    ("block_count", "num_hidden_layers"),
+    ("context_length", "max_position_embeddings"),
+    ("embedding_length", "hidden_size"),
+    ("feed_forward_length", "intermediate_size"),
+    ("attention.head_count", "num_attention_heads"),
+    ("attention.head_count_kv", "num_key_value_heads"),
+    ("attention.key_length", "head_dim"),
+    ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
+    ("rope.freq_base", "rope_theta"),
+];
+
+fn describe(config: &Config) -> Result<Description, ExtractError> {
+    if config.count_or("pretraining_tp", 1)? != 1 {
+        return Err(config.refuse_value("pretraining_tp", "1"));
+    }
+    let mut model = Description::gated(config, &Defaults::LLAMA)?;
+    let attention = config.flag_or("attention_bias", false)?;
+    model.biases = Biases {
+        query_key_value: attention,
+        attention_output: attention,
+        feed_forward: config.flag_or("mlp_bias", false)?,
+    };
+    Ok(model)
+}
