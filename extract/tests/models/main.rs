@@ -1,0 +1,5 @@
+//! Checkpoints of every family against values of transformers, and files that must be refused.
+
+mod expected;
+mod parity;
+mod reference;
