@@ -109,8 +109,19 @@ impl ModelFile {
     /// # Errors
     /// [`ExtractError::Model`] when a file cannot be read.
     pub fn load(&self, placement: Placement) -> Result<Box<dyn Backend + '_>, ExtractError> {
-        Ok(Box::new(engine::Engine::load(&self.checkpoint, placement)?))
+        load(&self.checkpoint, placement)
     }
+}
+
+/// A checkpoint, ready to read prompts.
+///
+/// # Errors
+/// As [`ModelFile::load`].
+pub fn load(
+    checkpoint: &dyn Checkpoint,
+    placement: Placement,
+) -> Result<Box<dyn Backend + '_>, ExtractError> {
+    Ok(Box::new(engine::Engine::load(checkpoint, placement)?))
 }
 
 /// Opens and checks a model's weights without its tokenizer.

@@ -1,8 +1,9 @@
-//! Every family's checkpoints, loaded and read by the plain forward pass, give what transformers gives.
+//! Every family's checkpoints, loaded and read by the engine and by the plain forward pass, give what transformers gives.
 
+use crate::engine::read_together;
 use crate::expected::{Difference, Expected};
 use crate::reference::forward;
-use hypercolumn_extract::model::open_checkpoint;
+use hypercolumn_extract::model::{Placement, open_checkpoint};
 use std::path::{Path, PathBuf};
 
 /// Largest absolute difference at any position, layer and head.
@@ -15,24 +16,55 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/families")
 }
 
+/// Largest differences of the engine and of the plain forward pass from the expected values.
 fn difference(directory: &Path) -> Difference {
     let checkpoint = open_checkpoint(directory).unwrap_or_else(|e| panic!("{e}"));
     let expected = Expected::read(&directory.join("expected.safetensors"));
+    let prompts = expected.prompts();
     let mut largest = Difference::default();
-    for (prompt, ids) in expected.prompts().iter().enumerate() {
+    let together = read_together(&*checkpoint, &prompts, Placement::Resident);
+    for (prompt, (ids, passed)) in prompts.iter().zip(&together).enumerate() {
+        largest.include(expected.compare(prompt, passed));
         largest.include(expected.compare(prompt, &forward(&*checkpoint, ids)));
     }
     largest
 }
 
-/// Each checkpoint under `directory` with its largest differences.
-fn table(directory: &Path) -> Vec<(String, Difference)> {
+/// Company, the order of prompts and where the weights are change no bit.
+fn check_invariance(directory: &Path) {
+    let checkpoint = open_checkpoint(directory).unwrap_or_else(|e| panic!("{e}"));
+    let prompts = Expected::read(&directory.join("expected.safetensors")).prompts();
+    let together = read_together(&*checkpoint, &prompts, Placement::Resident);
+    let reversed: Vec<Vec<u32>> = prompts.iter().rev().cloned().collect();
+    let mut reversed = read_together(&*checkpoint, &reversed, Placement::Streamed { ahead: true });
+    reversed.reverse();
+    assert!(together == reversed, "{}: order or streaming changes numbers", directory.display());
+    for (ids, passed) in prompts.iter().zip(&together) {
+        let alone = read_together(&*checkpoint, &[ids.clone()], Placement::Streamed { ahead: false });
+        assert!(alone[0] == *passed, "{}: company changes numbers", directory.display());
+    }
+}
+
+#[test]
+fn company_order_and_streaming_change_no_bit() {
+    for directory in cases(&fixtures()) {
+        check_invariance(&directory);
+    }
+}
+
+/// The checkpoints under `directory` that have expected values.
+fn cases(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).expect("a directory of checkpoints");
     let mut cases: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
     cases.retain(|path| path.join("expected.safetensors").is_file());
     cases.sort();
+    cases
+}
+
+/// Each checkpoint under `directory` with its largest differences.
+fn table(directory: &Path) -> Vec<(String, Difference)> {
     let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
-    cases.iter().map(|path| (name(path), difference(path))).collect()
+    cases(directory).iter().map(|path| (name(path), difference(path))).collect()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use hypercolumn_extract::model::architecture::{
 };
 
 /// What passed by while a text was read.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Passed {
     /// Rows of `d_model` after the embedding, after each block, and after the last norm.
     pub hidden: Vec<Vec<Vec<f64>>>,
