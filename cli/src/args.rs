@@ -11,6 +11,9 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 damage found by status or verify, 130 interrupted";
 
+/// `--chat-template` without a name.
+pub const OWN_TEMPLATE: &str = "own";
+
 /// How in-context learning reshapes what a language model represents: prompts in, tables and answers out.
 #[derive(Debug, Parser)]
 #[command(name = "hypercolumn", version, after_help = EXAMPLES, arg_required_else_help = true)]
@@ -59,6 +62,15 @@ pub struct LakeOption {
     pub lake: PathBuf,
 }
 
+/// What stands around a prompt when the model reads it.
+#[derive(Debug, ClapArgs)]
+pub struct ChatOption {
+    /// Put a chat template around each prompt, in place of what the study says: the model's own, one of its
+    /// templates by name, `vicuna`, or `none`.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = OWN_TEMPLATE)]
+    pub chat_template: Option<String>,
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct RunArgs {
     /// Study to carry out; the built-in one if absent.
@@ -69,6 +81,8 @@ pub struct RunArgs {
     /// Where to write the report; `report.html` in the lake if absent.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub chat: ChatOption,
     #[command(flatten)]
     pub lake: LakeOption,
 }
@@ -108,6 +122,8 @@ pub struct ExtractArgs {
     /// End a response with this text; may be repeated.
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
+    #[command(flatten)]
+    pub chat: ChatOption,
     #[command(flatten)]
     pub lake: LakeOption,
 }
@@ -182,6 +198,8 @@ pub struct PlanArgs {
     /// Write JSON.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub chat: ChatOption,
     #[command(flatten)]
     pub lake: LakeOption,
 }

@@ -134,6 +134,9 @@ impl Explain for ExtractError {
             Self::Model { .. } => {
                 Some("fetch the file again, or use a known model: `hypercolumn models` lists them".into())
             }
+            Self::ChatTemplate { .. } => Some(
+                "--chat-template=NAME chooses a template, --chat-template=none reads bare prompts".into(),
+            ),
             Self::TooLong { .. } => Some("shorten the prompt, or lower max_new_tokens".into()),
             _ => None,
         }

@@ -2,13 +2,13 @@
 //! names that refer to each other checked. Everything that can be refused is refused here, before the
 //! first stage starts.
 
-use crate::args::{ExtractArgs, PoolingArg};
+use crate::args::{ChatOption, ExtractArgs, OWN_TEMPLATE, PoolingArg};
 use crate::commands::models;
 use crate::failure::Failure;
 use crate::nearest::suggest;
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
 use hypercolumn_analyze::settings::Questions;
-use hypercolumn_extract::settings::{Pooling, Settings};
+use hypercolumn_extract::settings::{ChatTemplate, Pooling, Settings};
 use hypercolumn_extract::source::{ALIASES, ModelSource, SourceError};
 use hypercolumn_ingest::{EXTENSIONS, Generator, IngestError, PromptSource};
 use serde_json::{Map, Value};
@@ -39,6 +39,15 @@ pub struct ResolvedTask {
     pub source: PromptSource,
     /// What is kept of the model's pass over them.
     pub extract: Settings,
+}
+
+impl ResolvedStudy {
+    /// Puts the chat template of the command line in place of the study's, if one is named.
+    #[must_use]
+    pub fn with_template(mut self, option: &ChatOption) -> Self {
+        self.tasks.iter_mut().for_each(|task| override_template(&mut task.extract, option));
+        self
+    }
 }
 
 /// Reads and checks a study; `model` replaces the study's.
@@ -244,7 +253,17 @@ pub fn override_settings(mut settings: Settings, args: &ExtractArgs) -> Settings
     if !args.stop.is_empty() {
         settings.stop.clone_from(&args.stop);
     }
+    override_template(&mut settings, &args.chat);
     settings
+}
+
+fn override_template(settings: &mut Settings, option: &ChatOption) {
+    settings.chat_template = match option.chat_template.as_deref() {
+        None => return,
+        Some("none") => ChatTemplate::None,
+        Some(OWN_TEMPLATE) => ChatTemplate::Own,
+        Some(name) => ChatTemplate::Named(name.to_owned()),
+    };
 }
 
 fn pooling(arg: PoolingArg) -> Pooling {

@@ -1,6 +1,7 @@
 //! One chunk of prompts through the model: a packed tree for prompts and answers, then responses token by token.
 
 use crate::backend::TokenTree;
+use crate::chat::{Frame, Framed};
 use crate::error::ExtractError;
 use crate::membership::{deciding_characters, positions_within, ranges};
 use crate::plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
@@ -16,8 +17,10 @@ use crate::tokenizer::{Encoding, Tokenizer};
 pub struct Reading {
     /// The prompt.
     pub prompt: Prompt,
-    /// Its tokens.
+    /// Its tokens, those of a chat template around it included; offsets are in the whole text.
     pub encoding: Encoding,
+    /// Where each token lies in the prompt's own text; `None` for tokens of the template.
+    pub spans: Vec<Option<(u32, u32)>>,
     /// Answers whose probability is asked for: the expected one first, if any, then the choices.
     pub answers: Vec<Answer>,
     /// What is kept of its segments.
@@ -84,9 +87,16 @@ pub struct Written {
 
 impl Reading {
     /// Tokenizes a prompt and its answers.
-    pub fn new(prompt: Prompt, tokenizer: &Tokenizer, settings: &Settings) -> Result<Self, ExtractError> {
+    pub fn new(
+        prompt: Prompt,
+        tokenizer: &Tokenizer,
+        frame: Option<&Frame>,
+        settings: &Settings,
+    ) -> Result<Self, ExtractError> {
         let failed = |problem| ExtractError::Tokenize { prompt_id: prompt.prompt_id.clone(), problem };
-        let encoding = tokenizer.encode(&prompt.text).map_err(failed)?;
+        let framed = frame.map_or_else(|| Ok(Framed::bare(&prompt.text)), |f| f.around(&prompt.text));
+        let framed = framed.map_err(failed)?;
+        let encoding = tokenizer.encode_within(&framed.text, framed.surround).map_err(failed)?;
         if encoding.ids.is_empty() {
             return Err(ExtractError::NoTokens { prompt_id: prompt.prompt_id });
         }
@@ -94,20 +104,47 @@ impl Reading {
         let expected = prompt.expected.iter().map(|text| (None, text));
         let choices = prompt.choices.iter().map(|(name, text)| (Some(name.clone()), text));
         for (choice, text) in expected.chain(choices) {
-            let spaced = format!("{}{text}", separator(&prompt.text, text));
-            let ids = tokenizer.encode_continuation(&prompt.text, &encoding.ids, &spaced).map_err(failed)?;
+            let spaced = format!("{}{text}", separator(&framed.text, text));
+            let before = (framed.text.as_str(), encoding.ids.as_slice());
+            let ids = tokenizer.encode_continuation(before, &spaced, framed.surround).map_err(failed)?;
             if !ids.is_empty() {
                 answers.push(Answer { choice, text: text.clone(), ids });
             }
         }
-        let plan = plan_segments(&prompt, &encoding, settings);
-        Ok(Self { prompt, encoding, answers, plan })
+        let place = Place { start: framed.start, length: prompt.text.chars().count() as u32 };
+        let deciding = deciding_characters(&framed.text, &encoding);
+        let deciding: Vec<_> = deciding.into_iter().map(|d| place.of(d?)).collect();
+        let spans = encoding.offsets.iter().map(|span| place.overlap(*span)).collect();
+        let plan = plan_segments(&prompt, &deciding, settings);
+        Ok(Self { prompt, encoding, spans, answers, plan })
     }
 
     /// Rows that the prompt and its answers take at most in a tree, beyond `shared` prompt tokens.
     pub fn n_rows(&self, shared: usize) -> usize {
         let answers: usize = self.answers.iter().map(|a| a.ids.len() - 1).sum();
         self.encoding.ids.len() - shared + answers
+    }
+}
+
+/// Where a prompt's own text lies in what the model reads.
+#[derive(Clone, Copy)]
+struct Place {
+    start: u32,
+    length: u32,
+}
+
+impl Place {
+    /// The character of the prompt's text that a character of the whole is.
+    fn of(self, character: u32) -> Option<u32> {
+        character.checked_sub(self.start).filter(|c| *c < self.length)
+    }
+
+    /// What a span of the whole covers of the prompt's text. Without a template that is the span itself.
+    fn overlap(self, (start, end): (u32, u32)) -> Option<(u32, u32)> {
+        let own_end = self.start + self.length;
+        let (from, to) = (start.max(self.start), end.min(own_end));
+        let is_inside = self.start <= start && end <= own_end;
+        (from < to || (is_inside && self.start == 0)).then(|| (from - self.start, to - self.start))
     }
 }
 
@@ -119,9 +156,10 @@ fn separator(prompt: &str, answer: &str) -> &'static str {
     if spaced { " " } else { "" }
 }
 
-fn plan_segments(prompt: &Prompt, encoding: &Encoding, settings: &Settings) -> PromptPlan {
-    let n_tokens = encoding.ids.len() as u32;
-    let deciding = deciding_characters(&prompt.text, encoding);
+/// The segments of a prompt, whose tokens are decided by these characters of its text. A template's tokens have
+/// none: like BOS they belong to no segment, but that the last of them is `final`, which the response follows.
+fn plan_segments(prompt: &Prompt, deciding: &[Option<u32>], settings: &Settings) -> PromptPlan {
+    let n_tokens = deciding.len() as u32;
     let segment = |number: i16, role: &str, ranges: Vec<(u32, u32)>, is_response: bool| SegmentPlan {
         number,
         role: role.to_owned(),
@@ -131,7 +169,7 @@ fn plan_segments(prompt: &Prompt, encoding: &Encoding, settings: &Settings) -> P
         is_query: settings.attention.keeps_query(role),
         is_key: settings.attention.keeps_key(role),
     };
-    let within = |start, end| ranges(&positions_within(&deciding, start, end));
+    let within = |start, end| ranges(&positions_within(deciding, start, end));
     let mut segments = vec![segment(0, "prompt", within(0, u32::MAX), false)];
     for s in &prompt.segments {
         segments.push(segment(s.number, &s.role, within(s.start, s.end), false));

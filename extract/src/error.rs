@@ -30,6 +30,12 @@ pub enum ExtractError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The chat template that was asked for is absent or cannot be used.
+    #[error("chat template: {problem}")]
+    ChatTemplate {
+        /// What is wrong with it, and what is there.
+        problem: String,
+    },
     /// A prompt's text gives no token at all.
     #[error("prompt `{prompt_id}` has no tokens in this model's vocabulary")]
     NoTokens {

@@ -3,7 +3,7 @@
 //! Reads `prompts` and `segments` from a lake, runs a language model over them once, and writes
 //! `tokens`, `responses`, `choices`, `hidden_states` and `attention`, shard by shard.
 //!
-//! The road of a prompt: [`tokenizer`] gives ids and character offsets, `membership` says which
+//! The road of a prompt: `chat` puts a template around it if asked to, [`tokenizer`] gives ids and character offsets, `membership` says which
 //! tokens belong to which segment, `tree` packs prompts so that tokens they share are computed once,
 //! [`backend`] is what a model must do (no tensor library in sight), [`model`] does it on candle,
 //! `taps` pool what passes by, `rows` turns pools into table rows.
@@ -11,6 +11,7 @@
 //! What this crate leaves to others: where prompts come from (ingest) and what the tables mean (analyze).
 
 pub mod backend;
+mod chat;
 mod chunk;
 mod error;
 mod membership;

@@ -25,8 +25,8 @@ pub fn token_rows(chunk: &Chunk, written: &Written, tokenizer: &Tokenizer) -> Re
         pieces.extend(encoding.pieces.iter().cloned());
         pieces.extend(response.ids.iter().map(|id| tokenizer.piece(*id)));
         let no_span = std::iter::repeat_n(None, response.ids.len());
-        starts.extend(encoding.offsets.iter().map(|o| Some(o.0 as i32)).chain(no_span.clone()));
-        ends.extend(encoding.offsets.iter().map(|o| Some(o.1 as i32)).chain(no_span));
+        starts.extend(reading.spans.iter().map(|s| s.map(|s| s.0 as i32)).chain(no_span.clone()));
+        ends.extend(reading.spans.iter().map(|s| s.map(|s| s.1 as i32)).chain(no_span));
         is_response.extend((0..n).map(|i| i >= encoding.ids.len()));
     }
     tables::TOKENS.batch(vec![

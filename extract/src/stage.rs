@@ -1,5 +1,6 @@
 //! The stage itself: what is to be done, what is done already, and doing the rest.
 
+use crate::chat::Frame;
 use crate::chunk::Reading;
 use crate::error::ExtractError;
 use crate::model::ModelFile;
@@ -119,6 +120,7 @@ struct Work<'a> {
     task: &'a str,
     model: &'a ResolvedModel,
     settings: &'a Settings,
+    template: Option<String>,
     file: ModelFile,
     blake3: String,
     snapshot: Snapshot,
@@ -138,17 +140,19 @@ impl<'a> Work<'a> {
         let snapshot = lake.snapshot()?;
         let prompts = read_prompts(lake, &snapshot, task)?;
         let file = ModelFile::open(model)?;
+        let frame = Frame::new(&settings.chat_template, &file.tokenizer)?;
+        let template = frame.as_ref().map(Frame::source);
         let readings = prompts
             .into_par_iter()
-            .map(|prompt| Reading::new(prompt, &file.tokenizer, settings))
+            .map(|prompt| Reading::new(prompt, &file.tokenizer, frame.as_ref(), settings))
             .collect::<Result<Vec<_>, _>>()?;
         check_lengths(&readings, settings, file.shape().context)?;
         let shards = plan_shards(&readings);
         let blake3 = file.blake3()?.to_owned();
-        let keys: Vec<String> =
-            shards.iter().map(|shard| shard_key(&blake3, settings, &readings, shard)).collect();
+        let inputs = (blake3.as_str(), settings, template.as_deref());
+        let keys: Vec<String> = shards.iter().map(|shard| shard_key(inputs, &readings, shard)).collect();
         let run_key = content_key(&keys);
-        Ok(Self { task, model, settings, file, blake3, snapshot, readings, shards, keys, run_key })
+        Ok(Self { task, model, settings, template, file, blake3, snapshot, readings, shards, keys, run_key })
     }
 
     fn slot_prefix(&self) -> String {
@@ -230,6 +234,7 @@ impl<'a> Work<'a> {
                 "n_vocabulary": shape.n_vocabulary,
             },
             "settings": self.settings,
+            "chat_template": self.template,
             "arithmetic": "f32 on the CPU, weights dequantised",
             "code_version": CODE_VERSION,
             "load_s": load_s,
@@ -253,7 +258,11 @@ fn check_lengths(readings: &[Reading], settings: &Settings, context: usize) -> R
     Ok(())
 }
 
-fn shard_key(model: &str, settings: &Settings, readings: &[Reading], shard: &[usize]) -> String {
+fn shard_key(
+    (model, settings, template): (&str, &Settings, Option<&str>),
+    readings: &[Reading],
+    shard: &[usize],
+) -> String {
     let prompts: Vec<_> = shard
         .iter()
         .map(|i| {
@@ -263,5 +272,8 @@ fn shard_key(model: &str, settings: &Settings, readings: &[Reading], shard: &[us
             (&prompt.prompt_id, &prompt.text, &prompt.expected, &prompt.choices, segments)
         })
         .collect();
-    content_key(&(CODE_VERSION, model, settings, prompts))
+    match template {
+        None => content_key(&(CODE_VERSION, model, settings, prompts)),
+        Some(template) => content_key(&(CODE_VERSION, model, settings, prompts, template)),
+    }
 }

@@ -42,7 +42,7 @@ impl Action {
 }
 
 pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?.with_template(&args.chat);
     let steps = plan(&args.lake.lake, &study)?;
     if args.json {
         print_json(&serde_json::json!({ "study": study.name, "model": study.model.name(), "steps": steps }))?;

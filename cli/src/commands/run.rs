@@ -11,7 +11,7 @@ use std::time::Instant;
 
 pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?.with_template(&args.chat);
     check(&study)?;
     let model = models::fetch(&study.model, reporter)?;
     let lake = create(&args.lake.lake)?;

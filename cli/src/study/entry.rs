@@ -3,7 +3,7 @@
 //! A generator's settings stand beside the task's own keys, so which keys are known depends on the
 //! generator. They are kept with their place in the file until the generator has judged them.
 
-use hypercolumn_extract::settings::{AttentionRule, HiddenRule, Settings};
+use hypercolumn_extract::settings::{AttentionRule, ChatTemplate, HiddenRule, Settings};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -39,6 +39,8 @@ pub struct ExtractEntry {
     pub max_new_tokens: Option<usize>,
     /// What ends a response.
     pub stop: Option<Vec<String>>,
+    /// What stands around a prompt.
+    pub chat_template: Option<ChatTemplate>,
 }
 
 impl ExtractEntry {
@@ -50,6 +52,7 @@ impl ExtractEntry {
             attention: entry.attention.unwrap_or(settings.attention),
             max_new_tokens: entry.max_new_tokens.unwrap_or(settings.max_new_tokens),
             stop: entry.stop.unwrap_or(settings.stop),
+            chat_template: entry.chat_template.unwrap_or(settings.chat_template),
         }
     }
 }

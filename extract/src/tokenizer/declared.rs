@@ -1,9 +1,11 @@
 //! What a checkpoint's files say about its tokenizer beside the vocabulary itself.
 //!
-//! Read from `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `generation_config.json`
-//! and `config.json`, each of which may be absent. What follows from it is left to [`super::directory`].
+//! Read from `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `generation_config.json`,
+//! `config.json` and `chat_template.jinja`, each of which may be absent. What follows from it is left to [`super::directory`].
 
+use crate::chat::{ChatFiles, DEFAULT_NAME};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use tokenizers::AddedToken;
@@ -21,6 +23,8 @@ pub struct Declared {
     pub added: Vec<(u32, AddedToken)>,
     /// Ids that end a response, as the model's configuration says.
     pub end_ids: Vec<u32>,
+    /// Chat templates by name.
+    templates: BTreeMap<String, String>,
 }
 
 impl Declared {
@@ -47,7 +51,8 @@ impl Declared {
         }
         added.sort_by_key(|(id, _)| *id);
         let end_ids = end_ids(directory)?;
-        Ok(Self { config, added, end_ids })
+        let templates = templates(directory, &config)?;
+        Ok(Self { config, added, end_ids, templates })
     }
 
     /// A switch of `tokenizer_config.json`, if it is there.
@@ -65,6 +70,15 @@ impl Declared {
     /// The spelling of a named token (`bos_token`, …), if the files name it.
     pub fn token(&self, key: &str) -> Option<&str> {
         spelling(self.config.get(key)?)
+    }
+
+    /// What the files say about chats.
+    pub fn chat(&self) -> ChatFiles {
+        let spelt = |key: &&str| Some(((*key).to_owned(), self.token(key)?.to_owned()));
+        ChatFiles {
+            templates: self.templates.clone(),
+            tokens: NAMED_TOKENS.iter().filter_map(spelt).collect(),
+        }
     }
 
     /// Every token that the files call special by name.
@@ -115,6 +129,32 @@ fn added_tokens_decoder(config: &Map<String, Value>) -> Result<Vec<(u32, AddedTo
     let refuse =
         |id: &str| format!("`tokenizer_config.json`: entry `{id}` of `added_tokens_decoder` is not a token");
     entries.iter().map(|entry| token(entry).ok_or_else(|| refuse(entry.0))).collect()
+}
+
+/// Templates of `tokenizer_config.json`, one or a list with names; `chat_template.jinja` stands above them.
+fn templates(directory: &Path, config: &Map<String, Value>) -> Result<BTreeMap<String, String>, String> {
+    let refuse =
+        || "`tokenizer_config.json`: `chat_template` is neither a template nor a list of them".to_owned();
+    let mut found = BTreeMap::new();
+    match config.get("chat_template") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(source)) => {
+            found.insert(DEFAULT_NAME.to_owned(), source.clone());
+        }
+        Some(entries) => {
+            for entry in entries.as_array().ok_or_else(refuse)? {
+                let part = |key| entry.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(refuse);
+                found.insert(part("name")?, part("template")?);
+            }
+        }
+    }
+    let name = "chat_template.jinja";
+    match std::fs::read_to_string(directory.join(name)) {
+        Ok(source) => found.insert(DEFAULT_NAME.to_owned(), source),
+        Err(e) if e.kind() == ErrorKind::NotFound => None,
+        Err(e) => return Err(format!("`{name}` cannot be read: {e}")),
+    };
+    Ok(found)
 }
 
 /// What generation ends with: `generation_config.json` decides, `config.json` where it is silent.

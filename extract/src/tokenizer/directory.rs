@@ -53,7 +53,7 @@ fn from_json(mut file: serde_json::Map<String, Value>, declared: &Declared) -> R
     }
     let end_of_text =
         end_of_text(declared, declared.token("eos_token").and_then(|name| inner.token_to_id(name)));
-    Tokenizer::new(Engine::Library(Box::new(Library::new(inner)?)), end_of_text)
+    Tokenizer::new(Engine::Library(Box::new(Library::new(inner)?)), end_of_text, declared.chat())
 }
 
 /// Adds the tokens of the side files, and BOS and EOS if they say so.
@@ -110,8 +110,14 @@ fn from_sentencepiece(bytes: &[u8], declared: &Declared) -> Result<Tokenizer, St
         (true, false) => Prefix::AtStart,
     };
     let end_of_text = end_of_text(declared, eos);
+    let mut chat = declared.chat();
+    for (key, id) in [("bos_token", bos), ("eos_token", eos)] {
+        if let Some(id) = id {
+            chat.tokens.entry(key.to_owned()).or_insert_with(|| vocabulary.piece(id).to_owned());
+        }
+    }
     let engine = SentencePiece::new(vocabulary, normalizer, whole, prefix, surround);
-    Tokenizer::new(Engine::SentencePiece(Box::new(engine)), end_of_text)
+    Tokenizer::new(Engine::SentencePiece(Box::new(engine)), end_of_text, chat)
 }
 
 /// What ends a response: what the model's configuration says, and the tokenizer's EOS.

@@ -7,6 +7,7 @@ use super::library::{Library, guarded, surround_with};
 use super::pre_tokenizer::PreTokenizer;
 use super::sentencepiece::{Kind, Normalizer, Prefix, SPACE, SentencePiece, Vocabulary, Whole};
 use super::{Engine, Tokenizer};
+use crate::chat::{ChatFiles, DEFAULT_NAME};
 use candle_core::quantized::gguf_file::{Content, Value};
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -39,7 +40,7 @@ impl Tokenizer {
             }
         };
         let end_of_text = ["eos", "eot", "eom"].iter().filter_map(|name| special_id(content, name));
-        Self::new(engine, end_of_text.collect())
+        Self::new(engine, end_of_text.collect(), chat(content)?)
     }
 }
 
@@ -167,6 +168,27 @@ fn surround(
 fn special_id(content: &Content, name: &str) -> Option<u32> {
     let value = content.metadata.get(&format!("tokenizer.ggml.{name}_token_id"))?;
     unsigned(value).and_then(|id| u32::try_from(id).ok())
+}
+
+/// Chat templates, and the spellings of the tokens that they name.
+fn chat(content: &Content) -> Result<ChatFiles, String> {
+    let mut chat = ChatFiles::default();
+    for key in content.metadata.keys() {
+        let Some(name) = key.strip_prefix("tokenizer.chat_template") else { continue };
+        let name = name.strip_prefix('.').filter(|name| !name.is_empty()).unwrap_or(DEFAULT_NAME);
+        if content.metadata[key].to_string().is_ok() && !key.starts_with("tokenizer.chat_templates") {
+            chat.templates.insert(name.to_owned(), text(content, key)?);
+        }
+    }
+    let pieces = texts(content, "tokenizer.ggml.tokens")?;
+    for (key, name) in
+        [("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"), ("pad_token", "padding")]
+    {
+        if let Some(piece) = special_id(content, name).and_then(|id| pieces.get(id as usize)) {
+            chat.tokens.insert(key.to_owned(), piece.clone());
+        }
+    }
+    Ok(chat)
 }
 
 /// A switch of the file, if it is there.

@@ -15,6 +15,7 @@ mod library;
 mod pre_tokenizer;
 mod sentencepiece;
 
+use crate::chat::ChatFiles;
 use library::Library;
 use sentencepiece::SentencePiece;
 
@@ -48,11 +49,12 @@ pub struct Tokenizer {
     engine: Engine,
     n_vocabulary: usize,
     end_of_text: Vec<u32>,
+    chat: ChatFiles,
 }
 
 /// Whether what the model's files ask for around a text (BOS, EOS) is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Surround {
+pub(crate) enum Surround {
     AsDeclared,
     Nothing,
 }
@@ -80,9 +82,9 @@ impl Engine {
 }
 
 impl Tokenizer {
-    fn new(engine: Engine, end_of_text: Vec<u32>) -> Result<Self, String> {
+    fn new(engine: Engine, end_of_text: Vec<u32>, chat: ChatFiles) -> Result<Self, String> {
         let n_vocabulary = engine.n_vocabulary();
-        let tokenizer = Self { engine, n_vocabulary, end_of_text };
+        let tokenizer = Self { engine, n_vocabulary, end_of_text, chat };
         // What surrounds every text is judged once, here, rather than with the first prompt.
         tokenizer.encode("")?;
         Ok(tokenizer)
@@ -106,7 +108,8 @@ impl Tokenizer {
         self.encode_within(text, Surround::AsDeclared)
     }
 
-    fn encode_within(&self, text: &str, surround: Surround) -> Result<Encoding, String> {
+    /// As [`Self::encode`], of a text that may already have what belongs around it.
+    pub(crate) fn encode_within(&self, text: &str, surround: Surround) -> Result<Encoding, String> {
         let mut encoding = self.engine.encode(text, surround)?;
         if let Some(id) = encoding.ids.iter().find(|id| **id as usize >= self.n_vocabulary) {
             return Err(format!(
@@ -122,13 +125,15 @@ impl Tokenizer {
         Ok(encoding)
     }
 
-    /// Token ids of `answer` as it continues `prompt`: what the tokenizer gives for both beyond the
-    /// prompt's own ids; where the two would merge, those of the answer alone, since the prompt's ids stand.
-    ///
-    /// # Errors
-    /// The library's reason.
-    pub fn encode_continuation(&self, prompt: &str, ids: &[u32], answer: &str) -> Result<Vec<u32>, String> {
-        let whole = self.encode(&format!("{prompt}{answer}"))?.ids;
+    /// Token ids of `answer` as it continues `prompt`, whose ids are given: what the tokenizer gives for both beyond
+    /// the prompt's own ids; where the two would merge, those of the answer alone, since the prompt's ids stand.
+    pub(crate) fn encode_continuation(
+        &self,
+        (prompt, ids): (&str, &[u32]),
+        answer: &str,
+        surround: Surround,
+    ) -> Result<Vec<u32>, String> {
+        let whole = self.encode_within(&format!("{prompt}{answer}"), surround)?.ids;
         if whole.len() > ids.len() && whole.starts_with(ids) {
             return Ok(whole[ids.len()..].to_vec());
         }
@@ -154,6 +159,11 @@ impl Tokenizer {
             Engine::Library(engine) => engine.decode(ids),
             Engine::SentencePiece(engine) => Ok(engine.decode(ids)),
         }
+    }
+
+    /// What the model's files say about chats.
+    pub(crate) fn chat(&self) -> &ChatFiles {
+        &self.chat
     }
 
     /// The vocabulary's spelling of a token.

@@ -20,12 +20,13 @@ pub static TOKENS: Table = Table {
         nullable(
             "start",
             Int32,
-            "First character in the prompt's text, in Unicode scalar values; null in a response.",
+            "First character in the prompt's text, in Unicode scalar values; null in a response and for a chat \
+             template's tokens, which belong to no segment but `final`.",
         ),
         nullable(
             "end",
             Int32,
-            "One past the last character; null in a response; equal to start for a token with no text (BOS).",
+            "One past the last character; null where start is; equal to start for a token with no text (BOS).",
         ),
         required("is_response", Bool, "Whether the model wrote it."),
     ],
