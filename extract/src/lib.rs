@@ -13,6 +13,8 @@
 pub mod backend;
 mod chunk;
 mod error;
+mod forecast;
+pub mod inspect;
 mod membership;
 pub mod model;
 mod progress;
@@ -27,5 +29,6 @@ pub mod tokenizer;
 mod tree;
 
 pub use error::ExtractError;
+pub use forecast::Forecast;
 pub use progress::Progress;
 pub use stage::{ExtractPlan, Outcome, extract, plan};

@@ -38,6 +38,19 @@ pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
     )
 }
 
+/// Cuts a shard into the chunks that are in memory at once.
+pub fn plan_chunks(shape: Shape, readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
+    let slot_bytes = shape.d_model * (shape.n_layers + 2) * size_of::<f32>();
+    let rows_per_slot = CHUNK_ROWS * slot_bytes / CHUNK_POOLED_BYTES;
+    let cost = |previous: Option<usize>, next: usize| {
+        let reading = &readings[next];
+        let slots: usize = reading.plan.segments.iter().map(|s| s.poolings.len()).sum();
+        let rows = reading.n_rows(previous.map_or(0, |p| shared(readings, p, next)));
+        rows.max(slots * rows_per_slot)
+    };
+    cut(shard, cost, CHUNK_ROWS)
+}
+
 /// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.
 pub fn count_unique(readings: &[Reading], prompts: &[usize]) -> usize {
     let first = prompts.first().map_or(0, |p| readings[*p].encoding.ids.len());
@@ -94,26 +107,13 @@ impl Reader<'_> {
     ) -> Result<(), ExtractError> {
         let shape = self.backend.shape();
         let mut writers = ShardWriters::open(transaction, &self.partition, shape)?;
-        for chunk in self.chunks(readings, shard) {
+        for chunk in plan_chunks(shape, readings, shard) {
             let chunk: Vec<&Reading> = chunk.into_iter().map(|i| &readings[i]).collect();
             let plans: Vec<PromptPlan> = chunk.iter().map(|r| r.plan.clone()).collect();
             let result = run_chunk(self.backend, self.tokenizer, self.settings, &chunk, &plans, progress)?;
             writers.write(&result, self.tokenizer, shape)?;
         }
         Ok(writers.stage(transaction)?)
-    }
-
-    fn chunks(&self, readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
-        let shape = self.backend.shape();
-        let slot_bytes = shape.d_model * (shape.n_layers + 2) * size_of::<f32>();
-        let rows_per_slot = CHUNK_ROWS * slot_bytes / CHUNK_POOLED_BYTES;
-        let cost = |previous: Option<usize>, next: usize| {
-            let reading = &readings[next];
-            let slots: usize = reading.plan.segments.iter().map(|s| s.poolings.len()).sum();
-            let rows = reading.n_rows(previous.map_or(0, |p| shared(readings, p, next)));
-            rows.max(slots * rows_per_slot)
-        };
-        cut(shard, cost, CHUNK_ROWS)
     }
 }
 

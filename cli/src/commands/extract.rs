@@ -27,7 +27,7 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 fn resolve(args: &ExtractArgs) -> Result<(ModelSource, Vec<(String, Settings)>), Failure> {
     if let (None, Some(task)) = (&args.study, &args.task) {
         let model = args.model.as_deref().unwrap_or(ALIASES[0].name);
-        let settings = override_settings(Settings::default(), args);
+        let settings = override_settings(Settings::default(), &args.keep);
         return Ok((models::parse(model)?, vec![(task.clone(), settings)]));
     }
     let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
@@ -37,7 +37,7 @@ fn resolve(args: &ExtractArgs) -> Result<(ModelSource, Vec<(String, Settings)>),
         .tasks
         .into_iter()
         .filter(|task| chosen(&task.name))
-        .map(|task| (task.name, override_settings(task.extract, args)))
+        .map(|task| (task.name, override_settings(task.extract, &args.keep)))
         .collect();
     match &args.task {
         Some(task) if tasks.is_empty() => {

@@ -2,9 +2,11 @@
 
 use super::refuse;
 use crate::error::ExtractError;
+use crate::inspect::Weights;
 use crate::tokenizer::unsigned;
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{Device, Tensor};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -77,6 +79,19 @@ impl GgufFile {
             Some(Value::F64(v)) if v.is_finite() => Ok(*v as f32),
             _ => Err(self.refuse(format!("has no usable `{}.{key}`", self.architecture))),
         }
+    }
+
+    /// How the weights are stored: each type of number with how much of it there is.
+    pub fn weights(&self) -> Vec<Weights> {
+        let mut found: BTreeMap<String, Weights> = BTreeMap::new();
+        for info in self.content.tensor_infos.values() {
+            let dtype = format!("{:?}", info.ggml_dtype);
+            let n = info.shape.elem_count();
+            let n_bytes = n / info.ggml_dtype.block_size() * info.ggml_dtype.type_size();
+            let weights = found.entry(dtype.clone()).or_insert(Weights::none(dtype));
+            weights.add(n as u64, n_bytes as u64);
+        }
+        found.into_values().collect()
     }
 
     /// Whether the file has this tensor.

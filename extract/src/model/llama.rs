@@ -4,6 +4,7 @@
 //! GGUF stores the rows of query and key projections so that rotary pairs lie side by side; they are put
 //! back here into the order in which dimension i turns with dimension i + width/2.
 
+use super::architecture::{Activation, Architecture, Layer, Norm, Positions, Residual, RotaryAngles};
 use super::attention::{Heads, KeysValues, attend};
 use super::gguf::GgufFile;
 use super::kernels::{Rotary, swiglu, with_values};
@@ -79,6 +80,30 @@ impl Config {
                 10_000.0
             },
         })
+    }
+
+    /// What the model is.
+    pub fn architecture(&self) -> Architecture {
+        let width = self.heads.width;
+        let frequency = |i: usize| self.rope_base.powf(-2.0 * i as f32 / width as f32);
+        let angles = RotaryAngles { frequencies: (0..width / 2).map(frequency).collect(), magnitude: 1.0 };
+        Architecture {
+            family: "llama",
+            shape: self.shape(),
+            n_key_heads: self.heads.n_key_heads,
+            head_width: width,
+            d_feed_forward: self.d_feed_forward,
+            norm: Norm::Rms { epsilon: self.norm_epsilon },
+            residual: Residual::Sequential,
+            activation: Activation::Silu,
+            is_gated: true,
+            positions: Positions::Rotary(angles),
+            attention_scale: 1.0 / (width as f32).sqrt(),
+            attention_softcap: None,
+            logit_softcap: None,
+            embedding_scale: None,
+            layers: vec![Layer { window: None, rotates: true }; self.n_layers],
+        }
     }
 
     pub fn shape(&self) -> Shape {

@@ -8,8 +8,10 @@ mod llama;
 
 use crate::backend::Backend;
 use crate::error::ExtractError;
+use crate::inspect::Weights;
 use crate::source::ResolvedModel;
 use crate::tokenizer::Tokenizer;
+use architecture::Architecture;
 use gguf::GgufFile;
 use std::path::Path;
 
@@ -53,6 +55,23 @@ impl ModelFile {
     /// The model's sizes.
     pub fn shape(&self) -> crate::backend::Shape {
         self.config.shape()
+    }
+
+    /// What the model is.
+    pub fn architecture(&self) -> Architecture {
+        self.config.architecture()
+    }
+
+    /// How the weights are stored.
+    pub fn weights(&self) -> Vec<Weights> {
+        self.file.weights()
+    }
+
+    /// What the tokenizer is read from.
+    pub fn tokenizer_kind(&self) -> String {
+        let kind = self.file.content().metadata.get("tokenizer.ggml.model");
+        let kind = kind.and_then(|v| v.to_string().ok()).map_or("unnamed", String::as_str);
+        format!("{kind}, in the GGUF file")
     }
 
     /// Reads the weights, dequantised to f32.
