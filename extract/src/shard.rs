@@ -1,9 +1,10 @@
 //! Shards: the unit of work that is committed, and the chunks that it is computed in.
 
 use crate::backend::Backend;
-use crate::chunk::{Chunk, Reading, run_chunk};
+use crate::chunk::{Chunk, run_chunk};
 use crate::error::ExtractError;
 use crate::progress::Progress;
+use crate::reading::Reading;
 use crate::settings::Settings;
 use crate::tokenizer::Tokenizer;
 use crate::tree::shared_prefix;
@@ -36,6 +37,24 @@ pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
         },
         SHARD_TOKENS,
     )
+}
+
+/// Cuts a shard into the chunks that are in memory at once.
+pub fn plan_chunks(readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
+    let cost = |previous: Option<usize>, next: usize| {
+        readings[next].n_rows(previous.map_or(0, |p| shared(readings, p, next)))
+    };
+    cut(shard, cost, CHUNK_ROWS)
+}
+
+/// Rows of the largest chunk: tokens that are not shared, answers, and responses at their longest.
+pub fn most_rows(readings: &[Reading], shards: &[Vec<usize>], settings: &Settings) -> usize {
+    let chunks = shards.iter().flat_map(|shard| plan_chunks(readings, shard));
+    let n_rows = |chunk: Vec<usize>| {
+        let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].encoding.ids.len())).sum();
+        count_unique(readings, &chunk) + answers + chunk.len() * settings.max_new_tokens
+    };
+    chunks.map(n_rows).max().unwrap_or(0)
 }
 
 /// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.
@@ -93,7 +112,7 @@ impl Reader<'_> {
         progress: &dyn Progress,
     ) -> Result<(), ExtractError> {
         let of = |chunk: Vec<usize>| Chunk::new(chunk.iter().map(|i| &readings[*i]).collect());
-        let chunks: Vec<Chunk> = self.chunks(readings, shard).into_iter().map(of).collect();
+        let chunks: Vec<Chunk> = plan_chunks(readings, shard).into_iter().map(of).collect();
         let writers = ShardWriters::open(transaction, &self.partition, self.backend.shape())?;
         let writers = std::thread::scope(|scope| {
             // The writer encodes one part while the next is computed; a few may wait, so memory is bounded.
@@ -112,13 +131,6 @@ impl Reader<'_> {
             computed.and(written)
         })?;
         Ok(writers.stage(transaction)?)
-    }
-
-    fn chunks(&self, readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
-        let cost = |previous: Option<usize>, next: usize| {
-            readings[next].n_rows(previous.map_or(0, |p| shared(readings, p, next)))
-        };
-        cut(shard, cost, CHUNK_ROWS)
     }
 }
 

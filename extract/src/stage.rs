@@ -1,16 +1,14 @@
 //! The stage itself: what is to be done, what is done already, and doing the rest.
 
-use crate::chat::Frame;
-use crate::chunk::Reading;
 use crate::error::ExtractError;
-use crate::model::ModelFile;
+use crate::model::{ModelFile, Placement};
 use crate::progress::Progress;
-use crate::prompts::read_prompts;
+use crate::reading::{Reading, read_task};
+use crate::resources::Resources;
 use crate::settings::Settings;
-use crate::shard::{Reader, count_unique, plan_shards};
+use crate::shard::{Reader, count_unique, most_rows, plan_shards};
 use crate::source::ResolvedModel;
 use hypercolumn_schemas::{CommitInfo, Lake, Partition, Snapshot, content_key};
-use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 use std::time::Instant;
@@ -21,6 +19,10 @@ const CODE_VERSION: u32 = 1;
 /// What an extraction would do.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExtractPlan {
+    /// Where the weights would be.
+    pub placement: Placement,
+    /// Bytes of memory at most, about.
+    pub n_memory_bytes: u64,
     /// Shards that the prompts make.
     pub n_shards: usize,
     /// Shards that are in the lake already.
@@ -61,6 +63,7 @@ pub fn plan(
     task: &str,
     model: &ResolvedModel,
     settings: &Settings,
+    resources: &Resources,
 ) -> Result<ExtractPlan, ExtractError> {
     let work = Work::prepare(lake, task, model, settings)?;
     let n_shards = work.shards.len();
@@ -76,7 +79,10 @@ pub fn plan(
     };
     let n_unique_tokens = work.n_unique_tokens();
     let n_tokens = work.n_tokens();
+    let (placement, n_memory_bytes) = work.place(resources)?;
     Ok(ExtractPlan {
+        placement,
+        n_memory_bytes,
         n_shards,
         n_shards_done,
         n_prompts: work.readings.len(),
@@ -90,20 +96,22 @@ pub fn plan(
 /// same content key are not computed again.
 ///
 /// # Errors
-/// [`ExtractError::UnknownTask`], [`ExtractError::Model`], [`ExtractError::TooLong`] and others before anything is
+/// [`ExtractError::UnknownTask`], [`ExtractError::Model`], [`ExtractError::TooLong`], [`ExtractError::Memory`] and others before anything is
 /// written; an error of the forward pass or the lake leaves the shards committed before it.
 pub fn extract(
     lake: &Lake,
     task: &str,
     model: &ResolvedModel,
     settings: &Settings,
+    resources: &Resources,
     progress: &dyn Progress,
 ) -> Result<Outcome, ExtractError> {
     let started = Instant::now();
     let work = Work::prepare(lake, task, model, settings)?;
     let missing: Vec<usize> = (0..work.shards.len()).filter(|i| !work.is_done(*i)).collect();
     if !missing.is_empty() {
-        work.run(lake, &missing, progress)?;
+        let placement = work.place(resources)?.0;
+        work.run(lake, &missing, placement, progress)?;
     }
     Ok(Outcome {
         n_prompts: work.readings.len(),
@@ -138,14 +146,8 @@ impl<'a> Work<'a> {
         settings: &'a Settings,
     ) -> Result<Self, ExtractError> {
         let snapshot = lake.snapshot()?;
-        let prompts = read_prompts(lake, &snapshot, task)?;
         let file = ModelFile::open(model)?;
-        let frame = Frame::new(&settings.chat_template, &file.tokenizer)?;
-        let template = frame.as_ref().map(Frame::source);
-        let readings = prompts
-            .into_par_iter()
-            .map(|prompt| Reading::new(prompt, &file.tokenizer, frame.as_ref(), settings))
-            .collect::<Result<Vec<_>, _>>()?;
+        let (readings, template) = read_task(lake, &snapshot, task, &file, settings)?;
         check_lengths(&readings, settings, file.shape().context)?;
         let shards = plan_shards(&readings);
         let blake3 = file.blake3()?.to_owned();
@@ -177,9 +179,24 @@ impl<'a> Work<'a> {
         self.shards.iter().map(|shard| count_unique(&self.readings, shard)).sum()
     }
 
-    fn run(&self, lake: &Lake, missing: &[usize], progress: &dyn Progress) -> Result<(), ExtractError> {
+    /// Where the weights go, and the bytes of memory that this is predicted to take.
+    fn place(&self, resources: &Resources) -> Result<(Placement, u64), ExtractError> {
+        let available_bytes = resources.available_bytes();
+        let goes_on = self.settings.max_new_tokens > 0;
+        let n_rows = most_rows(&self.readings, &self.shards, self.settings);
+        Placement::choose(self.file.architecture(), n_rows, goes_on, available_bytes)
+            .map_err(|needed_bytes| ExtractError::Memory { needed_bytes, available_bytes })
+    }
+
+    fn run(
+        &self,
+        lake: &Lake,
+        missing: &[usize],
+        placement: Placement,
+        progress: &dyn Progress,
+    ) -> Result<(), ExtractError> {
         let loading = Instant::now();
-        let backend = self.file.load(crate::model::Placement::Resident)?;
+        let backend = self.file.load(placement)?;
         let load_s = loading.elapsed().as_secs_f64();
         let reader = Reader {
             backend: &*backend,

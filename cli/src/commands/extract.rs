@@ -8,6 +8,7 @@ use crate::failure::{Failure, could_not};
 use crate::nearest::suggest;
 use crate::progress::{Reporter, duration};
 use crate::resolve::{override_settings, resolve_study};
+use hypercolumn_extract::resources::Resources;
 use hypercolumn_extract::settings::Settings;
 use hypercolumn_extract::source::{ALIASES, ModelSource, ResolvedModel};
 use hypercolumn_schemas::Lake;
@@ -18,7 +19,7 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let lake = open(&args.lake.lake)?;
     let model = models::fetch(&source, reporter)?;
     for (task, settings) in &tasks {
-        extract(&lake, task, &model, settings, reporter)?;
+        extract(&lake, task, &model, settings, &args.resources.resources(), reporter)?;
     }
     Ok(Exit::Success)
 }
@@ -27,7 +28,7 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 fn resolve(args: &ExtractArgs) -> Result<(ModelSource, Vec<(String, Settings)>), Failure> {
     if let (None, Some(task)) = (&args.study, &args.task) {
         let model = args.model.as_deref().unwrap_or(ALIASES[0].name);
-        let settings = override_settings(Settings::default(), args);
+        let settings = override_settings(Settings::default(), &args.keep);
         return Ok((models::parse(model)?, vec![(task.clone(), settings)]));
     }
     let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
@@ -37,7 +38,7 @@ fn resolve(args: &ExtractArgs) -> Result<(ModelSource, Vec<(String, Settings)>),
         .tasks
         .into_iter()
         .filter(|task| chosen(&task.name))
-        .map(|task| (task.name, override_settings(task.extract, args)))
+        .map(|task| (task.name, override_settings(task.extract, &args.keep)))
         .collect();
     match &args.task {
         Some(task) if tasks.is_empty() => {
@@ -56,9 +57,10 @@ pub fn extract(
     task: &str,
     model: &ResolvedModel,
     settings: &Settings,
+    resources: &Resources,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
-    let outcome = hypercolumn_extract::extract(lake, task, model, settings, reporter)
+    let outcome = hypercolumn_extract::extract(lake, task, model, settings, resources, reporter)
         .map_err(could_not("extract", task))?;
     let n_shards = outcome.n_shards_run + outcome.n_shards_reused;
     let tokens = format!(

@@ -5,9 +5,11 @@ use crate::answer::{draw, format_count};
 use crate::args::PlanArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
-use crate::progress::Reporter;
+use crate::progress::{Reporter, bytes};
 use crate::resolve::{ResolvedStudy, ResolvedTask, resolve_study};
 use crate::scratch::Scratch;
+use hypercolumn_extract::model::Placement;
+use hypercolumn_extract::resources::Resources;
 use hypercolumn_extract::source::ResolvedModel;
 use hypercolumn_schemas::Lake;
 use serde::Serialize;
@@ -43,7 +45,7 @@ impl Action {
 
 pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(args.study.as_deref(), args.model.as_deref())?.with_template(&args.chat);
-    let steps = plan(&args.lake.lake, &study)?;
+    let steps = plan(&args.lake.lake, &study, &args.resources.resources())?;
     if args.json {
         print_json(&serde_json::json!({ "study": study.name, "model": study.model.name(), "steps": steps }))?;
         return Ok(Exit::Success);
@@ -61,7 +63,7 @@ pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-fn plan(path: &Path, study: &ResolvedStudy) -> Result<Vec<Step>, Failure> {
+fn plan(path: &Path, study: &ResolvedStudy, resources: &Resources) -> Result<Vec<Step>, Failure> {
     let scratch = Scratch::new(&study.tasks)?;
     let refuse = || could_not("use study", &study.label);
     hypercolumn_analyze::check(&scratch.lake, &study.questions).map_err(refuse())?;
@@ -80,7 +82,7 @@ fn plan(path: &Path, study: &ResolvedStudy) -> Result<Vec<Step>, Failure> {
     }
     for (i, task) in study.tasks.iter().enumerate() {
         let is_ingested = steps[i].action == Action::Reuse;
-        steps.push(plan_extract(&lake, &scratch.lake, is_ingested, model.as_ref(), task)?);
+        steps.push(plan_extract(&lake, &scratch.lake, is_ingested, model.as_ref(), task, resources)?);
     }
     let is_extracted = steps.iter().all(|s| s.action == Action::Reuse);
     steps.extend(plan_analyze(&lake, study, is_extracted)?);
@@ -111,6 +113,7 @@ fn plan_extract(
     is_ingested: bool,
     model: Option<&ResolvedModel>,
     task: &ResolvedTask,
+    resources: &Resources,
 ) -> Result<Step, Failure> {
     let mut step = Step {
         stage: "extract",
@@ -122,7 +125,7 @@ fn plan_extract(
     };
     let Some(model) = model else { return Ok(step) };
     let of = if is_ingested { lake } else { scratch };
-    let plan = hypercolumn_extract::plan(of, &task.name, model, &task.extract)
+    let plan = hypercolumn_extract::plan(of, &task.name, model, &task.extract, resources)
         .map_err(could_not("plan", &task.name))?;
     let is_done = is_ingested && plan.n_shards_done == plan.n_shards;
     step.action = Action::of(is_done);
@@ -132,10 +135,15 @@ fn plan_extract(
     step.reason = match is_done {
         true => why.to_owned(),
         false => format!(
-            "{why}; {} prompts, {} tokens, {} of them to compute",
+            "{why}; {} prompts, {} tokens, {} of them to compute, {} {}",
             format_count(plan.n_prompts as u64),
             format_count(plan.n_tokens as u64),
-            format_count(plan.n_unique_tokens as u64)
+            format_count(plan.n_unique_tokens as u64),
+            match plan.placement {
+                Placement::Resident => "weights in memory, about",
+                Placement::Streamed { .. } => "weights read block by block, about",
+            },
+            bytes(plan.n_memory_bytes),
         ),
     };
     Ok(step)

@@ -14,10 +14,11 @@ pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(args.study.as_deref(), args.model.as_deref())?.with_template(&args.chat);
     check(&study)?;
     let model = models::fetch(&study.model, reporter)?;
+    let resources = args.resources.resources();
     let lake = create(&args.lake.lake)?;
     ingest::ingest(&lake, &study.tasks, reporter)?;
     for task in &study.tasks {
-        extract::extract(&lake, &task.name, &model, &task.extract, reporter)?;
+        extract::extract(&lake, &task.name, &model, &task.extract, &resources, reporter)?;
     }
     let report = args.report.clone().unwrap_or_else(|| lake.root().join(analyze::REPORT_NAME));
     analyze::analyze(&lake, &study, &report, reporter)?;

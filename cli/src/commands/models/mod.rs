@@ -1,5 +1,6 @@
-//! `models`: the known models and those that are cached, and fetching one.
+//! `models`: the known models and those that are cached, what one is, and fetching one.
 
+mod inspect;
 mod list;
 
 use super::print;
@@ -13,6 +14,7 @@ pub fn run(args: &ModelsArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     match &args.action {
         None => list::list(args.json, reporter),
         Some(ModelsAction::List { json }) => list::list(args.json || *json, reporter),
+        Some(ModelsAction::Inspect(inspected)) => inspect::inspect(inspected, args.json, reporter),
         Some(ModelsAction::Fetch { model }) => {
             let name = model.as_deref().unwrap_or(ALIASES[0].name);
             let resolved = fetch(&parse(name)?, reporter)?;

@@ -3,13 +3,15 @@
 use super::block::Block;
 use crate::error::ExtractError;
 use crate::model::architecture::{Architecture, Checkpoint};
+use serde::Serialize;
 use std::sync::mpsc::sync_channel;
 
 /// Memory besides weights and rows: code, tokenizer, tables being encoded.
 const BASE_BYTES: u64 = 400 << 20;
 
 /// Where the blocks' weights are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Placement {
     /// All in memory.
     Resident,
