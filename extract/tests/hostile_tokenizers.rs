@@ -108,7 +108,12 @@ fn side_files_that_contradict_the_vocabulary_are_refused() {
     let cases = [
         (config(json!({"added_tokens_decoder": {"9": {"content": "<x>"}}})), "`<x>` cannot have the id 9"),
         (config(json!({"added_tokens_decoder": {"x": {"content": "<x>"}}})), "entry `x`"),
-        (config(json!({"add_bos_token": true, "bos_token": "<bos>"})), "`<bos>` is in no vocabulary"),
+        (
+            config(
+                json!({"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": true, "bos_token": "<bos>"}),
+            ),
+            "`<bos>` is in no vocabulary",
+        ),
         (config(json!({"add_bos_token": "yes"})), "not true or false"),
         (("added_tokens.json", b"{\"<x>\": -4}".to_vec()), "`<x>`"),
         (("generation_config.json", b"[".to_vec()), "`generation_config.json` is not"),

@@ -55,3 +55,36 @@ fn tokens_are_those_of_the_reference() {
         }
     }
 }
+
+#[test]
+fn the_class_decides_whether_flags_stand_above_a_post_processor() {
+    let directory = tempfile::tempdir().unwrap();
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tokenizers/json-llama3");
+    fs::copy(committed.join("tokenizer.json"), directory.path().join("tokenizer.json")).unwrap();
+    let begins = |config: &str| {
+        fs::write(directory.path().join("tokenizer_config.json"), config).unwrap();
+        read(directory.path()).encode("a").unwrap().pieces
+    };
+    assert_eq!(begins(r#"{"add_bos_token": false}"#), ["<|begin|>", "a"]);
+    assert_eq!(begins(r#"{"tokenizer_class": "LlamaTokenizerFast", "add_bos_token": false}"#), ["a"]);
+    let both = r#"{"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "bos_token": "<|user|>",
+                   "add_eos_token": true, "eos_token": {"content": "<|end|>"}}"#;
+    assert_eq!(begins(both), ["<|user|>", "a", "<|end|>"]);
+}
+
+#[test]
+fn what_ends_a_response_is_in_the_checkpoints_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tokenizers/json-llama3");
+    fs::copy(committed.join("tokenizer.json"), directory.path().join("tokenizer.json")).unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    write("config.json", r#"{"eos_token_id": 7}"#);
+    write("tokenizer_config.json", r#"{"eos_token": "<|end|>"}"#);
+    let ends = || {
+        let tokenizer = read(directory.path());
+        (0..10).filter(|id| tokenizer.ends_text(*id)).collect::<Vec<u32>>()
+    };
+    assert_eq!(ends(), [1, 7]);
+    write("generation_config.json", r#"{"eos_token_id": [4, 5]}"#);
+    assert_eq!(ends(), [1, 4, 5], "generation_config.json stands above config.json");
+}

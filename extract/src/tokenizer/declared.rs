@@ -1,7 +1,8 @@
 //! What a checkpoint's files say about its tokenizer beside the vocabulary itself.
 //!
 //! Read from `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `generation_config.json`,
-//! `config.json` and `chat_template.jinja`, each of which may be absent. What follows from it is left to [`super::directory`].
+//! `config.json` and `chat_template.jinja`, each of which may be absent. What follows from it is left to
+//! [`super::directory`].
 
 use crate::chat::{ChatFiles, DEFAULT_NAME};
 use serde_json::{Map, Value};
@@ -65,6 +66,12 @@ impl Declared {
             Some(Value::Bool(value)) => Ok(Some(*value)),
             Some(other) => Err(format!("`tokenizer_config.json`: `{key}` is {other}, not true or false")),
         }
+    }
+
+    /// The tokenizer's class in transformers, without `Fast`.
+    pub fn class(&self) -> Option<&str> {
+        let class = self.config.get("tokenizer_class")?.as_str()?;
+        Some(class.strip_suffix("Fast").unwrap_or(class))
     }
 
     /// The spelling of a named token (`bos_token`, …), if the files name it.

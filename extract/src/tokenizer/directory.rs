@@ -1,7 +1,7 @@
 //! The tokenizer of a checkpoint directory: `tokenizer.json`, else `tokenizer.model`.
 //!
-//! What stands around a text follows transformers: the file's own post-processor, unless `tokenizer_config.json`
-//! says `add_bos_token` or `add_eos_token`.
+//! What stands around a text follows transformers: of a `tokenizer.json` its own post-processor, but for the classes
+//! whose `add_bos_token` and `add_eos_token` transformers puts in its place; of a `tokenizer.model` these two.
 
 use super::declared::{Declared, read_object};
 use super::library::{Library, guarded, surround_with};
@@ -10,6 +10,9 @@ use super::{Engine, Tokenizer, json};
 use serde_json::Value;
 use std::path::Path;
 use tokenizers::AddedToken;
+
+/// Classes (less `Fast`) that make their post-processor from `tokenizer_config.json`.
+const CLASSES_WITH_FLAGS: [&str; 3] = ["LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer"];
 
 impl Tokenizer {
     /// Reads the tokenizer of a checkpoint directory.
@@ -66,8 +69,9 @@ fn add_declared(inner: &mut tokenizers::Tokenizer, declared: &Declared) -> Resul
         }
     }
     inner.add_tokens(added).map_err(|e| format!("`tokenizer_config.json`: {e}"))?;
+    let has_flags = declared.class().is_some_and(|class| CLASSES_WITH_FLAGS.contains(&class));
     let (bos, eos) = (declared.switch("add_bos_token")?, declared.switch("add_eos_token")?);
-    if bos.is_none() && eos.is_none() {
+    if !has_flags || (bos.is_none() && eos.is_none()) {
         return Ok(());
     }
     let token = |is_asked: Option<bool>, key: &str| {

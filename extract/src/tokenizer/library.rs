@@ -37,7 +37,8 @@ impl Library {
         let spans = found.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32));
         Ok(Encoding {
             ids: found.get_ids().to_vec(),
-            pieces: found.get_tokens().to_vec(),
+            // The library shows the white space that a token swallowed; the vocabulary's spelling has none.
+            pieces: found.get_ids().iter().map(|id| self.piece(*id)).collect(),
             offsets: spans.collect(),
         })
     }
