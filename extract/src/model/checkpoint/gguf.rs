@@ -97,7 +97,14 @@ impl GgufFile {
         }
         let n_vocabulary = self.store.find("token_embd.weight").and_then(|t| t.dims.first()).copied();
         values.insert("vocab_size".to_owned(), json!(n_vocabulary));
-        values.insert("tie_word_embeddings".to_owned(), json!(self.store.find("output.weight").is_none()));
+        // What no metadata says shows in the tensors.
+        let has = |name: &str| self.store.find(name).is_some();
+        let found = [
+            ("attention_bias", has("blk.0.attn_q.bias") || has("blk.0.attn_qkv.bias")),
+            ("mlp_bias", has("blk.0.ffn_up.bias")),
+            ("tie_word_embeddings", !has("output.weight")),
+        ];
+        values.extend(found.map(|(key, flag)| (key.to_owned(), json!(flag))));
         for (key, implied) in form.implied {
             let value = self.implied(*implied);
             values.entry(*key).or_insert(value);

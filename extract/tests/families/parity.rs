@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 /// Largest absolute difference at any position, layer and head.
 const TOLERANCE: f64 = 1e-4;
 
-/// The directory that a user's own checkpoints with expected values are in.
+/// Names a directory of other checkpoints with `expected.safetensors`, in the form that `make_families.py` writes.
 const VARIABLE: &str = "HYPERCOLUMN_REFERENCE";
 
-fn fixtures() -> PathBuf {
+pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/families")
 }
 
@@ -52,6 +52,10 @@ fn company_order_and_streaming_change_no_bit() {
     }
 }
 
+pub fn name(path: &Path) -> String {
+    path.file_name().expect("a name").to_string_lossy().into_owned()
+}
+
 /// The checkpoints under `directory` that have expected values.
 fn cases(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).expect("a directory of checkpoints");
@@ -63,7 +67,6 @@ fn cases(directory: &Path) -> Vec<PathBuf> {
 
 /// Each checkpoint under `directory` with its largest differences.
 fn table(directory: &Path) -> Vec<(String, Difference)> {
-    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
     cases(directory).iter().map(|path| (name(path), difference(path))).collect()
 }
 
@@ -75,9 +78,9 @@ fn every_family_gives_what_transformers_gives() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Prints the table of docs/models.md for the checkpoints in $HYPERCOLUMN_REFERENCE.
+/// Prints the differences of each checkpoint in `HYPERCOLUMN_REFERENCE`, or of the fixtures.
 #[test]
-#[ignore = "needs checkpoints made by scripts/make-family-fixtures.py or in its form"]
+#[ignore = "prints the table of docs/models.md"]
 #[expect(clippy::print_stdout, reason = "the table is the point")]
 fn table_of_differences() {
     let directory = std::env::var_os(VARIABLE).map_or_else(fixtures, PathBuf::from);

@@ -2,5 +2,9 @@
 
 mod engine;
 mod expected;
+mod hostile;
+mod hostile_gguf;
 mod parity;
+mod quantised;
 mod reference;
+mod shapes;
