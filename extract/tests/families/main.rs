@@ -5,6 +5,7 @@ mod expected;
 mod hostile;
 mod hostile_gguf;
 mod parity;
+mod published;
 mod quantised;
 mod reference;
 mod shapes;

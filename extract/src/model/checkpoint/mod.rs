@@ -1,6 +1,6 @@
 //! Checkpoints on disk: a directory with `config.json` and safetensors, or a GGUF file.
 //!
-//! [`open`] reads headers and configuration, finds the family, and checks every tensor against it; it reads no weight.
+//! Opening reads headers and configuration, finds the family, and checks every tensor against it; it reads no weight.
 //! `config` is what a family reads, `safetensors` and `gguf` are the two formats, `store` maps their files and converts
 //! values, `weights` puts tensors together for the engine, `hash` names the content.
 

@@ -110,20 +110,29 @@ fn check_entries(
         }
     }
     tensors.sort_by_key(|(_, entry, _)| entry.data_offsets);
+    check_places(path, &tensors, n_bytes)?;
+    Ok(tensors)
+}
+
+/// Refuses a gap, an overlap, and data that no tensor takes.
+fn check_places(
+    path: &Path,
+    tensors: &[(String, Entry, Encoding)],
+    n_bytes: usize,
+) -> Result<(), ExtractError> {
     let mut end = 0;
-    for (name, Entry { data_offsets: (from, to), .. }, _) in &tensors {
+    for (name, Entry { data_offsets: (from, to), .. }, _) in tensors {
         if *from != end {
             let problem = format!("puts tensor `{name}` at byte {from} of its data; expected {end}");
             return Err(refuse(path, problem));
         }
         end = *to;
     }
-    if end != n_bytes {
-        let problem =
-            format!("is truncated or padded: its tensors take {end} bytes, it has {n_bytes} for them");
-        return Err(refuse(path, problem));
+    if end == n_bytes {
+        return Ok(());
     }
-    Ok(tensors)
+    let problem = format!("is truncated or padded: its tensors take {end} bytes, it has {n_bytes} for them");
+    Err(refuse(path, problem))
 }
 
 fn encoding(dtype: &str) -> Option<Encoding> {

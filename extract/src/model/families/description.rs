@@ -180,8 +180,10 @@ pub fn activation(
 ) -> Result<Activation, ExtractError> {
     match config.text_or(key, default)? {
         "silu" | "swish" => Ok(Activation::Silu),
-        "gelu" => Ok(Activation::Gelu),
-        "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
+        "gelu" | "gelu_python" => Ok(Activation::Gelu),
+        "gelu_new" | "gelu_fast" | "gelu_accurate" | "gelu_pytorch_tanh" | "gelu_python_tanh" => {
+            Ok(Activation::GeluTanh)
+        }
         _ => Err(config.refuse_value(key, "`silu`, `swish`, `gelu`, `gelu_new` or `gelu_pytorch_tanh`")),
     }
 }

@@ -17,8 +17,8 @@ pub const FAMILY: Family = Family {
         norm_offset: 1.0,
         ..Layout::LLAMA
     },
-    // Published configurations carry `hidden_act` beside `hidden_activation`, which alone counts.
-    harmless: &["hidden_act"],
+    // Published configurations carry these beside `hidden_activation` and `sliding_window`, which alone count.
+    harmless: &["hidden_act", "sliding_window_size"],
     gguf: Some(GgufForm {
         architecture: "gemma2",
         keys: KEYS,

@@ -61,6 +61,8 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
         share: Some(("rotary_pct", 0.25)),
         original_context: None,
     };
+    refuse_other(config, "rope_theta", config.positive_or(defaults.base.0, defaults.base.1)?)?;
+    refuse_other(config, "partial_rotary_factor", config.positive_or("rotary_pct", 0.25)?)?;
     let (angles, context) = rotary_positions(config, head_width, &defaults)?;
     let is_parallel = config.flag_or("use_parallel_residual", true)?;
     let n_vocabulary = config.count("vocab_size")?;
@@ -84,4 +86,12 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
     let attention = config.flag_or("attention_bias", true)?;
     let biases = Biases { query_key_value: attention, attention_output: attention, feed_forward: true };
     Ok(Description { architecture, biases, is_tied: config.flag_or("tie_word_embeddings", false)? })
+}
+
+/// Some versions wrote a setting under a second name, which transformers does not read for this family.
+fn refuse_other(config: &Config, key: &'static str, used: f64) -> Result<(), ExtractError> {
+    if config.positive_or(key, used)? == used {
+        return Ok(());
+    }
+    Err(config.refuse_value(key, &format!("{used}, as its other name says")))
 }

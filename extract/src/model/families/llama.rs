@@ -35,9 +35,6 @@ pub const GATED_KEYS: &[(&str, &str)] = &[
 ];
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {
-    if config.count_or("pretraining_tp", 1)? != 1 {
-        return Err(config.refuse_value("pretraining_tp", "1"));
-    }
     let mut model = Description::gated(config, &Defaults::LLAMA)?;
     let attention = config.flag_or("attention_bias", false)?;
     model.biases = Biases {

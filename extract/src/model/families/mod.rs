@@ -1,4 +1,4 @@
-//! The model families: one small file each, which says how a configuration becomes an [`Architecture`] and under
+//! The model families: one small file each, which says how a configuration becomes an architecture and under
 //! which names the weights lie.
 //!
 //! A new family is one file with a [`Family`] and a line in [`FAMILIES`]. The words for it are few: a [`Layout`] says

@@ -16,7 +16,8 @@ pub const FAMILY: Family = Family {
         up: FeedForward::GatedStacked("mlp.gate_up_proj"),
         ..Layout::LLAMA
     },
-    harmless: &[],
+    // Phi-4-mini carries two keys of another implementation, both 1.
+    harmless: &["full_attn_mod", "interpolate_factor"],
     gguf: Some(GgufForm {
         architecture: "phi3",
         keys: KEYS,
