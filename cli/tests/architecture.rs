@@ -47,7 +47,6 @@ fn a_stage_knows_the_tables_and_no_other_stage() {
 fn heavy_libraries_stay_in_their_room() {
     let rooms = [
         ("candle-core", "hypercolumn-extract"),
-        ("candle-nn", "hypercolumn-extract"),
         ("tokenizers", "hypercolumn-extract"),
         ("duckdb", "hypercolumn-analyze"),
         ("plotly", "hypercolumn-analyze"),

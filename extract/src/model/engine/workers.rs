@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use std::sync::Mutex;
 
 /// Rows that a thread takes at once: their values stay in its cache from one product to the next.
-const BLOCK_ROWS: usize = 64;
+const BLOCK_ROWS: usize = 192;
 
 /// Rows of a block when `n_rows` are shared out: a multiple of `unit`, and small enough that every thread has
 /// several where there are many.
