@@ -1,5 +1,6 @@
 //! Checkpoints of every family against values of transformers, and files that must be refused.
 
+mod damage;
 mod engine;
 mod expected;
 mod hostile;
