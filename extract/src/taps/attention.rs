@@ -8,15 +8,18 @@ use crate::chunk::Chunk;
 use crate::plan::PromptPlan;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Mutex;
+
+/// Rows of a run, as ascending half-open ranges.
+type RowRanges = Vec<(usize, usize)>;
+
+/// Prompts, and the place of a query segment among each prompt's query segments.
+type Owners = Vec<(usize, usize)>;
 
 /// A query segment's tokens within one run, and whose they are.
 struct RowSet {
-    /// Rows of the run.
-    rows: Vec<Range<usize>>,
-    /// Prompts, and the place of the query segment among the prompt's query segments.
-    owners: Vec<(usize, usize)>,
+    rows: RowRanges,
+    owners: Owners,
 }
 
 /// What is asked of one run.
@@ -75,7 +78,7 @@ impl<'a> AttentionTaps<'a> {
         let plan = |(prompt, run): &(usize, usize)| {
             let mut plan = RunPlan { n_keys: tree.runs[*run].position + 1, ..RunPlan::default() };
             if let Some(query) = self.chunk.readings[*prompt].plan.response_query() {
-                plan.sets.push(RowSet { rows: vec![0..1], owners: vec![(*prompt, query)] });
+                plan.sets.push(RowSet { rows: vec![(0, 1)], owners: vec![(*prompt, query)] });
                 plan.n_sums = self.keys[*prompt].len();
             }
             plan
@@ -91,8 +94,7 @@ impl<'a> AttentionTaps<'a> {
     }
 
     fn plan_runs(&self, tree: &TokenTree, ends: &[usize]) -> Vec<RunPlan> {
-        let mut sets: Vec<BTreeMap<Vec<(usize, usize)>, Vec<(usize, usize)>>> =
-            vec![BTreeMap::new(); tree.runs.len()];
+        let mut sets: Vec<BTreeMap<RowRanges, Owners>> = vec![BTreeMap::new(); tree.runs.len()];
         for (prompt, (plan, end)) in self.chunk.plans().zip(ends).enumerate() {
             for run in tree.ancestry(*end) {
                 for (query, segment) in plan.queries().enumerate().filter(|(_, s)| !s.is_response) {
@@ -103,12 +105,9 @@ impl<'a> AttentionTaps<'a> {
                 }
             }
         }
-        let plan = |(sets, run): (BTreeMap<_, Vec<(usize, usize)>>, &Run)| {
+        let plan = |(sets, run): (BTreeMap<_, Owners>, &Run)| {
             let n_sums = sets.values().flatten().map(|(prompt, _)| self.keys[*prompt].len()).sum();
-            let set = |(rows, owners): (Vec<(usize, usize)>, _)| RowSet {
-                rows: rows.into_iter().map(|(a, b)| a..b).collect(),
-                owners,
-            };
+            let set = |(rows, owners)| RowSet { rows, owners };
             RunPlan { n_keys: run.position + run.len, sets: sets.into_iter().map(set).collect(), n_sums }
         };
         sets.into_iter().zip(&tree.runs).map(plan).collect()
@@ -126,7 +125,7 @@ impl<'a> AttentionTaps<'a> {
         let mut column_sums = vec![0.0; plan.n_keys];
         for set in &plan.sets {
             column_sums.fill(0.0);
-            for row in set.rows.iter().cloned().flatten() {
+            for row in set.rows.iter().flat_map(|&(start, end)| start..end) {
                 let row = &weights[row * plan.n_keys..][..plan.n_keys];
                 column_sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += f64::from(*w));
             }
@@ -223,7 +222,7 @@ fn key_ranges(plan: &PromptPlan) -> Vec<Vec<(u32, u32)>> {
 }
 
 /// The parts of `ranges` that fall on a run, as rows from 0.
-fn rows_within(ranges: &[(u32, u32)], run: &Run) -> Vec<(usize, usize)> {
+fn rows_within(ranges: &[(u32, u32)], run: &Run) -> RowRanges {
     let (position, len) = (run.position, run.len);
     let clip = |at: u32| (at as usize).clamp(position, position + len) - position;
     ranges.iter().map(|&(a, b)| (clip(a), clip(b))).filter(|(a, b)| a < b).collect()

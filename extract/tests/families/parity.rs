@@ -40,7 +40,8 @@ fn check_invariance(directory: &Path) {
     reversed.reverse();
     assert!(together == reversed, "{}: order or streaming changes numbers", directory.display());
     for (ids, passed) in prompts.iter().zip(&together) {
-        let alone = read_together(&*checkpoint, &[ids.clone()], Placement::Streamed { ahead: false });
+        let alone =
+            read_together(&*checkpoint, std::slice::from_ref(ids), Placement::Streamed { ahead: false });
         assert!(alone[0] == *passed, "{}: company changes numbers", directory.display());
     }
 }
