@@ -25,12 +25,12 @@ fn a_file_that_is_no_whole_gguf_leaves_the_lake_as_it_was() {
     let before = contents(&bench.path("lake"));
     let whole = beginning(N_BYTES_KEPT);
     let cases: [(&str, &[u8], &[&str]); 6] = [
-        ("cut-in-magic", &whole[..2], &["is not a readable GGUF file"]),
-        ("cut-in-header", &whole[..100_000], &["is not a readable GGUF file"]),
+        ("cut-in-magic", &whole[..2], &["is truncated: its header goes on after byte 0"]),
+        ("cut-in-header", &whole[..100_000], &["is truncated: its header goes on after byte 9"]),
         ("cut-in-tensors", &whole, &["is truncated: tensor `", "the file has 8388608"]),
-        ("foreign", b"PK\x03\x04 a zip archive under another name", &["is not a readable GGUF file"]),
-        ("text", b"version https://git-lfs.github.com/spec/v1\n", &["is not a readable GGUF file"]),
-        ("empty", b"", &["is not a readable GGUF file"]),
+        ("foreign", b"PK\x03\x04 a zip archive under another name", &["it does not begin with `GGUF`"]),
+        ("text", b"version https://git-lfs.github.com/spec/v1\n", &["it does not begin with `GGUF`"]),
+        ("empty", b"", &["is empty"]),
     ];
     for (name, content, parts) in cases {
         let file = format!("{name}.gguf");
