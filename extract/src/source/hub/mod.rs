@@ -39,7 +39,7 @@ pub struct HubModel {
 }
 
 impl HubModel {
-    /// Reads ORG/NAME[@REV][/PATH.gguf].
+    /// Reads `ORG/NAME[@REV][/PATH.gguf]`.
     pub(super) fn parse(text: &str) -> Result<Self, HubError> {
         let refuse = |reason| HubError::Form { text: text.to_owned(), reason };
         let (organisation, rest) = text.split_once('/').ok_or_else(|| refuse("there is no ORG/NAME"))?;

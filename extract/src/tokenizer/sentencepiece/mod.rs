@@ -1,6 +1,6 @@
 //! SentencePiece's byte-pair tokenizer, with the spans of its tokens in the original text.
 //!
-//! [`file`] reads a `tokenizer.model`, [`vocabulary`] holds pieces, [`normalizer`] makes the text that pieces are
+//! [`mod@file`] reads a `tokenizer.model`, [`vocabulary`] holds pieces, [`normalizer`] makes the text that pieces are
 //! found in, [`merges`] finds them. Here the parts become a tokenizer: tokens that are matched whole in the text
 //! (BOS, chat markers), bytes for what no piece spells, and decoding.
 //!
