@@ -9,6 +9,8 @@ SHELL := /bin/bash
 STUDY ?=
 LAKE ?= lake
 PREFIX ?= $(HOME)/.local
+# Options of benches/extraction/compare.py, e.g. `make bench BENCH="--rounds 1 --sets linear"`.
+BENCH ?=
 CARGO ?= cargo
 
 target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
@@ -69,8 +71,10 @@ test: setup ## Run the whole test suite
 	scripts/check-lake.sh $(program) $(target)/check
 
 .PHONY: bench
-bench: setup ## Measure
-	$(CARGO) bench --workspace
+bench: setup ## Measure extraction beside PyTorch and transformers, some 40 minutes; BENCH= takes options
+	[ -x $(target)/bench/bin/python ] || python3 -m venv $(target)/bench
+	$(target)/bench/bin/python -m pip install --quiet -r benches/extraction/requirements.txt
+	$(target)/bench/bin/python benches/extraction/compare.py $(program) --rate --generate 16 $(BENCH)
 
 .PHONY: lint
 lint: $(duckdb) ## Check format and lints, warnings denied
