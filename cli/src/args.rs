@@ -132,6 +132,9 @@ pub struct ExtractArgs {
     /// or pypi:….
     #[arg(long)]
     pub model: Option<String>,
+    /// Say where the time went, and how fast the linear layers were beside what the processor can do.
+    #[arg(long)]
+    pub profile: bool,
     #[command(flatten)]
     pub keep: KeepArgs,
     #[command(flatten)]

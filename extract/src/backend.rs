@@ -5,6 +5,7 @@
 //! shown to [`Taps`], layer by layer, and kept by nobody else.
 
 use crate::error::ExtractError;
+use crate::profile::Profile;
 pub use crate::tree::{Run, TokenTree};
 use std::ops::Range;
 
@@ -74,23 +75,68 @@ pub trait Backend {
     /// The model's sizes.
     fn shape(&self) -> Shape;
 
+    /// Where the time of the passes went, since this was last asked.
+    fn take_profile(&self) -> Profile;
+
     /// An empty memory of keys and values, for one tree. `goes_on` says whether [`Session::forward`] will be called
     /// more than once: if not, no layer's keys and values outlive it.
     fn session(&self, goes_on: bool) -> Box<dyn Session + '_>;
 }
 
+/// Keys and values of one layer, as a backend lays them out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Keys.
+    pub keys: Vec<f32>,
+    /// Values.
+    pub values: Vec<f32>,
+}
+
+/// How far a pass was when it ended before its time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Started {
+    /// Layers that are through and need not be computed.
+    pub n_layers: usize,
+    /// States after the last of them: `n_rows × d_model`.
+    pub rows: Vec<f32>,
+    /// By layer, if they were asked for.
+    pub memory: Vec<Memory>,
+}
+
+/// Remembers how far a pass is.
+pub trait Ledger {
+    /// What was through before; with keys and values if the pass is not the last.
+    ///
+    /// # Errors
+    /// When what was remembered cannot be read; likewise when it cannot be written, below.
+    fn started(&self, keeps_memory: bool) -> Result<Started, ExtractError>;
+
+    /// A layer, from 1, is through: the states after it, and its keys and values if the pass is not the last.
+    ///
+    /// # Errors
+    /// See above.
+    fn through(
+        &self,
+        layer: usize,
+        rows: &[f32],
+        memory: Option<(&[f32], &[f32])>,
+    ) -> Result<(), ExtractError>;
+}
+
 /// A model reading one tree: keys and values of every run computed so far.
 pub trait Session {
     /// Computes `runs`, which must follow the runs computed before, and shows `taps` what passes.
-    /// `wanted` are the tree rows, ascending and within `runs`, whose logits are needed.
+    /// `wanted` are the tree rows, ascending and within `runs`, whose logits are needed. Layers that `ledger` has as
+    /// through are left out, for the first pass of a tree; `taps` see the others.
     ///
     /// # Errors
-    /// When the arithmetic library fails.
+    /// When weights or the ledger cannot be read.
     fn forward(
         &mut self,
         tree: &TokenTree,
         runs: Range<usize>,
         wanted: &[usize],
         taps: &mut dyn Taps,
+        ledger: Option<&dyn Ledger>,
     ) -> Result<(), ExtractError>;
 }

@@ -1,12 +1,13 @@
 //! One chunk of prompts through the model: a packed tree for prompts and answers, then responses token by token.
 
-use crate::backend::TokenTree;
+use crate::backend::{Ledger, TokenTree};
 use crate::error::ExtractError;
 use crate::plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
 use crate::progress::Progress;
 use crate::reading::{Answer, Reading};
 use crate::settings::Settings;
 use crate::shard::Reader;
+use crate::sweep::Sweep;
 use crate::taps::{ChunkTaps, Part, Want};
 use crate::tokenizer::Tokenizer;
 
@@ -57,13 +58,14 @@ pub struct Written {
     pub answer_logprobs: Vec<Vec<f32>>,
 }
 
-/// Runs a chunk; pooled states and attention go to `hand_over` as they become final. `progress` advances by the
+/// Runs a chunk, from where `sweep` says that an earlier run was, if there is one; pooled states and attention go to `hand_over` as they become final. `progress` advances by the
 /// prompts' tokens.
 pub fn run_chunk(
     reader: &Reader,
     chunk: &Chunk,
     progress: &dyn Progress,
     hand_over: &(dyn Fn(Part) + Sync),
+    sweep: Option<&Sweep>,
 ) -> Result<Written, ExtractError> {
     let Reader { backend, settings, tokenizer, .. } = *reader;
     let readings = &chunk.readings;
@@ -79,10 +81,19 @@ pub fn run_chunk(
     let (prompt_ends, answer_ends) = ends.split_at(readings.len());
     let n_targets = readings.iter().flat_map(|r| &r.answers).map(|a| a.ids.len()).sum();
     let asked = (prompt_ends, n_targets);
-    let mut taps = ChunkTaps::new(chunk, backend.shape(), &tree, asked, progress, hand_over);
+    let note = |part: Part| {
+        sweep.iter().for_each(|s| s.note(&part));
+        hand_over(part);
+    };
+    let mut taps = ChunkTaps::new(chunk, backend.shape(), &tree, asked, progress, &note);
+    for parts in sweep.iter().flat_map(|s| s.parts()) {
+        parts?.into_iter().for_each(hand_over);
+        taps.skip_layer();
+    }
     want_logits(&mut taps, &tree, readings, prompt_ends, answer_ends, settings);
     let mut session = backend.session(settings.max_new_tokens > 0);
-    session.forward(&tree, 0..tree.runs.len(), &taps.wanted_rows(), &mut taps)?;
+    let ledger = sweep.map(|s| s as &dyn Ledger);
+    session.forward(&tree, 0..tree.runs.len(), &taps.wanted_rows(), &mut taps, ledger)?;
     let mut decoding = Decoding { tokenizer, settings, responses: vec![Response::default(); readings.len()] };
     let mut ends = prompt_ends.to_vec();
     let mut live: Vec<usize> = (0..readings.len()).collect();
@@ -93,7 +104,7 @@ pub fn run_chunk(
         for prompt in &live {
             taps.want(tree.runs[ends[*prompt]].row, Want::Next { prompt: *prompt });
         }
-        session.forward(&tree, first..tree.runs.len(), &taps.wanted_rows(), &mut taps)?;
+        session.forward(&tree, first..tree.runs.len(), &taps.wanted_rows(), &mut taps, None)?;
     }
     let answer_logprobs = sum_by_answer(readings, &taps.finish());
     Ok(Written { responses: decoding.responses, answer_logprobs })

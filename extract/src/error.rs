@@ -73,6 +73,12 @@ pub enum ExtractError {
         /// Bytes that may be used.
         available_bytes: u64,
     },
+    /// What a killed run left of a sweep over the layers cannot be used.
+    #[error("`{}` is not what was written", path.display())]
+    Sweep {
+        /// The file.
+        path: PathBuf,
+    },
     /// The arithmetic library failed.
     #[error("the forward pass failed")]
     Forward(#[from] candle_core::Error),

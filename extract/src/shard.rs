@@ -3,9 +3,11 @@
 use crate::backend::Backend;
 use crate::chunk::{Chunk, run_chunk};
 use crate::error::ExtractError;
+use crate::model::n_lanes;
 use crate::progress::Progress;
 use crate::reading::Reading;
 use crate::settings::Settings;
+use crate::sweep::Sweep;
 use crate::tokenizer::Tokenizer;
 use crate::tree::shared_prefix;
 use crate::writers::{Piece, ShardWriters};
@@ -100,19 +102,29 @@ pub struct Reader<'a> {
     pub settings: &'a Settings,
     /// Model and task.
     pub partition: Partition,
+    /// Whether a run that is killed goes on at the last layer that it finished, rather than with the shard.
+    pub keeps_layers: bool,
 }
 
 impl Reader<'_> {
-    /// Computes a shard and stages its files.
+    /// Computes a shard and stages its files. `key` is of everything that its numbers depend on. Gives what is to be
+    /// removed once the shard is committed.
     pub fn read_shard(
         &self,
         readings: &[Reading],
-        shard: &[usize],
+        (shard, key): (&[usize], &str),
         transaction: &mut Transaction,
         progress: &dyn Progress,
-    ) -> Result<(), ExtractError> {
+    ) -> Result<Vec<Sweep>, ExtractError> {
+        let mut sweeps = Vec::new();
         let of = |chunk: Vec<usize>| Chunk::new(chunk.iter().map(|i| &readings[*i]).collect());
         let chunks: Vec<Chunk> = plan_chunks(readings, shard).into_iter().map(of).collect();
+        if self.keeps_layers {
+            // Keys and values lie in memory as this processor's vectors want them.
+            let name = |index| format!("sweep-{key}-{index}-{}", n_lanes());
+            let path = |index| transaction.lasting_directory(&name(index));
+            sweeps = (0..chunks.len()).map(|i| Sweep::open(path(i))).collect::<Result<_, _>>()?;
+        }
         let writers = ShardWriters::open(transaction, &self.partition, self.backend.shape())?;
         let writers = std::thread::scope(|scope| {
             // The writer encodes one part while the next is computed; a few may wait, so memory is bounded.
@@ -122,7 +134,7 @@ impl Reader<'_> {
             let computed = chunks.iter().enumerate().try_for_each(|(index, chunk)| {
                 // A writer that failed has gone; its error is what counts, and it comes with `join`.
                 let hand_over = |part| drop(sender.send((index, Piece::Part(part))));
-                let written = run_chunk(self, chunk, progress, &hand_over)?;
+                let written = run_chunk(self, chunk, progress, &hand_over, sweeps.get(index))?;
                 drop(sender.send((index, Piece::Written(written))));
                 Ok::<_, ExtractError>(())
             });
@@ -130,7 +142,8 @@ impl Reader<'_> {
             let written = writing.join().expect("the writer does not panic");
             computed.and(written)
         })?;
-        Ok(writers.stage(transaction)?)
+        writers.stage(transaction)?;
+        Ok(sweeps)
     }
 }
 

@@ -2,15 +2,17 @@
 
 use crate::error::ExtractError;
 use crate::model::{ModelFile, Placement};
+use crate::profile::{Profile, Work};
 use crate::progress::Progress;
 use crate::reading::{Reading, read_task};
 use crate::resources::Resources;
 use crate::settings::Settings;
 use crate::shard::{Reader, count_unique, most_rows, plan_shards};
 use crate::source::ResolvedModel;
+use crate::sweep::Sweep;
 use hypercolumn_schemas::{CommitInfo, Lake, Partition, Snapshot, content_key};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, json};
 use std::time::Instant;
 
 /// Raised when the same prompts, model and settings would give other rows than before.
@@ -38,7 +40,7 @@ pub struct ExtractPlan {
 }
 
 /// What an extraction did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Outcome {
     /// Prompts of the task.
     pub n_prompts: usize,
@@ -52,6 +54,12 @@ pub struct Outcome {
     pub n_shards_reused: usize,
     /// Wall time in seconds.
     pub elapsed_s: f64,
+    /// Seconds of it that reading and packing the weights took.
+    pub load_s: f64,
+    /// Seconds that passes and writing took.
+    pub shards_s: f64,
+    /// Where the time of the passes went.
+    pub profile: Profile,
 }
 
 /// Says what [`extract`] would do, reading no weights.
@@ -65,27 +73,27 @@ pub fn plan(
     settings: &Settings,
     resources: &Resources,
 ) -> Result<ExtractPlan, ExtractError> {
-    let work = Work::prepare(lake, task, model, settings)?;
-    let n_shards = work.shards.len();
-    let n_shards_done = (0..n_shards).filter(|i| work.is_done(*i)).count();
+    let job = Job::prepare(lake, task, model, settings)?;
+    let n_shards = job.shards.len();
+    let n_shards_done = (0..n_shards).filter(|i| job.is_done(*i)).count();
     let reason = if n_shards_done == n_shards {
         "same prompts, model and settings".to_owned()
     } else if n_shards_done > 0 {
         format!("{} of {n_shards} shards are missing", n_shards - n_shards_done)
-    } else if work.snapshot.commits_under(&work.slot_prefix()).next().is_some() {
+    } else if job.snapshot.commits_under(&job.slot_prefix()).next().is_some() {
         "prompts, model or settings changed".to_owned()
     } else {
         "not in the lake".to_owned()
     };
-    let n_unique_tokens = work.n_unique_tokens();
-    let n_tokens = work.n_tokens();
-    let (placement, n_memory_bytes) = work.place(resources)?;
+    let n_unique_tokens = job.n_unique_tokens();
+    let n_tokens = job.n_tokens();
+    let (placement, n_memory_bytes) = job.place(resources)?;
     Ok(ExtractPlan {
         placement,
         n_memory_bytes,
         n_shards,
         n_shards_done,
-        n_prompts: work.readings.len(),
+        n_prompts: job.readings.len(),
         n_tokens,
         n_unique_tokens,
         reason,
@@ -107,24 +115,36 @@ pub fn extract(
     progress: &dyn Progress,
 ) -> Result<Outcome, ExtractError> {
     let started = Instant::now();
-    let work = Work::prepare(lake, task, model, settings)?;
-    let missing: Vec<usize> = (0..work.shards.len()).filter(|i| !work.is_done(*i)).collect();
+    let job = Job::prepare(lake, task, model, settings)?;
+    let missing: Vec<usize> = (0..job.shards.len()).filter(|i| !job.is_done(*i)).collect();
+    let mut spent = Spent::default();
     if !missing.is_empty() {
-        let placement = work.place(resources)?.0;
-        work.run(lake, &missing, placement, progress)?;
+        let placement = job.place(resources)?.0;
+        spent = job.run(lake, &missing, placement, progress)?;
     }
     Ok(Outcome {
-        n_prompts: work.readings.len(),
-        n_tokens: work.n_tokens(),
-        n_unique_tokens: work.n_unique_tokens(),
+        n_prompts: job.readings.len(),
+        n_tokens: job.n_tokens(),
+        n_unique_tokens: job.n_unique_tokens(),
         n_shards_run: missing.len(),
-        n_shards_reused: work.shards.len() - missing.len(),
+        n_shards_reused: job.shards.len() - missing.len(),
         elapsed_s: started.elapsed().as_secs_f64(),
+        load_s: spent.load_s,
+        shards_s: spent.shards_s,
+        profile: spent.profile,
     })
 }
 
+/// Seconds of an extraction's parts.
+#[derive(Default)]
+struct Spent {
+    load_s: f64,
+    shards_s: f64,
+    profile: Profile,
+}
+
 /// Everything that is known before a weight is read.
-struct Work<'a> {
+struct Job<'a> {
     task: &'a str,
     model: &'a ResolvedModel,
     settings: &'a Settings,
@@ -138,7 +158,7 @@ struct Work<'a> {
     run_key: String,
 }
 
-impl<'a> Work<'a> {
+impl<'a> Job<'a> {
     fn prepare(
         lake: &Lake,
         task: &'a str,
@@ -194,15 +214,16 @@ impl<'a> Work<'a> {
         missing: &[usize],
         placement: Placement,
         progress: &dyn Progress,
-    ) -> Result<(), ExtractError> {
+    ) -> Result<Spent, ExtractError> {
         let loading = Instant::now();
         let backend = self.file.load(placement)?;
-        let load_s = loading.elapsed().as_secs_f64();
+        let mut spent = Spent { load_s: loading.elapsed().as_secs_f64(), ..Spent::default() };
         let reader = Reader {
             backend: &*backend,
             tokenizer: &self.file.tokenizer,
             settings: self.settings,
             partition: Partition::of_model(&self.model.name, self.task),
+            keeps_layers: placement != Placement::Resident,
         };
         let tokens =
             |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].encoding.ids.len() as u64);
@@ -211,16 +232,22 @@ impl<'a> Work<'a> {
         for &shard in missing {
             let started = Instant::now();
             let mut transaction = lake.begin(self.slot(shard))?;
-            reader.read_shard(&self.readings, &self.shards[shard], &mut transaction, progress)?;
+            let named = (self.shards[shard].as_slice(), self.keys[shard].as_str());
+            let sweeps = reader.read_shard(&self.readings, named, &mut transaction, progress)?;
+            let profile = backend.take_profile();
+            let elapsed_s = started.elapsed().as_secs_f64();
             let info = CommitInfo {
                 key: self.keys[shard].clone(),
-                details: self.details(shard, load_s, started.elapsed().as_secs_f64()),
+                details: self.details(shard, (spent.load_s, elapsed_s), &profile),
                 removes: std::mem::take(&mut removes),
             };
             transaction.commit(info)?;
+            sweeps.into_iter().for_each(Sweep::remove);
+            spent.shards_s += elapsed_s;
+            spent.profile += profile;
         }
         progress.finish();
-        Ok(())
+        Ok(spent)
     }
 
     /// Slots of an earlier extraction with other prompts, model or settings: emptied by this one's first commit, so
@@ -233,8 +260,10 @@ impl<'a> Work<'a> {
         slots.filter(|slot| !current.contains(slot)).collect()
     }
 
-    fn details(&self, shard: usize, load_s: f64, elapsed_s: f64) -> serde_json::Value {
+    fn details(&self, shard: usize, (load_s, elapsed_s): (f64, f64), profile: &Profile) -> serde_json::Value {
         let shape = self.file.shape();
+        let by_work: Map<_, _> =
+            Work::ALL.iter().map(|w| (w.name().to_owned(), json!(profile.seconds(*w)))).collect();
         json!({
             "run_key": self.run_key,
             "shard": shard,
@@ -256,6 +285,8 @@ impl<'a> Work<'a> {
             "code_version": CODE_VERSION,
             "load_s": load_s,
             "elapsed_s": elapsed_s,
+            "profile_s": by_work,
+            "linear_flop": profile.linear_flop,
         })
     }
 }

@@ -62,6 +62,12 @@ impl Transaction {
         FileWriter::create(path, table, partition, vector_length)
     }
 
+    /// A directory of this name beside the staged files that outlives the transaction, for work that a killed run is
+    /// to take up again. Whoever makes it removes it; what is left over is unlisted like any staged file.
+    pub fn lasting_directory(&self, name: &str) -> PathBuf {
+        self.lake.root().join(STAGING_DIRECTORY).join(name)
+    }
+
     /// Closes a writer's file and keeps it for the commit. A file without rows is dropped.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use crate::failure::{Failure, could_not};
 use crate::nearest::suggest;
 use crate::progress::{Reporter, duration};
 use crate::resolve::{override_settings, resolve_study};
+use hypercolumn_extract::Outcome;
+use hypercolumn_extract::profile::{Work, peak_flop_per_second};
 use hypercolumn_extract::resources::Resources;
 use hypercolumn_extract::settings::Settings;
 use hypercolumn_extract::source::{ALIASES, ModelSource, ResolvedModel};
@@ -19,9 +21,36 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let lake = open(&args.lake.lake)?;
     let model = models::fetch(&source, reporter)?;
     for (task, settings) in &tasks {
-        extract(&lake, task, &model, settings, &args.resources.resources(), reporter)?;
+        let outcome = extract(&lake, task, &model, settings, &args.resources.resources(), reporter)?;
+        if args.profile {
+            println!("{}", profile(task, &outcome));
+        }
     }
     Ok(Exit::Success)
+}
+
+/// Where an extraction's time went, as lines.
+fn profile(task: &str, outcome: &Outcome) -> String {
+    let Outcome { load_s, shards_s, profile, .. } = outcome;
+    if outcome.n_shards_run == 0 {
+        return format!("profile of {task}: nothing was computed");
+    }
+    let named: Vec<(&str, f64)> = Work::ALL.iter().map(|w| (w.name(), profile.seconds(*w))).collect();
+    let rest = shards_s - named.iter().map(|(_, seconds)| seconds).sum::<f64>();
+    let mut lines =
+        vec![format!("profile of {task}: {load_s:.1} s loading, {shards_s:.1} s in passes and writing")];
+    for (name, seconds) in named.into_iter().chain([("waiting", rest)]) {
+        lines.push(format!("  {name:<12} {seconds:>8.2} s {:>5.1} %", 100.0 * seconds / shards_s));
+    }
+    let achieved = profile.linear_flop_per_second();
+    let possible = peak_flop_per_second();
+    lines.push(format!(
+        "  linear layers: {:.0} GFLOP/s, {:.0} % of the {:.0} GFLOP/s that the arithmetic units can do now",
+        achieved / 1e9,
+        100.0 * achieved / possible,
+        possible / 1e9
+    ));
+    lines.join("\n")
 }
 
 /// The model, and each task with its settings.
@@ -59,7 +88,7 @@ pub fn extract(
     settings: &Settings,
     resources: &Resources,
     reporter: &Reporter,
-) -> Result<(), Failure> {
+) -> Result<Outcome, Failure> {
     let outcome = hypercolumn_extract::extract(lake, task, model, settings, resources, reporter)
         .map_err(could_not("extract", task))?;
     let n_shards = outcome.n_shards_run + outcome.n_shards_reused;
@@ -76,5 +105,5 @@ pub fn extract(
             format!("extract {task}: {tokens}, {n} of {n_shards} shards run in {elapsed}")
         }
     });
-    Ok(())
+    Ok(outcome)
 }

@@ -47,6 +47,7 @@ pub struct ChunkTaps<'a> {
     n_layers: usize,
     n_tokens: u64,
     reads_responses: bool,
+    n_skipped: usize,
     progress: &'a dyn Progress,
     hand_over: &'a (dyn Fn(Part) + Sync),
 }
@@ -70,9 +71,16 @@ impl<'a> ChunkTaps<'a> {
             n_layers: shape.n_layers,
             n_tokens: chunk.plans().map(|p| p.n_tokens as u64).sum(),
             reads_responses: false,
+            n_skipped: 0,
             progress,
             hand_over,
         }
+    }
+
+    /// A layer that an earlier run computed counts as done.
+    pub fn skip_layer(&mut self) {
+        self.n_skipped += 1;
+        self.progress.advance(share(self.n_tokens, self.n_skipped, self.n_sites));
     }
 
     /// Says what the logits at `row` are needed for.

@@ -14,7 +14,7 @@ pub fn read_together(checkpoint: &dyn Checkpoint, prompts: &[Vec<u32>], placemen
     let mut collected = Collected::default();
     let rows: Vec<usize> = (0..tree.tokens.len()).collect();
     let mut session = backend.session(false);
-    session.forward(&tree, 0..tree.runs.len(), &rows, &mut collected).expect("read");
+    session.forward(&tree, 0..tree.runs.len(), &rows, &mut collected, None).expect("read");
     let n_heads = checkpoint.architecture().shape.n_heads;
     ends.iter().map(|end| collected.of_prompt(&tree, *end, n_heads)).collect()
 }

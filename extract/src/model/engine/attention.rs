@@ -6,8 +6,9 @@
 
 use super::elementwise::softcap;
 use super::pass::{Pass, Piece};
-use super::product::{MAX_LANES, Rows, Stretch, multiply, n_lanes};
-use crate::backend::Taps;
+use super::product::{Left, MAX_LANES, Rows, Stretch, multiply, n_lanes};
+use crate::backend::{Memory, Taps};
+use crate::profile::{Clock, Work};
 use crate::vector::{softmax, vectorized};
 use std::ops::Range;
 
@@ -82,6 +83,16 @@ impl KeysValues {
         Self { keys, values: vec![0.0; n_rows * heads.n_key_heads * heads.padded()], heads }
     }
 
+    /// What [`KeysValues::as_slices`] gave before.
+    pub fn restore(heads: Heads, memory: Memory) -> Self {
+        Self { keys: memory.keys, values: memory.values, heads }
+    }
+
+    /// Keys and values as they lie.
+    pub fn as_slices(&self) -> (&[f32], &[f32]) {
+        (&self.keys, &self.values)
+    }
+
     /// Parts of `n_rows` rows each, a multiple of [`KEY_TILE`].
     pub fn parts(&mut self, n_rows: usize) -> impl Iterator<Item = KeysValuesPart<'_>> {
         let heads = self.heads;
@@ -152,7 +163,7 @@ impl Attention<'_> {
         run: usize,
         queries: &[f32],
         out: &mut [f32],
-        scratch: &mut AttentionScratch,
+        (scratch, clock): (&mut AttentionScratch, &mut Clock),
         taps: &dyn Taps,
     ) {
         let AttentionScratch { queries: gathered, weights } = scratch;
@@ -165,9 +176,11 @@ impl Attention<'_> {
             weights.resize(group * len * n_keys, 0.0);
             self.weigh(run, key_head, gathered, weights);
             self.mix(run, heads.clone(), weights, out);
+            clock.lap(Work::Attention);
             for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
                 taps.attention(self.layer, head, run, weights);
             }
+            clock.lap(Work::Pooling);
         }
     }
 
@@ -187,7 +200,7 @@ impl Attention<'_> {
         let n_keys = self.pass.n_keys(run);
         let width = self.heads.width;
         let n = queries.len() / width;
-        let left = Rows { values: queries, n, stride: width };
+        let left = Left::Rows(Rows { values: queries, n, stride: width });
         for piece in self.pass.path(run) {
             let keys = self.memory[piece.pass].keys_of(piece, key_head);
             let mut out = Rows { values: &mut weights[piece.position..], n, stride: n_keys };
@@ -212,12 +225,12 @@ impl Attention<'_> {
             let n = heads.len();
             let left = Rows { values: weights, n, stride: n_keys };
             let mut out = Rows { values: &mut out[heads.start * width..], n, stride: width };
-            return multiply(&left, &values, &mut out, width);
+            return multiply(&Left::Rows(left), &values, &mut out, width);
         }
         for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
             let left = Rows { values: weights, n: len, stride: n_keys };
             let mut out = Rows { values: &mut out[head * width..], n: len, stride: all };
-            multiply(&left, &values, &mut out, width);
+            multiply(&Left::Rows(left), &values, &mut out, width);
         }
     }
 }

@@ -5,9 +5,11 @@ use super::elementwise::{RotaryTable, add, normalize};
 use super::feed_forward::{FeedForward, FeedForwardScratch};
 use super::matrix::Matrix;
 use super::pass::Pass;
+use super::product::PackedRows;
 use super::workers::{block_rows, share_out, sized};
 use crate::backend::Taps;
 use crate::model::architecture::{Architecture, Layer, LayerWeights, NormWeights, Residual};
+use crate::profile::{Clock, Profile, Work};
 
 /// The weights of a block, packed.
 pub struct Block {
@@ -34,11 +36,14 @@ pub struct Workspace {
 /// Buffers of one thread.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// What the thread's time went to.
+    pub clock: Clock,
     attention: AttentionScratch,
     normal: Vec<f32>,
     wide: Vec<f32>,
     feed_forward: FeedForwardScratch,
     result: Vec<f32>,
+    packed: PackedRows,
 }
 
 impl Workspace {
@@ -46,6 +51,15 @@ impl Workspace {
     pub fn new() -> Self {
         let threads = (0..rayon::current_num_threads()).map(|_| Scratch::default()).collect();
         Self { threads, ..Self::default() }
+    }
+
+    /// What the threads' time went to since this was last asked.
+    pub fn take_profile(&mut self) -> Profile {
+        let n = self.threads.len();
+        self.threads.iter_mut().fold(Profile::default(), |mut total, thread| {
+            total += thread.clock.take(n);
+            total
+        })
     }
 
     /// The threads' buffers.
@@ -120,11 +134,17 @@ impl Block {
         let positions = around.pass.positions.chunks(n_rows);
         let tasks = x.chunks(n_rows * d).zip(queries).zip(own.parts(n_rows)).zip(positions);
         share_out(tasks, &mut work.threads, |(((x, queries), mut part), positions), scratch| {
-            let normal = sized(&mut scratch.normal, x.len());
+            let Scratch { clock, normal, wide, packed, .. } = scratch;
+            clock.begin();
+            let normal = sized(normal, x.len());
             normalize(around.architecture.norm, &self.attention_norm, x, normal);
-            let wide = sized(&mut scratch.wide, positions.len() * self.query_key_value.n_out);
-            self.query_key_value.apply(normal, wide);
+            clock.lap(Work::Elementwise);
+            let wide = sized(wide, positions.len() * self.query_key_value.n_out);
+            packed.fill(normal, d);
+            self.query_key_value.apply(packed, wide);
+            clock.lap_linear(positions.len(), self.query_key_value.n_weights());
             self.take_heads(around, wide, positions, queries, &mut part);
+            clock.lap(Work::Elementwise);
         });
     }
 
@@ -189,7 +209,9 @@ impl Block {
         });
         share_out(tasks, &mut work.threads, |(run, out), scratch| {
             let start = (pass.run(run).row - pass.first_row()) * heads.all();
-            attention.attend(run, &queries[start..][..out.len()], out, &mut scratch.attention, taps);
+            let Scratch { clock, attention: buffers, .. } = scratch;
+            clock.begin();
+            attention.attend(run, &queries[start..][..out.len()], out, (buffers, clock), taps);
         });
     }
 
@@ -203,9 +225,12 @@ impl Block {
             let n = x.len() / d;
             let mixed = &mixed[..n * all];
             let norm = around.architecture.norm;
-            let Scratch { normal, result, feed_forward, .. } = scratch;
+            let Scratch { clock, normal, result, feed_forward, packed, .. } = scratch;
+            clock.begin();
             let (normal, result) = (sized(normal, n * d), sized(result, n * d));
-            self.attention_output.apply(mixed, result);
+            packed.fill(mixed, all);
+            self.attention_output.apply(packed, result);
+            clock.lap_linear(n, self.attention_output.n_weights());
             if around.architecture.residual == Residual::Parallel {
                 normalize(norm, &self.feed_forward_norm, x, normal);
                 add(x, result);
@@ -213,8 +238,10 @@ impl Block {
                 self.join(around, &self.post_attention_norm, x, result, normal);
                 normalize(norm, &self.feed_forward_norm, x, normal);
             }
-            self.feed_forward.apply(normal, result, feed_forward);
+            clock.lap(Work::Elementwise);
+            self.feed_forward.apply(normal, result, feed_forward, clock);
             self.join(around, &self.post_feed_forward_norm, x, result, normal);
+            clock.lap(Work::Elementwise);
         });
     }
 

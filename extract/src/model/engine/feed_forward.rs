@@ -2,9 +2,10 @@
 
 use super::elementwise::{activate, multiply_by};
 use super::matrix::Matrix;
-use super::product::panel_width;
+use super::product::{PackedRows, panel_width};
 use super::workers::sized;
 use crate::model::architecture::{Activation, Linear};
+use crate::profile::{Clock, Work};
 
 /// down(activation(gate x) · up x), or down(activation(up x)) without a gate (Shazeer 2020).
 pub struct FeedForward {
@@ -19,7 +20,8 @@ pub struct FeedForward {
 pub struct FeedForwardScratch {
     gate: Vec<f32>,
     up: Vec<f32>,
-    inner: Vec<f32>,
+    packed: PackedRows,
+    inner: PackedRows,
 }
 
 impl FeedForward {
@@ -37,27 +39,29 @@ impl FeedForward {
     /// Takes rows of `x` (`n × d_model`) to `out` of the same shape, on the calling thread.
     ///
     /// Gate and up are multiplied panel by panel: what stands between them and their product stays in the cache.
-    pub fn apply(&self, x: &[f32], out: &mut [f32], scratch: &mut FeedForwardScratch) {
+    pub fn apply(&self, x: &[f32], out: &mut [f32], scratch: &mut FeedForwardScratch, clock: &mut Clock) {
         let n = x.len() / self.up.n_in;
+        let FeedForwardScratch { packed, inner, up, gate } = scratch;
+        packed.fill(x, self.up.n_in);
         let (width, d_inner) = (panel_width(), self.down.n_in);
-        let inner = sized(&mut scratch.inner, n * d_inner);
-        let up = sized(&mut scratch.up, n * width);
-        let gate = sized(&mut scratch.gate, n * width);
+        inner.begin(n, d_inner);
+        let (up, gate) = (sized(up, n * width), sized(gate, n * width));
         for panel in 0..self.up.n_panels() {
-            self.up.apply_panel(panel, x, up);
+            self.up.apply_panel(panel, packed, up);
             if let Some(matrix) = &self.gate {
-                matrix.apply_panel(panel, x, gate);
+                matrix.apply_panel(panel, packed, gate);
+                clock.lap(Work::Linear);
                 activate(self.activation, gate);
                 multiply_by(up, gate);
             } else {
+                clock.lap(Work::Linear);
                 activate(self.activation, up);
             }
-            let column = panel * width;
-            let n_columns = width.min(d_inner - column);
-            for (to, from) in inner.chunks_mut(d_inner).zip(up.chunks(width)) {
-                to[column..column + n_columns].copy_from_slice(&from[..n_columns]);
-            }
+            inner.put(panel * width, up, width);
+            clock.lap(Work::Elementwise);
         }
         self.down.apply(inner, out);
+        let n_weights = self.up.n_weights() + self.gate.as_ref().map_or(0, Matrix::n_weights);
+        clock.lap_linear(n, n_weights + self.down.n_weights());
     }
 }

@@ -1,13 +1,18 @@
 //! A weight matrix, packed once into the order in which products read it.
 
-use super::product::{Rows, Stretch, multiply, n_lanes, panel_width};
+use super::product::{Left, PackedRows, Rows, Stretch, multiply, n_lanes, panel_width};
 use crate::model::architecture::Linear;
 use rayon::prelude::*;
 use std::ops::Range;
 
+/// Bytes of a cache line, and of the widest vector.
+const LINE_BYTES: usize = 64;
+
 /// A linear map `n_in → n_out`, its matrix in panels of [`panel_width`] outputs, each panel `n_in × width`.
 pub struct Matrix {
+    /// From `start` on, so that vectors lie on cache lines: one that lies across two is read twice.
     panels: Vec<f32>,
+    start: usize,
     bias: Option<Vec<f32>>,
     /// Length of a result.
     pub n_out: usize,
@@ -24,17 +29,27 @@ impl Matrix {
     /// Packs some rows of a matrix: a part of its outputs.
     pub fn pack_rows(linear: &Linear, rows: Range<usize>) -> Self {
         let (width, n_in, n_out) = (panel_width(), linear.n_in, rows.len());
-        let mut panels = vec![0.0; n_out.div_ceil(width) * width * n_in];
+        let n_values = n_out.div_ceil(width) * width * n_in;
+        let mut panels = vec![0.0f32; n_values + LINE_BYTES / size_of::<f32>()];
+        let start = panels.as_ptr().align_offset(LINE_BYTES);
+        let aligned = &mut panels[start..start + n_values];
         let weight = &linear.weight[rows.start * n_in..rows.end * n_in];
-        panels.par_chunks_mut(width * n_in).zip(weight.par_chunks(width * n_in)).for_each(|(panel, rows)| {
-            for (column, row) in rows.chunks(n_in).enumerate() {
-                for (k, value) in row.iter().enumerate() {
-                    panel[k * width + column] = *value;
+        aligned.par_chunks_mut(width * n_in).zip(weight.par_chunks(width * n_in)).for_each(
+            |(panel, rows)| {
+                for (column, row) in rows.chunks(n_in).enumerate() {
+                    for (k, value) in row.iter().enumerate() {
+                        panel[k * width + column] = *value;
+                    }
                 }
-            }
-        });
+            },
+        );
         let bias = linear.bias.as_ref().map(|b| b[rows].to_vec());
-        Self { panels, bias, n_out, n_in }
+        Self { panels, start, bias, n_out, n_in }
+    }
+
+    /// Number of weights, biases left out.
+    pub fn n_weights(&self) -> usize {
+        self.n_out * self.n_in
     }
 
     /// Number of panels.
@@ -43,7 +58,7 @@ impl Matrix {
     }
 
     /// y = W x + b for rows of `x` (`n × n_in`) into `out` (`n × n_out`), on the calling thread.
-    pub fn apply(&self, x: &[f32], out: &mut [f32]) {
+    pub fn apply(&self, x: &PackedRows, out: &mut [f32]) {
         for panel in 0..self.n_panels() {
             let column = panel * panel_width();
             self.multiply_panel(panel, x, &mut out[column..], self.n_out);
@@ -51,19 +66,19 @@ impl Matrix {
     }
 
     /// The outputs of one panel into rows of [`panel_width`] values; in the last panel, fewer are meant.
-    pub fn apply_panel(&self, panel: usize, x: &[f32], out: &mut [f32]) {
+    pub fn apply_panel(&self, panel: usize, x: &PackedRows, out: &mut [f32]) {
         self.multiply_panel(panel, x, out, panel_width());
     }
 
-    fn multiply_panel(&self, panel: usize, x: &[f32], out: &mut [f32], stride: usize) {
+    fn multiply_panel(&self, panel: usize, x: &PackedRows, out: &mut [f32], stride: usize) {
         let width = panel_width();
         let column = panel * width;
         let n_columns = width.min(self.n_out - column);
-        let n = x.len() / self.n_in;
-        let values = &self.panels[column * self.n_in..][..width * self.n_in];
+        let n = x.n();
+        let panels = &self.panels[self.start..];
+        let values = &panels[column * self.n_in..][..width * self.n_in];
         let right = Stretch { values, len: self.n_in, step: width, vector: n_lanes() };
-        let left = Rows { values: x, n, stride: self.n_in };
-        multiply(&left, &[right], &mut Rows { values: &mut *out, n, stride }, n_columns);
+        multiply(&Left::Packed(x), &[right], &mut Rows { values: &mut *out, n, stride }, n_columns);
         if let Some(bias) = &self.bias {
             for row in out.chunks_mut(stride).take(n) {
                 row[..n_columns].iter_mut().zip(&bias[column..]).for_each(|(y, b)| *y += b);

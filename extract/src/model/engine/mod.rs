@@ -14,9 +14,10 @@ mod placement;
 mod product;
 mod workers;
 
-use crate::backend::{Backend, Session, Shape, Site, Taps, TokenTree};
+use crate::backend::{Backend, Ledger, Session, Shape, Site, Started, Taps, TokenTree};
 use crate::error::ExtractError;
 use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions};
+use crate::profile::{Profile, Work};
 use attention::KeysValues;
 use block::{Surroundings, Workspace};
 use elementwise::{RotaryTable, add, normalize, softcap};
@@ -24,8 +25,11 @@ use matrix::Matrix;
 use pass::Pass;
 use placement::Blocks;
 pub use placement::{Placement, WeightBytes, row_bytes};
-use product::panel_width;
+pub use product::n_lanes;
+use product::{PackedRows, panel_width};
 use std::ops::Range;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 use workers::{block_rows, share_out};
 
 /// Rows whose logits are computed together: bounds the vocabulary-wide memory.
@@ -39,6 +43,7 @@ pub struct Engine<'a> {
     final_norm: NormWeights,
     /// `None` where it is read when it is needed.
     unembedding: Option<Matrix>,
+    profile: Mutex<Profile>,
 }
 
 impl<'a> Engine<'a> {
@@ -57,6 +62,7 @@ impl<'a> Engine<'a> {
             position_embeddings: checkpoint.position_embeddings()?,
             final_norm: checkpoint.final_norm()?,
             unembedding,
+            profile: Mutex::default(),
         })
     }
 
@@ -68,6 +74,10 @@ impl<'a> Engine<'a> {
 impl Backend for Engine<'_> {
     fn shape(&self) -> Shape {
         self.architecture().shape
+    }
+
+    fn take_profile(&self) -> Profile {
+        std::mem::take(&mut *self.profile.lock().expect("no addition panicked"))
     }
 
     fn session(&self, goes_on: bool) -> Box<dyn Session + '_> {
@@ -100,6 +110,7 @@ impl Session for EngineSession<'_> {
         runs: Range<usize>,
         wanted: &[usize],
         taps: &mut dyn Taps,
+        ledger: Option<&dyn Ledger>,
     ) -> Result<(), ExtractError> {
         let Some(first) = tree.runs.get(runs.start) else { return Ok(()) };
         self.starts.push(first.row);
@@ -109,19 +120,42 @@ impl Session for EngineSession<'_> {
         let architecture = engine.architecture();
         let around = Surroundings { architecture, pass: &pass, rotary: self.rotary.as_ref() };
         let mut x = engine.embed(&pass)?;
-        taps.hidden(0, Site::Embed, &x);
-        let (work, memory, goes_on) = (&mut self.work, &mut self.memory, self.goes_on);
-        engine.blocks.each(engine.checkpoint, 0, |index, block| {
+        let mut pooling = Duration::ZERO;
+        let mut pool = |taps: &mut dyn Taps, layer, site, x: &[f32]| {
+            let started = Instant::now();
+            taps.hidden(layer, site, x);
+            pooling += started.elapsed();
+        };
+        pool(taps, 0, Site::Embed, &x);
+        let goes_on = self.goes_on;
+        let started = ledger.map_or_else(|| Ok(Started::default()), |l| l.started(goes_on))?;
+        if started.n_layers > 0 {
+            x = started.rows;
+        }
+        let (work, memory) = (&mut self.work, &mut self.memory);
+        for (memory, through) in memory.iter_mut().zip(started.memory) {
+            memory.push(KeysValues::restore(block::heads(architecture), through));
+        }
+        engine.blocks.each(engine.checkpoint, started.n_layers, |index, block| {
             let memory = &mut memory[index];
             block.forward(&around, index + 1, &mut x, memory, work, taps);
-            taps.hidden(index + 1, Site::ResidPost, &x);
+            pool(taps, index + 1, Site::ResidPost, &x);
+            if let Some(ledger) = ledger {
+                let own = memory.last().filter(|_| goes_on).map(KeysValues::as_slices);
+                ledger.through(index + 1, &x, own)?;
+            }
             if !goes_on {
                 memory.clear();
             }
+            Ok(())
         })?;
         engine.normalize_last(&mut x, &mut self.work);
-        taps.hidden(architecture.shape.n_layers, Site::FinalNorm, &x);
-        engine.logits(&x, pass.first_row(), wanted, &mut self.work, taps)
+        pool(taps, architecture.shape.n_layers, Site::FinalNorm, &x);
+        let logits = engine.logits(&x, pass.first_row(), wanted, &mut self.work, taps);
+        let mut profile = self.work.take_profile();
+        profile.add(Work::Pooling, pooling);
+        *engine.profile.lock().expect("no addition panicked") += profile;
+        logits
     }
 }
 
@@ -157,9 +191,11 @@ impl Engine<'_> {
         let d = self.architecture().shape.d_model;
         let n_rows = block_rows(x.len() / d, 1);
         share_out(x.chunks_mut(n_rows * d), work.threads(), |x, scratch| {
+            scratch.clock.begin();
             let normal = scratch.values(x.len());
             normalize(self.architecture().norm, &self.final_norm, x, normal);
             x.copy_from_slice(normal);
+            scratch.clock.lap(Work::Elementwise);
         });
     }
 
@@ -191,11 +227,16 @@ impl Engine<'_> {
         for rows in wanted.chunks(LOGIT_ROWS) {
             let picked: Vec<f32> =
                 rows.iter().flat_map(|r| &x[(r - first_row) * d..][..d]).copied().collect();
+            let mut packed = PackedRows::default();
+            packed.fill(&picked, d);
             let tasks = by_panel.chunks_mut(rows.len() * panel).take(n_padded / panel).enumerate();
-            share_out(tasks, work.threads(), |(index, out), _| {
-                unembedding.apply_panel(index, &picked, out);
+            share_out(tasks, work.threads(), |(index, out), scratch| {
+                scratch.clock.begin();
+                unembedding.apply_panel(index, &packed, out);
+                scratch.clock.lap(Work::Logits);
             });
             share_out(rows.iter().enumerate(), work.threads(), |(index, row), scratch| {
+                scratch.clock.begin();
                 let logits = scratch.values(n_padded);
                 let parts = by_panel.chunks(rows.len() * panel).map(|p| &p[index * panel..][..panel]);
                 logits.chunks_mut(panel).zip(parts).for_each(|(to, from)| to.copy_from_slice(from));
@@ -204,6 +245,7 @@ impl Engine<'_> {
                     softcap(logits, c);
                 }
                 taps.logits(*row, logits);
+                scratch.clock.lap(Work::Logits);
             });
         }
         Ok(())

@@ -115,17 +115,15 @@ impl Blocks {
         &self,
         checkpoint: &dyn Checkpoint,
         first: usize,
-        mut visit: impl FnMut(usize, &Block),
+        mut visit: impl FnMut(usize, &Block) -> Result<(), ExtractError>,
     ) -> Result<(), ExtractError> {
         let n = checkpoint.architecture().shape.n_layers;
         match self {
             Self::Resident(blocks) => {
-                blocks.iter().enumerate().skip(first).for_each(|(index, block)| visit(index, block));
-                Ok(())
+                blocks.iter().enumerate().skip(first).try_for_each(|(index, block)| visit(index, block))
             }
-            Self::Streamed { ahead: false } => {
-                (first..n).try_for_each(|index| load(checkpoint, index).map(|block| visit(index, &block)))
-            }
+            Self::Streamed { ahead: false } => (first..n)
+                .try_for_each(|index| load(checkpoint, index).and_then(|block| visit(index, &block))),
             Self::Streamed { ahead: true } => std::thread::scope(|scope| {
                 let (sender, blocks) = sync_channel(0);
                 scope.spawn(move || {
@@ -136,7 +134,7 @@ impl Blocks {
                         }
                     }
                 });
-                blocks.into_iter().try_for_each(|(index, block)| block.map(|block| visit(index, &block)))
+                blocks.into_iter().try_for_each(|(index, block)| block.and_then(|block| visit(index, &block)))
             }),
         }
     }

@@ -10,6 +10,9 @@ use pulp::{Arch, Simd, WithSimd};
 /// Vectors of columns that a tile holds in registers.
 const TILE_VECTORS: usize = 3;
 
+/// How many steps of the inner dimension ahead values of the right side are asked for.
+const PREFETCH_STEPS: usize = 8;
+
 /// The widest vector of any processor that [`pulp`] knows: slack that a packed buffer needs at its end.
 pub const MAX_LANES: usize = 16;
 
@@ -44,7 +47,7 @@ pub struct Stretch<'a> {
     pub vector: usize,
 }
 
-/// Row-major rows of the left side or of the result, `stride` values apart.
+/// Row-major rows, `stride` values apart.
 #[derive(Debug)]
 pub struct Rows<T> {
     /// The values.
@@ -55,6 +58,112 @@ pub struct Rows<T> {
     pub stride: usize,
 }
 
+/// Rows of a left side in the order in which tiles read them: tile by tile, and in a tile, column by column. Worth its
+/// while where many columns of the right side are multiplied.
+#[derive(Debug, Default)]
+pub struct PackedRows {
+    values: Vec<f32>,
+    n: usize,
+    depth: usize,
+}
+
+impl PackedRows {
+    /// Number of rows.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Packs rows of `depth` values, in place of what was here.
+    pub fn fill(&mut self, rows: &[f32], depth: usize) {
+        self.begin(rows.len() / depth, depth);
+        self.put(0, rows, depth);
+    }
+
+    /// Makes room for `n` rows of `depth` values, of any content.
+    pub fn begin(&mut self, n: usize, depth: usize) {
+        (self.n, self.depth) = (n, depth);
+        self.values.resize(n * depth, 0.0);
+    }
+
+    /// Puts `columns`, rows of `width` values, at the columns from `first` on; what would be past the last column is
+    /// left out.
+    ///
+    /// # Panics
+    /// If there are fewer rows than [`PackedRows::begin`] was told.
+    pub fn put(&mut self, first: usize, columns: &[f32], width: usize) {
+        let n_columns = width.min(self.depth - first);
+        for (row, height) in tiles(self.n, tallest_tile()) {
+            let start = row * self.depth + first * height;
+            let packed = &mut self.values[start..start + n_columns * height];
+            let columns = &columns[row * width..(row + height) * width];
+            match height {
+                8 => interleave::<8>(columns, width, packed),
+                4 => interleave::<4>(columns, width, packed),
+                3 => interleave::<3>(columns, width, packed),
+                2 => interleave::<2>(columns, width, packed),
+                _ => packed.copy_from_slice(&columns[..n_columns]),
+            }
+        }
+    }
+}
+
+/// `M` rows of `width` values, value by value, as many as there is room for.
+fn interleave<const M: usize>(rows: &[f32], width: usize, out: &mut [f32]) {
+    let rows: [&[f32]; M] = std::array::from_fn(|m| &rows[m * width..(m + 1) * width]);
+    for (k, out) in out.as_chunks_mut::<M>().0.iter_mut().enumerate() {
+        *out = std::array::from_fn(|m| rows[m][k]);
+    }
+}
+
+/// The left side of a product.
+#[derive(Debug)]
+pub enum Left<'a> {
+    /// Rows as they lie.
+    Rows(Rows<&'a [f32]>),
+    /// Rows that were packed.
+    Packed(&'a PackedRows),
+}
+
+impl Left<'_> {
+    fn covers(&self, n: usize, depth: usize) -> bool {
+        match self {
+            Self::Rows(rows) => rows.n >= n && rows.values.len() >= (n - 1) * rows.stride + depth,
+            Self::Packed(rows) => rows.n == n && rows.depth == depth,
+        }
+    }
+}
+
+/// First row and height of the tiles that `n` rows fall into.
+fn tiles(n: usize, tallest: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut row = 0;
+    std::iter::from_fn(move || {
+        let height = match n - row {
+            0 => return None,
+            left if left >= tallest => tallest,
+            left if left >= 4 => 4,
+            left => left,
+        };
+        row += height;
+        Some((row - height, height))
+    })
+}
+
+/// Rows of the tallest tile that fits this processor's registers.
+fn tallest_tile() -> usize {
+    struct Tallest;
+    impl WithSimd for Tallest {
+        type Output = usize;
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            tallest::<S>()
+        }
+    }
+    Arch::new().dispatch(Tallest)
+}
+
+fn tallest<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
+}
+
 /// `out = left · right`: `n × n_columns`, where `left` is `n × (sum of the stretches' lengths)`.
 ///
 /// Whole vectors of the right side are read, so it must have values, of any finite content, up to the next multiple
@@ -62,17 +171,14 @@ pub struct Rows<T> {
 ///
 /// # Panics
 /// If a side is shorter than the sizes say.
-pub fn multiply(left: &Rows<&[f32]>, right: &[Stretch], out: &mut Rows<&mut [f32]>, n_columns: usize) {
+pub fn multiply(left: &Left, right: &[Stretch], out: &mut Rows<&mut [f32]>, n_columns: usize) {
     if out.n == 0 || n_columns == 0 {
         return;
     }
     let n_vectors = n_columns.div_ceil(n_lanes());
     let depth: usize = right.iter().map(|s| s.len).sum();
     let reach = |n: usize, stride: usize, width: usize| (n - 1) * stride + width;
-    assert!(
-        left.n >= out.n && left.values.len() >= reach(out.n, left.stride, depth),
-        "the left side is short"
-    );
+    assert!(left.covers(out.n, depth), "the left side has other sizes");
     assert!(out.values.len() >= reach(out.n, out.stride, n_columns), "the result is short");
     for s in right.iter().filter(|s| s.len > 0) {
         let needed = reach(s.len, s.step, reach(n_vectors, s.vector, n_lanes()));
@@ -82,7 +188,7 @@ pub fn multiply(left: &Rows<&[f32]>, right: &[Stretch], out: &mut Rows<&mut [f32
 }
 
 struct Product<'a, 'b> {
-    left: &'a Rows<&'a [f32]>,
+    left: &'a Left<'a>,
     right: &'a [Stretch<'a>],
     out: &'a mut Rows<&'b mut [f32]>,
     n_columns: usize,
@@ -108,54 +214,26 @@ impl Product<'_, '_> {
     /// All rows of `N` vectors of columns.
     #[inline(always)]
     fn columns<S: Simd, const N: usize>(&mut self, simd: S, first: usize) {
-        let mut row = 0;
-        if S::REGISTER_COUNT >= 32 {
-            while self.out.n - row >= 8 {
-                self.tile::<S, 8, N>(simd, row, first);
-                row += 8;
+        for (row, height) in tiles(self.out.n, tallest::<S>()) {
+            match height {
+                8 => self.tile::<S, 8, N>(simd, row, first),
+                4 => self.tile::<S, 4, N>(simd, row, first),
+                3 => self.tile::<S, 3, N>(simd, row, first),
+                2 => self.tile::<S, 2, N>(simd, row, first),
+                _ => self.tile::<S, 1, N>(simd, row, first),
             }
-        }
-        while self.out.n - row >= 4 {
-            self.tile::<S, 4, N>(simd, row, first);
-            row += 4;
-        }
-        match self.out.n - row {
-            0 => {}
-            1 => self.tile::<S, 1, N>(simd, row, first),
-            2 => self.tile::<S, 2, N>(simd, row, first),
-            _ => self.tile::<S, 3, N>(simd, row, first),
         }
     }
 
-    /// `M` rows of `N` vectors of columns, in registers.
+    /// `M` rows of `N` vectors of columns.
     #[inline(always)]
     fn tile<S: Simd, const M: usize, const N: usize>(&mut self, simd: S, row: usize, first: usize) {
-        let mut sums = [[simd.splat_f32s(0.0); N]; M];
-        let mut k = 0;
-        for stretch in self.right {
-            if stretch.len == 0 {
-                continue;
+        let sums = match self.left {
+            Left::Rows(rows) => {
+                self.sums::<S, M, N>(simd, &rows.values[row * rows.stride..], (rows.stride, 1), first)
             }
-            // SAFETY: `multiply` asserted that rows up to `out.n` of the left side, and every vector of the
-            // stretch up to `n_columns`, lie within their slices; the vectors are read unaligned.
-            unsafe {
-                let left = self.left.values.as_ptr().add(row * self.left.stride + k);
-                let right = stretch.values.as_ptr().add(first * stretch.vector);
-                for i in 0..stretch.len {
-                    let at = right.add(i * stretch.step);
-                    let vectors: [S::f32s; N] = std::array::from_fn(|v| {
-                        at.add(v * stretch.vector).cast::<S::f32s>().read_unaligned()
-                    });
-                    for (m, sums) in sums.iter_mut().enumerate() {
-                        let value = simd.splat_f32s(*left.add(m * self.left.stride + i));
-                        for (sum, vector) in sums.iter_mut().zip(vectors) {
-                            *sum = simd.mul_add_f32s(value, vector, *sum);
-                        }
-                    }
-                }
-            }
-            k += stretch.len;
-        }
+            Left::Packed(rows) => self.sums::<S, M, N>(simd, &rows.values[row * rows.depth..], (1, M), first),
+        };
         for (m, sums) in sums.into_iter().enumerate() {
             let start = (row + m) * self.out.stride;
             for (v, sum) in sums.into_iter().enumerate() {
@@ -165,6 +243,56 @@ impl Product<'_, '_> {
             }
         }
     }
+
+    /// A tile's sums, in registers. Value (m, k) of its rows is `left[m · stride + k · step]`.
+    #[inline(always)]
+    fn sums<S: Simd, const M: usize, const N: usize>(
+        &self,
+        simd: S,
+        left: &[f32],
+        (stride, step): (usize, usize),
+        first: usize,
+    ) -> [[S::f32s; N]; M] {
+        let mut sums = [[simd.splat_f32s(0.0); N]; M];
+        let mut left = left.as_ptr();
+        for stretch in self.right.iter().filter(|s| s.len > 0) {
+            // SAFETY: `multiply` asserted that every row and column of the left side up to the sum of the stretches'
+            // lengths, and every vector of a stretch up to `n_columns`, lie within their slices; vectors are read
+            // unaligned. `left` is stepped past its last value without being read there.
+            unsafe {
+                let mut right = stretch.values.as_ptr().add(first * stretch.vector);
+                for _ in 0..stretch.len {
+                    let vectors: [S::f32s; N] = std::array::from_fn(|v| {
+                        let at = right.add(v * stretch.vector);
+                        prefetch(right.wrapping_add(PREFETCH_STEPS * stretch.step + v * stretch.vector));
+                        at.cast::<S::f32s>().read_unaligned()
+                    });
+                    for (m, sums) in sums.iter_mut().enumerate() {
+                        let value = simd.splat_f32s(*left.add(m * stride));
+                        for (sum, vector) in sums.iter_mut().zip(vectors) {
+                            *sum = simd.mul_add_f32s(value, vector, *sum);
+                        }
+                    }
+                    left = left.wrapping_add(step);
+                    right = right.wrapping_add(stretch.step);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// Asks for the cache line at `address`, which need not exist. Panels are longer than the nearest cache, and the
+/// processor's own prefetching is late for them: this made products a seventh faster.
+#[inline(always)]
+fn prefetch(address: *const f32) {
+    // SAFETY: prefetching reads nothing that the program sees, and cannot fault.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 #[cfg(test)]
@@ -195,17 +323,16 @@ mod tests {
             let cut = depth / 3;
             let stretch = |values, len| Stretch { values, len, step: width, vector: n_lanes() };
             let right = [stretch(&packed[..], cut), stretch(&packed[cut * width..], depth - cut)];
-            let mut out = vec![f32::NAN; n * n_columns];
-            multiply(
-                &Rows { values: &left, n, stride: depth },
-                &right,
-                &mut Rows { values: &mut out, n, stride: n_columns },
-                n_columns,
-            );
-            for (i, left) in left.chunks(depth).enumerate() {
-                for (j, row) in rows.iter().enumerate() {
-                    let chain = left.iter().zip(row).fold(0.0f32, |sum, (a, b)| a.mul_add(*b, sum));
-                    assert_eq!(out[i * n_columns + j].to_bits(), chain.to_bits(), "({i}, {j})");
+            let mut packed_left = PackedRows::default();
+            packed_left.fill(&left, depth);
+            for side in [Left::Rows(Rows { values: &left, n, stride: depth }), Left::Packed(&packed_left)] {
+                let mut out = vec![f32::NAN; n * n_columns];
+                multiply(&side, &right, &mut Rows { values: &mut out, n, stride: n_columns }, n_columns);
+                for (i, left) in left.chunks(depth).enumerate() {
+                    for (j, row) in rows.iter().enumerate() {
+                        let chain = left.iter().zip(row).fold(0.0f32, |sum, (a, b)| a.mul_add(*b, sum));
+                        assert_eq!(out[i * n_columns + j].to_bits(), chain.to_bits(), "({i}, {j})");
+                    }
                 }
             }
         }
