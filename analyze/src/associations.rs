@@ -9,10 +9,10 @@ use crate::numerics::paired::{one_sample_t, wilcoxon_signed_rank};
 use crate::numerics::resampling::bootstrap_rows;
 use crate::numerics::summary::{mean, percentile_interval, standard_deviation};
 use crate::numerics::{NumericsError, Undefined};
-use crate::progress::Progress;
 use crate::prompts::TaskPrompts;
 use crate::rows::{Cell, correct_families};
 use crate::settings::AnalysisSettings;
+use hypercolumn_schemas::Progress;
 use rayon::prelude::*;
 
 /// Raised when a value of `associations` would come out differently.

@@ -9,11 +9,11 @@ use crate::expression::{Expression, ValueKind};
 use crate::probes::{
     Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,
 };
-use crate::progress::Progress;
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::rows::{Cell, correct_families};
 use crate::settings::{AnalysisSettings, Pooling, Probe, ProbeKind};
 use crate::states::{Place, StateSource, States};
+use hypercolumn_schemas::Progress;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;

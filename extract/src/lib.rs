@@ -19,7 +19,6 @@ pub mod inspect;
 mod membership;
 pub mod model;
 mod plan;
-mod progress;
 mod prompts;
 mod reading;
 pub mod resources;
@@ -36,5 +35,4 @@ mod writers;
 
 pub use error::ExtractError;
 pub use forecast::Forecast;
-pub use progress::Progress;
 pub use stage::{ExtractPlan, Outcome, extract, plan};

@@ -13,10 +13,10 @@ use crate::numerics::permutation::{
 };
 use crate::numerics::summary::percentile_interval;
 use crate::numerics::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
-use crate::progress::Progress;
 use crate::prompts::TaskPrompts;
 use crate::rows::Cell;
 use crate::settings::{AnalysisSettings, Hypothesis, Pooling};
+use hypercolumn_schemas::Progress;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
