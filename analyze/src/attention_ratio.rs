@@ -12,7 +12,7 @@ use crate::numerics::paired::one_sample_t;
 use crate::numerics::resampling::bootstrap_mean;
 use crate::numerics::summary::mean;
 use crate::prompts::{INDEX, TaskPrompts};
-use crate::rows::{Cell, correct_families};
+use crate::rows::{Cell, Outcome, correct_families};
 use crate::settings::{AnalysisSettings, AttentionRatio};
 use duckdb::params;
 use hypercolumn_schemas::Progress;
@@ -30,15 +30,6 @@ pub(crate) struct Prepared<'a> {
     parts: String,
     /// Tokens of the relevant and the irrelevant segments of each prompt.
     n_tokens: Vec<(f64, f64)>,
-}
-
-/// Rows of the two tables.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    /// Rows of `attention_ratios`.
-    pub rows: Vec<Vec<Cell>>,
-    /// Rows of `measures`.
-    pub measures: Vec<Vec<Cell>>,
 }
 
 /// Picks the segments of each entry.

@@ -10,7 +10,7 @@ use crate::probes::{
     Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,
 };
 use crate::prompts::{INDEX, TaskPrompts};
-use crate::rows::{Cell, correct_families};
+use crate::rows::{Cell, Outcome, correct_families};
 use crate::settings::{AnalysisSettings, Pooling, Probe, ProbeKind};
 use crate::states::{Place, StateSource, States};
 use hypercolumn_schemas::Progress;
@@ -37,15 +37,6 @@ pub(crate) struct Prepared<'a> {
 enum Targets {
     Classes(Vec<usize>),
     Values(Vec<f64>),
-}
-
-/// Rows of the two tables.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    /// Rows of `probes`.
-    pub rows: Vec<Vec<Cell>>,
-    /// Rows of `measures`.
-    pub measures: Vec<Vec<Cell>>,
 }
 
 /// Evaluates the SQL of each entry.

@@ -54,6 +54,15 @@ impl From<Option<i32>> for Cell {
     }
 }
 
+/// Rows of an analysis that also measures single prompts.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Rows of its own table.
+    pub rows: Vec<Vec<Cell>>,
+    /// Rows of `measures`.
+    pub measures: Vec<Vec<Cell>>,
+}
+
 /// A batch of `table` from rows whose cells are in the order of its columns.
 pub(crate) fn build_batch(table: &'static Table, rows: &[Vec<Cell>]) -> Result<RecordBatch, AnalyzeError> {
     let columns = table.columns.iter().enumerate().map(|(c, column)| build_column(column.kind, c, rows));

@@ -16,7 +16,7 @@ use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::TaskPrompts;
-use crate::rows::{Cell, correct_families};
+use crate::rows::{Cell, Outcome, correct_families};
 use crate::settings::{AnalysisSettings, Hypothesis, Pooling};
 use crate::states::StateSource;
 use frame::{Frame, Selected};
@@ -33,15 +33,6 @@ pub(crate) struct Prepared<'a> {
     entry: &'a Hypothesis,
     pooling: Pooling,
     frames: Vec<Frame>,
-}
-
-/// Rows of the two tables.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    /// Rows of `rsa`.
-    pub rows: Vec<Vec<Cell>>,
-    /// Rows of `measures`.
-    pub measures: Vec<Vec<Cell>>,
 }
 
 /// Chooses the prompts and evaluates the hypothesis of each entry, one [`Prepared`] a pooling.
