@@ -9,14 +9,17 @@ use crate::numerics::paired::{one_sample_t, wilcoxon_signed_rank};
 use crate::numerics::resampling::bootstrap_rows;
 use crate::numerics::summary::{mean, percentile_interval, standard_deviation};
 use crate::numerics::{NumericsError, Undefined};
-use crate::progress::Progress;
 use crate::prompts::TaskPrompts;
-use crate::rows::{Cell, correct_families};
+use crate::rows::{Cell, correct};
 use crate::settings::AnalysisSettings;
+use hypercolumn_schemas::{Progress, tables};
 use rayon::prelude::*;
 
 /// Raised when a value of `associations` would come out differently.
 pub(crate) const CODE_VERSION: u32 = 1;
+
+/// Rows that are corrected together agree in these columns: all layers and conditions.
+const FAMILY: [&str; 3] = ["measure", "behavior_metric", "statistic"];
 
 /// The measure that stands for behaviour itself.
 const BEHAVIOR: &str = "behavior";
@@ -71,7 +74,7 @@ pub(crate) fn compute(
         .collect::<Result<_, _>>()?;
     progress.finish();
     let mut rows: Vec<Vec<Cell>> = rows.into_iter().flatten().collect();
-    correct(&mut rows);
+    correct(&tables::ASSOCIATIONS, &mut rows, &FAMILY);
     Ok(rows)
 }
 
@@ -222,18 +225,4 @@ fn draws(settings: &AnalysisSettings) -> BootstrapSettings {
 fn undefined(error: NumericsError) -> Result<Found, AnalyzeError> {
     let reason: Undefined = error.undefined().ok_or(AnalyzeError::Numerics(error))?;
     Ok(Found { reason: Some(reason.to_string()), ..Found::default() })
-}
-
-/// q-values across the layers and conditions of one measure, metric and statistic.
-fn correct(rows: &mut [Vec<Cell>]) {
-    let families: Vec<String> =
-        rows.iter().map(|row| format!("{:?} {:?} {:?}", row[2], row[4], row[5])).collect();
-    let p_value = |row: &Vec<Cell>| match row[7] {
-        Cell::Number(p) => p,
-        _ => None,
-    };
-    let p_values: Vec<Option<f64>> = rows.iter().map(p_value).collect();
-    for (row, q) in rows.iter_mut().zip(correct_families(&families, &p_values)) {
-        row[8] = q.into();
-    }
 }

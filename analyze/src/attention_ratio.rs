@@ -11,17 +11,20 @@ use crate::numerics::bootstrap::{BootstrapSettings, ItemDesign};
 use crate::numerics::paired::one_sample_t;
 use crate::numerics::resampling::bootstrap_mean;
 use crate::numerics::summary::mean;
-use crate::progress::Progress;
 use crate::prompts::{INDEX, TaskPrompts};
-use crate::rows::{Cell, correct_families};
+use crate::rows::{Cell, Outcome, correct};
 use crate::settings::{AnalysisSettings, AttentionRatio};
 use duckdb::params;
+use hypercolumn_schemas::{Progress, tables};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Raised when a value of `attention_ratios` would come out differently.
 pub(crate) const CODE_VERSION: u32 = 1;
+
+/// Rows that are corrected together agree in these columns: all layers, heads and conditions.
+const FAMILY: [&str; 4] = ["head_reduction", "query", "relevant", "irrelevant"];
 
 /// An entry whose segments have been picked.
 pub(crate) struct Prepared<'a> {
@@ -30,15 +33,6 @@ pub(crate) struct Prepared<'a> {
     parts: String,
     /// Tokens of the relevant and the irrelevant segments of each prompt.
     n_tokens: Vec<(f64, f64)>,
-}
-
-/// Rows of the two tables.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    /// Rows of `attention_ratios`.
-    pub rows: Vec<Vec<Cell>>,
-    /// Rows of `measures`.
-    pub measures: Vec<Vec<Cell>>,
 }
 
 /// Picks the segments of each entry.
@@ -178,7 +172,7 @@ pub(crate) fn compute(
         progress.advance(1);
     }
     progress.finish();
-    correct(&mut outcome.rows);
+    correct(&tables::ATTENTION_RATIOS, &mut outcome.rows, &FAMILY);
     Ok(outcome)
 }
 
@@ -327,18 +321,5 @@ fn push_measures(prompts: &TaskPrompts, one: &Prepared<'_>, groups: &[RowPrompts
             let cells = crate::measures::cells(prompts, masses.prompt, &name, group.layer, value);
             outcome.measures.push(cells);
         }
-    }
-}
-
-/// q-values across the layers, heads and conditions of one ratio and head reduction.
-fn correct(rows: &mut [Vec<Cell>]) {
-    let families: Vec<String> = rows.iter().map(|row| format!("{:?}", &row[3..7])).collect();
-    let p_value = |row: &Vec<Cell>| match row[11] {
-        Cell::Number(p) => p,
-        _ => None,
-    };
-    let p_values: Vec<Option<f64>> = rows.iter().map(p_value).collect();
-    for (row, q) in rows.iter_mut().zip(correct_families(&families, &p_values)) {
-        row[12] = q.into();
     }
 }

@@ -9,17 +9,20 @@ use crate::expression::{Expression, ValueKind};
 use crate::probes::{
     Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,
 };
-use crate::progress::Progress;
 use crate::prompts::{INDEX, TaskPrompts};
-use crate::rows::{Cell, correct_families};
+use crate::rows::{Cell, Outcome, correct};
 use crate::settings::{AnalysisSettings, Pooling, Probe, ProbeKind};
 use crate::states::{Place, StateSource, States};
+use hypercolumn_schemas::{Progress, tables};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Raised when a value of `probes` would come out differently.
 pub(crate) const CODE_VERSION: u32 = 1;
+
+/// Rows that are corrected together agree in these columns: all layers, sites and conditions.
+const FAMILY: [&str; 5] = ["role", "pooling", "target", "probe", "metric"];
 
 /// An entry whose SQL has been evaluated.
 pub(crate) struct Prepared<'a> {
@@ -37,15 +40,6 @@ pub(crate) struct Prepared<'a> {
 enum Targets {
     Classes(Vec<usize>),
     Values(Vec<f64>),
-}
-
-/// Rows of the two tables.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    /// Rows of `probes`.
-    pub rows: Vec<Vec<Cell>>,
-    /// Rows of `measures`.
-    pub measures: Vec<Vec<Cell>>,
 }
 
 /// Evaluates the SQL of each entry.
@@ -153,7 +147,7 @@ pub(crate) fn compute(
         }
         progress.finish();
     }
-    correct(&mut outcome.rows);
+    correct(&tables::PROBES, &mut outcome.rows, &FAMILY);
     Ok(outcome)
 }
 
@@ -320,18 +314,5 @@ fn metrics_of(kind: ProbeKind) -> &'static [Metric] {
     match kind {
         ProbeKind::Logistic => &Metric::CLASSIFICATION,
         ProbeKind::Ridge => &Metric::REGRESSION,
-    }
-}
-
-/// q-values across the layers and conditions of one role, pooling, target, probe and metric.
-fn correct(rows: &mut [Vec<Cell>]) {
-    let families: Vec<String> = rows.iter().map(|row| format!("{:?}", &row[3..8])).collect();
-    let p_value = |row: &Vec<Cell>| match row[12] {
-        Cell::Number(p) => p,
-        _ => None,
-    };
-    let p_values: Vec<Option<f64>> = rows.iter().map(p_value).collect();
-    for (row, q) in rows.iter_mut().zip(correct_families(&families, &p_values)) {
-        row[13] = q.into();
     }
 }

@@ -18,6 +18,15 @@ pub(crate) enum Cell {
     Number(Option<f64>),
 }
 
+impl Cell {
+    fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(value) => *value,
+            _ => None,
+        }
+    }
+}
+
 impl From<&str> for Cell {
     fn from(value: &str) -> Self {
         Self::Text(Some(value.into()))
@@ -54,6 +63,15 @@ impl From<Option<i32>> for Cell {
     }
 }
 
+/// Rows of an analysis that also measures single prompts.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// Rows of its own table.
+    pub rows: Vec<Vec<Cell>>,
+    /// Rows of `measures`.
+    pub measures: Vec<Vec<Cell>>,
+}
+
 /// A batch of `table` from rows whose cells are in the order of its columns.
 pub(crate) fn build_batch(table: &'static Table, rows: &[Vec<Cell>]) -> Result<RecordBatch, AnalyzeError> {
     let columns = table.columns.iter().enumerate().map(|(c, column)| build_column(column.kind, c, rows));
@@ -83,18 +101,24 @@ fn build_column(kind: ColumnType, c: usize, rows: &[Vec<Cell>]) -> ArrayRef {
     }
 }
 
-/// Benjamini-Hochberg q-values within each family of rows.
-pub(crate) fn correct_families<K: Ord>(families: &[K], p_values: &[Option<f64>]) -> Vec<Option<f64>> {
-    let mut members: BTreeMap<&K, Vec<usize>> = BTreeMap::new();
-    for (row, family) in families.iter().enumerate() {
-        members.entry(family).or_default().push(row);
+/// Fills in Benjamini-Hochberg q-values; rows that agree in the columns `family` are corrected together.
+pub(crate) fn correct(table: &Table, rows: &mut [Vec<Cell>], family: &[&str]) {
+    let place = |name: &str| {
+        let named = table.columns.iter().position(|column| column.name == name);
+        named.unwrap_or_else(|| panic!("`{}` has no column `{name}`", table.name))
+    };
+    let (p_value, q_value) = (place("p_value"), place("q_value"));
+    let columns: Vec<usize> = family.iter().map(|name| place(name)).collect();
+    let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (number, row) in rows.iter().enumerate() {
+        let shared: Vec<&Cell> = columns.iter().map(|&column| &row[column]).collect();
+        members.entry(format!("{shared:?}")).or_default().push(number);
     }
-    let mut q_values = vec![None; p_values.len()];
-    for rows in members.values() {
-        let family: Vec<Option<f64>> = rows.iter().map(|&row| p_values[row]).collect();
-        for (&row, q) in rows.iter().zip(benjamini_hochberg(&family)) {
-            q_values[row] = q;
+    for members in members.values() {
+        let p_values: Vec<Option<f64>> =
+            members.iter().map(|&number| rows[number][p_value].number()).collect();
+        for (&number, q) in members.iter().zip(benjamini_hochberg(&p_values)) {
+            rows[number][q_value] = q.into();
         }
     }
-    q_values
 }

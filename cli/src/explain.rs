@@ -168,7 +168,11 @@ impl Explain for AnalyzeError {
                 Some("for example: hypercolumn sql \"SELECT * FROM behavior\"".into())
             }
             Self::Expression { key, .. } => Some(expression_hint(key)),
-            Self::UnknownTask { .. } => Some("`hypercolumn ingest` puts a task into the lake".into()),
+            Self::UnknownTask { .. } => Some(
+                "`hypercolumn ingest STUDY` puts a study's tasks into the lake; `hypercolumn run STUDY` does \
+                 every stage"
+                    .into(),
+            ),
             Self::NotExtracted { task, model, .. } => {
                 Some(format!("run `hypercolumn extract --task {task} --model {model}` first"))
             }

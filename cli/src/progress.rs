@@ -1,6 +1,7 @@
 //! Progress and messages on standard error: a bar with rate and time left on a terminal, plain lines
 //! otherwise, nothing when asked to be quiet.
 
+use hypercolumn_schemas::Progress;
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
@@ -64,8 +65,15 @@ impl Reporter {
         say(&format!("warning: {line}"));
     }
 
-    fn begin(&self, label: &str, total: u64, unit: &'static str) {
-        self.end();
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Work>> {
+        // A panic elsewhere does not make the count wrong.
+        self.work.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Progress for Reporter {
+    fn start(&self, label: &str, total: u64, unit: &'static str) {
+        self.finish();
         let work = match self.manner {
             Manner::Quiet => return,
             Manner::Bar => Work::Bar(bar(label, total, unit)),
@@ -78,7 +86,7 @@ impl Reporter {
         *self.lock() = Some(work);
     }
 
-    fn move_on(&self, n: u64) {
+    fn advance(&self, n: u64) {
         match &mut *self.lock() {
             Some(Work::Bar(bar)) => bar.inc(n),
             Some(Work::Lines(lines)) => lines.advance(n),
@@ -86,7 +94,7 @@ impl Reporter {
         }
     }
 
-    fn end(&self) {
+    fn finish(&self) {
         match self.lock().take() {
             Some(Work::Bar(bar)) => {
                 bar.finish_and_clear();
@@ -101,11 +109,6 @@ impl Reporter {
             }
             None => {}
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Work>> {
-        // A panic elsewhere does not make the count wrong.
-        self.work.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -139,30 +142,6 @@ impl Lines {
             100.0 * self.done as f64 / self.total.max(1) as f64,
             duration(left)
         ));
-    }
-}
-
-impl hypercolumn_extract::Progress for Reporter {
-    fn start(&self, label: &str, total: u64, unit: &'static str) {
-        self.begin(label, total, unit);
-    }
-    fn advance(&self, n: u64) {
-        self.move_on(n);
-    }
-    fn finish(&self) {
-        self.end();
-    }
-}
-
-impl hypercolumn_analyze::Progress for Reporter {
-    fn start(&self, label: &str, total: u64, unit: &'static str) {
-        self.begin(label, total, unit);
-    }
-    fn advance(&self, n: u64) {
-        self.move_on(n);
-    }
-    fn finish(&self) {
-        self.end();
     }
 }
 

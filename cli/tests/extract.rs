@@ -2,8 +2,12 @@
 
 mod support;
 
-use std::fs::File;
+use serde_json::Value;
+use std::fs::{self, File};
 use std::io::Read;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 use support::{Bench, PROMPTS, contents, default_model};
 
 /// Far past the header of the default model, far before its end.
@@ -75,4 +79,64 @@ fn a_path_that_is_no_model_is_refused_before_anything_is_read() {
         bench.run(&["extract", "--task", "mine", "--model", model]).refuses(&parts);
     }
     assert_eq!(contents(&bench.path("lake")), before);
+}
+
+/// Memory that the default model's blocks do not fit into, but one after another.
+const TOO_LITTLE: &str = "800MB";
+
+/// What says of each row of a lake what it holds, to the last bit.
+const EVERYTHING: [&str; 4] = [
+    "SELECT * FROM hidden_states ORDER BY ALL",
+    "SELECT * FROM attention ORDER BY ALL",
+    "SELECT * FROM tokens ORDER BY ALL",
+    "SELECT * FROM responses ORDER BY ALL",
+];
+
+/// The extractions in a lake's log.
+fn extractions(lake: &Path) -> Vec<Value> {
+    let files = fs::read_dir(lake.join("_log")).expect("a log").map(|f| f.expect("listed").path());
+    let commits = files.map(|f| serde_json::from_slice::<Value>(&fs::read(f).expect("read")).expect("JSON"));
+    commits.filter(|c| !c["details"]["linear_flop"].is_null()).collect()
+}
+
+#[test]
+fn a_sweep_that_is_killed_goes_on_at_its_last_layer_and_gives_the_same_bits() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    let arguments = |lake: &'static str, memory: &'static str| {
+        let settings = ["--task", "mine", "--max-new-tokens", "2", "--memory", memory, "--lake", lake];
+        [&["extract"], &settings[..]].concat()
+    };
+    for lake in ["whole", "killed"] {
+        bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl", "--lake", lake]).succeeds();
+    }
+    let model = default_model();
+    let model = ["--model", model.to_str().expect("UTF-8")];
+    bench.run(&[&arguments("whole", "8GB")[..], &model].concat()).succeeds();
+
+    let streamed = [&arguments("killed", TOO_LITTLE)[..], &model].concat();
+    let mut child = bench.command(&streamed).stderr(Stdio::null()).spawn().expect("started");
+    let is_under_way = || {
+        let sweeps = fs::read_dir(bench.path("killed/_staging")).into_iter().flatten().flatten();
+        let mut sweeps = sweeps.filter(|s| s.file_name().to_string_lossy().starts_with("sweep-"));
+        sweeps.any(|s| (5..30).any(|layer| s.path().join(format!("state-{layer:04}")).exists()))
+    };
+    while !is_under_way() {
+        assert!(child.try_wait().expect("asked").is_none(), "the run ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    assert!(extractions(&bench.path("killed")).is_empty(), "a killed run committed something");
+
+    bench.run(&streamed).succeeds();
+    let flop = |lake| extractions(&bench.path(lake))[0]["details"]["linear_flop"].as_f64().expect("a number");
+    assert!(flop("killed") < 0.95 * flop("whole"), "layers that were through were computed again");
+    for question in EVERYTHING {
+        let ask =
+            |lake| bench.run(&["sql", question, "--format", "parquet", "--lake", lake]).succeeds().stdout;
+        assert!(ask("whole") == ask("killed"), "`{question}` differs");
+    }
+    let left = bench.run(&["clean", "--lake", "killed"]).succeeds();
+    assert!(!left.text().contains("sweep-"), "{}", left.text());
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Bench, PROMPTS};
+use support::{Bench, PROMPTS, contents};
 
 /// The example that the README and the documentation give.
 const EXAMPLE: &str = r#"
@@ -152,6 +152,25 @@ fn states_that_are_not_kept_are_refused() {
 #[test]
 fn a_task_is_named_once() {
     refused("[[rsa]]", "[[task]]\nname = \"linear_regression\"\n[[rsa]]", &["line 9", "is there twice"]);
+}
+
+#[test]
+fn a_task_that_was_never_ingested_is_named() {
+    let bench = Bench::new();
+    bench.write("p.jsonl", PROMPTS);
+    bench.write("study.toml", "name = \"s\"\n[[task]]\nname = \"mine\"\nprompts = \"p.jsonl\"\n");
+    bench.run(&["ingest", "--task", "other", "--prompts", "p.jsonl"]).succeeds();
+    let before = contents(&bench.path("lake"));
+    bench.run(&["analyze", "study.toml"]).refuses(&[
+        "error: could not analyze `lake`",
+        "the lake has no task `mine`; it has `other`",
+        "hint: `hypercolumn ingest STUDY` puts a study's tasks into the lake",
+    ]);
+    assert_eq!(contents(&bench.path("lake")), before);
+    bench.run(&["ingest", "study.toml"]).succeeds();
+    bench
+        .run(&["analyze", "study.toml"])
+        .refuses(&["has not read task `mine`", "hint: run `hypercolumn extract"]);
 }
 
 #[test]

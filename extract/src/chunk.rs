@@ -3,13 +3,13 @@
 use crate::backend::{Ledger, TokenTree};
 use crate::error::ExtractError;
 use crate::plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
-use crate::progress::Progress;
 use crate::reading::{Answer, Reading};
 use crate::settings::Settings;
 use crate::shard::Reader;
 use crate::sweep::Sweep;
 use crate::taps::{ChunkTaps, Part, Want};
 use crate::tokenizer::Tokenizer;
+use hypercolumn_schemas::Progress;
 
 /// What the model wrote after a prompt.
 #[derive(Clone, Debug, Default)]

@@ -20,7 +20,6 @@ mod membership;
 pub mod model;
 mod plan;
 pub mod profile;
-mod progress;
 mod prompts;
 mod reading;
 pub mod resources;
@@ -38,5 +37,4 @@ mod writers;
 
 pub use error::ExtractError;
 pub use forecast::Forecast;
-pub use progress::Progress;
 pub use stage::{ExtractPlan, Outcome, extract, plan};

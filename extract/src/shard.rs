@@ -4,14 +4,13 @@ use crate::backend::Backend;
 use crate::chunk::{Chunk, run_chunk};
 use crate::error::ExtractError;
 use crate::model::n_lanes;
-use crate::progress::Progress;
 use crate::reading::Reading;
 use crate::settings::Settings;
 use crate::sweep::Sweep;
 use crate::tokenizer::Tokenizer;
 use crate::tree::shared_prefix;
 use crate::writers::{Piece, ShardWriters};
-use hypercolumn_schemas::{Partition, Transaction};
+use hypercolumn_schemas::{Partition, Progress, Transaction};
 use std::sync::mpsc::sync_channel;
 
 /// A shard ends when its prompts hold this many tokens that they do not share: about a minute of work

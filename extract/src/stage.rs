@@ -3,14 +3,13 @@
 use crate::error::ExtractError;
 use crate::model::{ModelFile, Placement};
 use crate::profile::{Profile, Work};
-use crate::progress::Progress;
 use crate::reading::{Reading, read_task};
 use crate::resources::Resources;
 use crate::settings::Settings;
 use crate::shard::{Reader, count_unique, most_rows, plan_shards};
 use crate::source::ResolvedModel;
 use crate::sweep::Sweep;
-use hypercolumn_schemas::{CommitInfo, Lake, Partition, Snapshot, content_key};
+use hypercolumn_schemas::{CommitInfo, Lake, Partition, Progress, Snapshot, content_key};
 use serde::Serialize;
 use serde_json::{Map, json};
 use std::time::Instant;

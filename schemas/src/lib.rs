@@ -4,6 +4,8 @@
 //! [`Lake`], stages files with [`Transaction::writer`] and makes them visible with
 //! [`Transaction::commit`]; readers take a [`Snapshot`] and see only what commits list.
 //!
+//! [`Progress`] is how a stage tells whoever runs it how far it is.
+//!
 //! What this crate leaves to others: what goes into the tables (the stages), SQL over them
 //! (the analyze crate), and how errors are shown (the command line).
 
@@ -14,6 +16,7 @@ mod key;
 mod lake;
 mod page;
 mod partition;
+mod progress;
 mod reader;
 mod table;
 pub mod tables;
@@ -27,6 +30,7 @@ pub use key::content_key;
 pub use lake::{Finding, Lake};
 pub use page::schema_page;
 pub use partition::Partition;
+pub use progress::Progress;
 pub use reader::read_batches;
 pub use table::{PartitionColumn, Table};
 pub use transaction::{CommitInfo, Transaction};

@@ -1,6 +1,5 @@
 //! Estimates, tests and intervals of one entry, all layers of a condition together.
 
-use super::Outcome;
 use super::frame::Frame;
 use super::similarities::{Measure, Measured};
 use crate::error::AnalyzeError;
@@ -13,10 +12,10 @@ use crate::numerics::permutation::{
 };
 use crate::numerics::summary::percentile_interval;
 use crate::numerics::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
-use crate::progress::Progress;
 use crate::prompts::TaskPrompts;
-use crate::rows::Cell;
+use crate::rows::{Cell, Outcome};
 use crate::settings::{AnalysisSettings, Hypothesis, Pooling};
+use hypercolumn_schemas::Progress;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -15,12 +15,12 @@ mod similarities;
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
-use crate::progress::Progress;
 use crate::prompts::TaskPrompts;
-use crate::rows::{Cell, correct_families};
+use crate::rows::{Outcome, correct};
 use crate::settings::{AnalysisSettings, Hypothesis, Pooling};
 use crate::states::StateSource;
 use frame::{Frame, Selected};
+use hypercolumn_schemas::{Progress, tables};
 use inference::{Inference, Scope};
 use similarities::{Geometry, measure_all};
 use std::collections::BTreeMap;
@@ -28,20 +28,14 @@ use std::collections::BTreeMap;
 /// Raised when a value of `rsa` would come out differently.
 pub(crate) const CODE_VERSION: u32 = 1;
 
+/// Rows that are corrected together agree in these columns: all layers, sites and conditions.
+const FAMILY: [&str; 6] = ["role", "pooling", "normalization", "similarity", "hypothesis", "comparison"];
+
 /// An entry whose SQL has been evaluated.
 pub(crate) struct Prepared<'a> {
     entry: &'a Hypothesis,
     pooling: Pooling,
     frames: Vec<Frame>,
-}
-
-/// Rows of the two tables.
-#[derive(Default)]
-pub(crate) struct Outcome {
-    /// Rows of `rsa`.
-    pub rows: Vec<Vec<Cell>>,
-    /// Rows of `measures`.
-    pub measures: Vec<Vec<Cell>>,
 }
 
 /// Chooses the prompts and evaluates the hypothesis of each entry, one [`Prepared`] a pooling.
@@ -124,7 +118,7 @@ pub(crate) fn compute(
         }
     }
     progress.finish();
-    correct(&mut outcome.rows);
+    correct(&tables::RSA, &mut outcome.rows, &FAMILY);
     Ok(outcome)
 }
 
@@ -149,26 +143,4 @@ fn batches_of_equal_frames<'p, 'a>(group: &[&'p Prepared<'a>]) -> Vec<Vec<&'p Pr
 fn scope<'a>(one: &Prepared<'a>, settings: &'a AnalysisSettings) -> Scope<'a> {
     let is_first_pooling = one.entry.pooling.first() == Some(&one.pooling);
     Scope { entry: one.entry, pooling: one.pooling, is_first_pooling, settings }
-}
-
-/// Column positions in `rsa` that the correction reads and writes.
-const P_VALUE: usize = 10;
-const Q_VALUE: usize = 11;
-
-/// q-values across the layers and conditions of one hypothesis, comparison, normalization, similarity,
-/// role and pooling.
-fn correct(rows: &mut [Vec<Cell>]) {
-    let family = |row: &Vec<Cell>| format!("{:?}", &row[3..9]);
-    let families: Vec<String> = rows.iter().map(family).collect();
-    let p_values: Vec<Option<f64>> = rows.iter().map(|row| number(&row[P_VALUE])).collect();
-    for (row, q) in rows.iter_mut().zip(correct_families(&families, &p_values)) {
-        row[Q_VALUE] = q.into();
-    }
-}
-
-fn number(cell: &Cell) -> Option<f64> {
-    match cell {
-        Cell::Number(value) => *value,
-        _ => None,
-    }
 }

@@ -1,9 +1,9 @@
 //! Each prompt's own alignment: the measure of an entry that is set against behaviour.
 
-use super::Outcome;
 use super::frame::Frame;
 use super::inference::{Inference, Scope, matrix};
 use crate::numerics::comparison::compare_vectors;
+use crate::rows::Outcome;
 use rayon::prelude::*;
 use std::sync::Arc;
 

@@ -13,13 +13,12 @@ pub use plan::{Action, Analysis, PlannedStep};
 
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
-use crate::progress::Progress;
 use crate::prompts::TaskPrompts;
 use crate::rows::{Cell, build_batch};
 use crate::settings::Questions;
 use crate::{associations, attention_ratio, behavior, decoding, rsa};
 use entries::TaskEntries;
-use hypercolumn_schemas::{CommitInfo, Lake, Partition, Table, tables};
+use hypercolumn_schemas::{CommitInfo, Lake, Partition, Progress, Table, tables};
 use plan::Step;
 use serde_json::json;
 use std::time::{Duration, Instant};

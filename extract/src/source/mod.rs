@@ -16,8 +16,8 @@ pub use alias::{ALIASES, Alias};
 pub use error::SourceError;
 pub use pypi::PypiMember;
 
-use crate::progress::Progress;
 use hub::{Hub, HubModel};
+use hypercolumn_schemas::Progress;
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};

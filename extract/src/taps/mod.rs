@@ -10,9 +10,9 @@ mod logits;
 
 use crate::backend::{Shape, Site, Taps, TokenTree};
 use crate::chunk::Chunk;
-use crate::progress::Progress;
 use attention::AttentionTaps;
 use hidden::HiddenTaps;
+use hypercolumn_schemas::Progress;
 use logits::LogitTaps;
 pub use logits::Want;
 

@@ -40,7 +40,7 @@ pub static PROBES: Table = Table {
         nullable(
             "p_value",
             Float64,
-            "Held-out labels permuted between groups, one-sided: (1 + b) / (1 + n).",
+            "Targets permuted between groups (and within them, where they vary there) with held-out predictions fixed, the null distribution widened by √2 about its mean; one-sided: (1 + b) / (1 + n).",
         ),
         nullable(
             "q_value",

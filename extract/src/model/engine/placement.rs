@@ -52,7 +52,8 @@ impl Placement {
     /// The fastest placement within `available` bytes when `n_rows` rows are computed at once, which `goes_on` keeps
     /// the keys and values of every layer for; and the bytes that it is predicted to take.
     ///
-    /// A block that is being packed exists twice for a moment, of its largest matrix at most half.
+    /// A block that is being packed exists twice for a moment, of its largest matrix at most half; the unembedding is read
+    /// when the blocks are gone, and exists twice as well.
     ///
     /// # Errors
     /// The bytes that the leanest placement needs.
@@ -67,7 +68,7 @@ impl Placement {
         let packing = weights.block * 3 / 2;
         let candidates = [
             (Self::Resident, weights.all + packing - weights.block),
-            (Self::Streamed { ahead: true }, packing + weights.block),
+            (Self::Streamed { ahead: true }, (packing + weights.block).max(2 * weights.unembedding)),
             (Self::Streamed { ahead: false }, packing.max(2 * weights.unembedding)),
         ];
         for (placement, bytes) in candidates {

@@ -1,4 +1,4 @@
-//! How a long stage tells how far it is.
+//! How a stage tells how far it is.
 
 /// Receives progress; a terminal bar, log lines, or nothing.
 pub trait Progress: Sync {
