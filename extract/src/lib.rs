@@ -3,10 +3,10 @@
 //! Reads `prompts` and `segments` from a lake, runs a language model over them once, and writes
 //! `tokens`, `responses`, `choices`, `hidden_states` and `attention`, shard by shard.
 //!
-//! The road of a prompt: `chat` puts a template around it if asked to, [`tokenizer`] gives ids and character offsets, `membership` says which
-//! tokens belong to which segment, `tree` packs prompts so that tokens they share are computed once,
-//! [`backend`] is what a model must do (no tensor library in sight), [`model`] does it on candle,
-//! `taps` pool what passes by, `rows` turns pools into table rows.
+//! The road of a prompt: `chat` puts a template around it if asked to, [`tokenizer`] gives ids and character offsets,
+//! `membership` says which tokens belong to which segment, `tree` packs prompts so that tokens they share are computed
+//! once, [`backend`] is what a model must do, [`model`] reads a checkpoint and does it, `taps` pool what passes by,
+//! `rows` turns pools into table rows. `sweep` keeps how far a model larger than memory is, [`profile`] where time goes.
 //!
 //! What this crate leaves to others: where prompts come from (ingest) and what the tables mean (analyze).
 

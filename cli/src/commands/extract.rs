@@ -1,6 +1,6 @@
 //! `extract`: a model over the lake's prompts.
 
-use super::{models, open};
+use super::{models, open, print};
 use crate::answer::format_count;
 use crate::args::ExtractArgs;
 use crate::exit::Exit;
@@ -23,7 +23,7 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     for (task, settings) in &tasks {
         let outcome = extract(&lake, task, &model, settings, &args.resources.resources(), reporter)?;
         if args.profile {
-            println!("{}", profile(task, &outcome));
+            print(&profile(task, &outcome))?;
         }
     }
     Ok(Exit::Success)
@@ -33,7 +33,7 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 fn profile(task: &str, outcome: &Outcome) -> String {
     let Outcome { load_s, shards_s, profile, .. } = outcome;
     if outcome.n_shards_run == 0 {
-        return format!("profile of {task}: nothing was computed");
+        return format!("profile of {task}: nothing was computed\n");
     }
     let named: Vec<(&str, f64)> = Work::ALL.iter().map(|w| (w.name(), profile.seconds(*w))).collect();
     let rest = shards_s - named.iter().map(|(_, seconds)| seconds).sum::<f64>();
@@ -50,7 +50,7 @@ fn profile(task: &str, outcome: &Outcome) -> String {
         100.0 * achieved / possible,
         possible / 1e9
     ));
-    lines.join("\n")
+    lines.join("\n") + "\n"
 }
 
 /// The model, and each task with its settings.
