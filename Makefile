@@ -11,6 +11,8 @@ LAKE ?= lake
 PREFIX ?= $(HOME)/.local
 # Options of benches/extraction/compare.py, e.g. `make bench BENCH="--rounds 1 --sets linear"`.
 BENCH ?=
+# Seconds for each fuzz target.
+FUZZ ?= 60
 CARGO ?= cargo
 
 target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
@@ -69,6 +71,10 @@ report: build ## Write the report again
 test: setup ## Run the whole test suite
 	$(CARGO) test --workspace --release
 	scripts/check-lake.sh $(program) $(target)/check
+
+.PHONY: fuzz
+fuzz: ## Feed damaged files to the readers of models, FUZZ seconds each; needs cargo-fuzz
+	scripts/fuzz.sh $(target)/fuzz $(FUZZ)
 
 .PHONY: bench
 bench: setup ## Measure extraction beside PyTorch and transformers, some 40 minutes; BENCH= takes options

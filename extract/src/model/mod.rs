@@ -135,6 +135,14 @@ pub fn open_checkpoint(path: &Path) -> Result<Box<dyn Checkpoint>, ExtractError>
     Ok(Box::new(checkpoint::open_gguf(path, GgufFile::open(path)?)?))
 }
 
+/// What a `config.json` of these bytes describes, whatever weights lie beside it; `path` names it in errors.
+///
+/// # Errors
+/// [`ExtractError::Model`] naming the key that is absent, malformed or not supported.
+pub fn describe_config(path: &Path, bytes: &[u8]) -> Result<Architecture, ExtractError> {
+    Ok(checkpoint::describe_config(path, bytes)?.architecture)
+}
+
 fn refuse(path: &Path, problem: impl Into<String>) -> ExtractError {
     ExtractError::Model { path: path.to_owned(), problem: problem.into() }
 }

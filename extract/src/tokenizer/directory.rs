@@ -31,6 +31,14 @@ impl Tokenizer {
         }
         Err("has no tokenizer; accepted: `tokenizer.json`, `tokenizer.model` (SentencePiece)".to_owned())
     }
+
+    /// Reads the bytes of a `tokenizer.model` that has no files beside it.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::from_directory`].
+    pub fn from_sentencepiece(bytes: &[u8]) -> Result<Self, String> {
+        from_sentencepiece(bytes, &Declared::default())
+    }
 }
 
 fn from_json(mut file: serde_json::Map<String, Value>, declared: &Declared) -> Result<Tokenizer, String> {

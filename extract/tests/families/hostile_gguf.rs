@@ -74,6 +74,30 @@ fn alignments_that_cannot_be() {
     }
 }
 
+/// A zero byte at the end of a name is dropped when it is read.
+#[test]
+fn names_that_are_spelt_otherwise_and_mean_the_same() {
+    let alignment = entry("general.alignment\0", 4, &0u32.to_le_bytes());
+    assert_refused(&header(3, 0, 1, &alignment), "`general.alignment`");
+    let twice = [entry("a", 4, &[0; 4]), entry("a\0", 4, &[0; 4])].concat();
+    assert_refused(&header(3, 0, 2, &twice), "lists `a` a second time");
+    let mut name = entry("a", 4, &[0; 4]);
+    name[8] = 0xff;
+    assert_refused(&header(3, 0, 1, &name), "is no text");
+}
+
+/// A tensor without values has no bytes, whatever its other dimensions say.
+#[test]
+fn a_row_that_has_more_bytes_than_can_be_counted() {
+    let name = "rope_freqs.weight";
+    let architecture = entry("general.architecture", 8, &[&5u64.to_le_bytes(), b"llama".as_slice()].concat());
+    let dims = [1u64 << 63, 0].map(u64::to_le_bytes).concat();
+    let tensor = [&(name.len() as u64).to_le_bytes(), name.as_bytes(), &2u32.to_le_bytes(), &dims, &[0; 12]];
+    let mut bytes = header(3, 1, 1, &[architecture, tensor.concat()].concat());
+    bytes.resize(bytes.len() + 64, 0);
+    assert_refused(&bytes, "tensor `rope_freqs.weight` has an impossible size");
+}
+
 #[test]
 fn a_file_cut_anywhere_is_refused() {
     let bytes = fixture();

@@ -93,8 +93,12 @@ pub struct Config {
 impl Config {
     /// Reads `config.json`.
     pub fn read(path: &Path) -> Result<Self, ExtractError> {
-        let bytes = read_bounded(path, LARGEST_FILE)?;
-        match serde_json::from_slice(&bytes) {
+        Self::parse(path, &read_bounded(path, LARGEST_FILE)?)
+    }
+
+    /// Takes the bytes of a `config.json`; `path` names it in errors.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ExtractError> {
+        match serde_json::from_slice(bytes) {
             Ok(Value::Object(values)) => Ok(Self::new(path, values, BTreeMap::new())),
             Ok(_) => Err(refuse(path, "is not a JSON object")),
             Err(e) => Err(refuse(path, format!("is not JSON: {e}"))),
@@ -180,9 +184,7 @@ impl Config {
 
     fn positive(&self, key: &'static str) -> Result<f64, ExtractError> {
         let number = self.value(key).and_then(Value::as_f64);
-        number
-            .filter(|v| v.is_finite() && *v > 0.0)
-            .ok_or_else(|| self.refuse_value(key, "a number greater than 0"))
+        number.filter(is_positive).ok_or_else(|| self.refuse_value(key, POSITIVE))
     }
 
     /// `true` or `false`, `default` where the key is absent or `null`.
@@ -235,6 +237,14 @@ impl Config {
             ))),
         }
     }
+}
+
+/// What [`is_positive`] accepts, for messages.
+pub const POSITIVE: &str = "a number greater than 0 in the range of f32";
+
+/// Whether a number is positive as it is computed with, in f32.
+pub fn is_positive(number: &f64) -> bool {
+    (*number as f32).is_normal() && *number > 0.0
 }
 
 /// A whole number from 1 to [`LARGEST_COUNT`]; `4096.0` counts as one.

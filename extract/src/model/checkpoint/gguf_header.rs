@@ -81,11 +81,15 @@ impl<'a> Walk<'a> {
 
     /// A key or a tensor's name, which must be new: of two, a reader would keep one in silence.
     fn name(&mut self) -> Result<&'a [u8], String> {
-        let name = self.text()?;
-        if self.names.insert(name) {
-            return Ok(name);
+        let mut name = self.text()?;
+        // candle drops zero bytes at the end, and writes other characters for bytes that are none.
+        while let [start @ .., 0] = name {
+            name = start;
         }
-        Err(format!("lists `{}` a second time", String::from_utf8_lossy(name)))
+        let Ok(text) = str::from_utf8(name) else {
+            return Err(format!("has a name that is no text: `{}`", String::from_utf8_lossy(name)));
+        };
+        if self.names.insert(name) { Ok(name) } else { Err(format!("lists `{text}` a second time")) }
     }
 
     fn entry(&mut self) -> Result<(), String> {

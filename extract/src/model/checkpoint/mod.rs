@@ -13,11 +13,11 @@ mod safetensors;
 mod store;
 mod weights;
 
-pub use config::{Config, shown};
+pub use config::{Config, POSITIVE, is_positive, shown};
 pub use gguf::GgufFile;
 pub use weights::StoredCheckpoint;
 
-use super::families::{FAMILIES, by_gguf_architecture, by_model_type};
+use super::families::{Description, FAMILIES, Family, by_gguf_architecture, by_model_type};
 use super::refuse;
 use crate::error::ExtractError;
 use serde_json::Value;
@@ -38,6 +38,18 @@ const SETTINGS: &[&str] = &[
 /// Opens a directory with `config.json` and safetensors.
 pub fn open_directory(directory: &Path) -> Result<StoredCheckpoint, ExtractError> {
     let config = Config::read(&directory.join("config.json"))?;
+    let (family, description) = describe(&config)?;
+    let store = safetensors::open(directory)?;
+    StoredCheckpoint::new(directory.to_owned(), store, family.layout, description)
+}
+
+/// What a `config.json` of these bytes describes.
+pub fn describe_config(path: &Path, bytes: &[u8]) -> Result<Description, ExtractError> {
+    Ok(describe(&Config::parse(path, bytes)?)?.1)
+}
+
+/// The family of a `config.json`, and what it makes of it.
+fn describe(config: &Config) -> Result<(&'static Family, Description), ExtractError> {
     let name = config.text_or("model_type", "")?;
     let Some(family) = by_model_type(name) else {
         let known: Vec<&str> = FAMILIES.iter().map(|f| f.model_type).collect();
@@ -54,10 +66,9 @@ pub fn open_directory(directory: &Path) -> Result<StoredCheckpoint, ExtractError
         let accepted = "none: quantised weights are read from GGUF files";
         return Err(config.refuse_value("quantization_config", accepted));
     }
-    let description = (family.describe)(&config)?;
+    let description = (family.describe)(config)?;
     config.refuse_unread(family.harmless)?;
-    let store = safetensors::open(directory)?;
-    StoredCheckpoint::new(directory.to_owned(), store, family.layout, description)
+    Ok((family, description))
 }
 
 /// Checks an opened GGUF file against its metadata.

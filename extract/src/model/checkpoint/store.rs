@@ -60,6 +60,8 @@ impl Encoding {
         if !row.is_multiple_of(values) {
             return None;
         }
+        // A row of a tensor that has none is counted in bytes too.
+        (row / values).checked_mul(bytes)?;
         (elements / values).checked_mul(bytes)
     }
 

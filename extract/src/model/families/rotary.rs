@@ -9,7 +9,7 @@
 //! model's context ends there.
 
 use super::super::architecture::RotaryAngles;
-use super::super::checkpoint::Config;
+use super::super::checkpoint::{Config, POSITIVE, is_positive, shown};
 use crate::error::ExtractError;
 use serde_json::{Map, Value};
 use std::f64::consts::PI;
@@ -124,7 +124,10 @@ impl<'a> Scaling<'a> {
         scaling.base = scaling.positive_or("rope_theta", base)?;
         scaling.original_context = match defaults.original_context {
             Some(default) => config.count_or("original_max_position_embeddings", default)?,
-            None => scaling.positive_or("original_max_position_embeddings", context as f64)? as usize,
+            None => match scaling.positive_or("original_max_position_embeddings", context as f64)? {
+                tokens if tokens >= 1.0 => tokens as usize,
+                _ => return Err(scaling.refuse("original_max_position_embeddings", "1 or more")),
+            },
         };
         scaling.refuse_unknown()?;
         Ok(scaling)
@@ -299,9 +302,9 @@ impl<'a> Scaling<'a> {
     fn optional(&self, key: &'static str) -> Result<Option<f64>, ExtractError> {
         match self.values.get(key) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => match value.as_f64().filter(|v| v.is_finite() && *v > 0.0) {
+            Some(value) => match value.as_f64().filter(is_positive) {
                 Some(number) => Ok(Some(number)),
-                None => Err(self.refuse(key, "a number greater than 0")),
+                None => Err(self.refuse(key, POSITIVE)),
             },
         }
     }
@@ -311,11 +314,11 @@ impl<'a> Scaling<'a> {
     }
 
     fn positive(&self, key: &'static str) -> Result<f64, ExtractError> {
-        self.optional(key)?.ok_or_else(|| self.refuse(key, "a number greater than 0"))
+        self.optional(key)?.ok_or_else(|| self.refuse(key, POSITIVE))
     }
 
     fn refuse(&self, key: &str, accepted: &str) -> ExtractError {
-        let found = self.values.get(key).map_or_else(|| "absent".to_owned(), super::super::checkpoint::shown);
+        let found = self.values.get(key).map_or_else(|| "absent".to_owned(), shown);
         self.config.refuse(format!("`{}.{key}` is {found}; expected {accepted}", self.key))
     }
 }
