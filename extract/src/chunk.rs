@@ -58,8 +58,8 @@ pub struct Written {
     pub answer_logprobs: Vec<Vec<f32>>,
 }
 
-/// Runs a chunk, from where `sweep` says that an earlier run was, if there is one; pooled states and attention go to `hand_over` as they become final. `progress` advances by the
-/// prompts' tokens.
+/// Runs a chunk, from where `sweep` says that an earlier run was, if there is one; pooled states and attention go to
+/// `hand_over` as they become final. `progress` advances by the prompts' tokens.
 pub fn run_chunk(
     reader: &Reader,
     chunk: &Chunk,

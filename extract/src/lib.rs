@@ -10,6 +10,7 @@
 //!
 //! What this crate leaves to others: where prompts come from (ingest) and what the tables mean (analyze).
 
+mod attention_files;
 pub mod backend;
 mod chat;
 mod chunk;

@@ -3,8 +3,7 @@
 use crate::backend::Site;
 use crate::chunk::{Chunk, Written};
 use crate::error::ExtractError;
-use crate::plan::{SegmentPlan, Slot};
-use crate::reading::Reading;
+use crate::plan::Slot;
 use crate::tokenizer::Tokenizer;
 use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int16Array, Int32Array, RecordBatch,
@@ -128,99 +127,6 @@ pub fn hidden_rows(
         Arc::new(Int32Array::from(lengths)),
         Arc::new(vectors),
     ])?)
-}
-
-/// `attention` of a chunk at one layer, the response apart: `masses` as in [`crate::taps::Part::Attention`].
-pub fn attention_rows(chunk: &Chunk, n_heads: usize, masses: &[f32]) -> Result<RecordBatch, LakeError> {
-    let mut rows = AttentionRows::default();
-    let mut masses = masses.iter();
-    for reading in &chunk.readings {
-        let given = |s: &&SegmentPlan| !s.is_response;
-        for head in 0..n_heads {
-            for query in reading.plan.queries().filter(given) {
-                for key in reading.plan.keys().filter(given) {
-                    let mass = *masses.next().expect("a mass for each pair");
-                    rows.push(reading, head, query, key, (mass, 0));
-                }
-            }
-        }
-    }
-    rows.batch()
-}
-
-/// `attention` from and to responses at one layer: `masses` as in [`crate::taps::ResponseParts`]. To a response,
-/// which comes after everything else, only its own tokens attend; from elsewhere the mass is 0.
-pub fn response_attention_rows(
-    chunk: &Chunk,
-    n_heads: usize,
-    masses: &[f32],
-    n_response: &[usize],
-) -> Result<RecordBatch, LakeError> {
-    let mut rows = AttentionRows::default();
-    let mut masses = masses.iter();
-    for (reading, n_tokens) in chunk.readings.iter().zip(n_response) {
-        for head in 0..n_heads {
-            for query in reading.plan.queries() {
-                for key in reading.plan.keys() {
-                    if query.is_response {
-                        let mass = *masses.next().expect("a mass for each key segment");
-                        rows.push(reading, head, query, key, (mass, *n_tokens));
-                    } else if key.is_response {
-                        rows.push(reading, head, query, key, (0.0, *n_tokens));
-                    }
-                }
-            }
-        }
-    }
-    rows.batch()
-}
-
-/// Rows of `attention` under construction.
-#[derive(Default)]
-struct AttentionRows<'a> {
-    ids: Vec<&'a str>,
-    heads: Vec<i16>,
-    queries: Vec<i16>,
-    keys: Vec<i16>,
-    query_roles: Vec<&'a str>,
-    key_roles: Vec<&'a str>,
-    masses: Vec<f32>,
-}
-
-impl<'a> AttentionRows<'a> {
-    /// Adds a row, unless one of the segments has no tokens.
-    fn push(
-        &mut self,
-        reading: &'a Reading,
-        head: usize,
-        query: &'a SegmentPlan,
-        key: &'a SegmentPlan,
-        (mass, n_response): (f32, usize),
-    ) {
-        let has_tokens = |segment| reading.plan.n_tokens_of(segment, n_response) > 0;
-        if !has_tokens(query) || !has_tokens(key) {
-            return;
-        }
-        self.ids.push(&reading.prompt.prompt_id);
-        self.heads.push(head as i16);
-        self.queries.push(query.number);
-        self.keys.push(key.number);
-        self.query_roles.push(&query.role);
-        self.key_roles.push(&key.role);
-        self.masses.push(mass);
-    }
-
-    fn batch(self) -> Result<RecordBatch, LakeError> {
-        tables::ATTENTION.batch(vec![
-            text(self.ids),
-            Arc::new(Int16Array::from(self.heads)),
-            Arc::new(Int16Array::from(self.queries)),
-            Arc::new(Int16Array::from(self.keys)),
-            text(self.query_roles),
-            text(self.key_roles),
-            Arc::new(Float32Array::from(self.masses)),
-        ])
-    }
 }
 
 fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {

@@ -1,11 +1,10 @@
 //! The files of a shard, and parts of chunks into them.
 
+use crate::attention_files::AttentionFiles;
 use crate::backend::Shape;
 use crate::chunk::{Chunk, Written};
 use crate::error::ExtractError;
-use crate::rows::{
-    attention_rows, choice_rows, hidden_rows, response_attention_rows, response_rows, token_rows,
-};
+use crate::rows::{choice_rows, hidden_rows, response_rows, token_rows};
 use crate::taps::Part;
 use crate::tokenizer::Tokenizer;
 use hypercolumn_schemas::{FileWriter, LakeError, Partition, Table, Transaction, tables};
@@ -20,7 +19,7 @@ pub enum Piece {
     Written(Written),
 }
 
-/// One writer for each table and layer.
+/// A shard's files: one for each table and layer.
 pub struct ShardWriters {
     shape: Shape,
     tokens: FileWriter,
@@ -28,8 +27,9 @@ pub struct ShardWriters {
     choices: FileWriter,
     /// By layer from 0.
     hidden: Vec<FileWriter>,
-    /// By layer from 1.
-    attention: Vec<FileWriter>,
+    attention: AttentionFiles,
+    /// The chunk whose prompts' attention is being written.
+    chunk_in_attention: Option<usize>,
 }
 
 impl ShardWriters {
@@ -46,13 +46,12 @@ impl ShardWriters {
         let (tokens, responses, choices) =
             (whole(&tables::TOKENS)?, whole(&tables::RESPONSES)?, whole(&tables::CHOICES)?);
         let n = shape.n_layers as i32;
-        let mut at_layer = |table: &'static Table, layer: i32, width: Option<i32>| {
-            transaction.writer(table, partition.clone().at_layer(layer), width)
-        };
         let width = Some(shape.d_model as i32);
-        let hidden = (0..=n).map(|l| at_layer(&tables::HIDDEN_STATES, l, width)).collect::<Result<_, _>>()?;
-        let attention = (1..=n).map(|l| at_layer(&tables::ATTENTION, l, None)).collect::<Result<_, _>>()?;
-        Ok(Self { shape, tokens, responses, choices, hidden, attention })
+        let mut at_layer =
+            |l| transaction.writer(&tables::HIDDEN_STATES, partition.clone().at_layer(l), width);
+        let hidden = (0..=n).map(&mut at_layer).collect::<Result<_, _>>()?;
+        let attention = AttentionFiles::open(transaction, partition, (shape.n_layers, shape.n_heads))?;
+        Ok(Self { shape, tokens, responses, choices, hidden, attention, chunk_in_attention: None })
     }
 
     /// Writes parts of `chunks` as they come, each with its chunk's index.
@@ -65,7 +64,7 @@ impl ShardWriters {
         for (index, piece) in pieces {
             let chunk = &chunks[index];
             match piece {
-                Piece::Part(part) => self.write_part(chunk, part)?,
+                Piece::Part(part) => self.write_part((index, chunk), part)?,
                 Piece::Written(written) => {
                     self.tokens.write(&token_rows(chunk, &written, tokenizer)?)?;
                     self.responses.write(&response_rows(chunk, &written)?)?;
@@ -76,8 +75,7 @@ impl ShardWriters {
         Ok(self)
     }
 
-    fn write_part(&mut self, chunk: &Chunk, part: Part) -> Result<(), ExtractError> {
-        let n_heads = self.shape.n_heads;
+    fn write_part(&mut self, (index, chunk): (usize, &Chunk), part: Part) -> Result<(), ExtractError> {
         match part {
             Part::Hidden { .. } if chunk.slots.is_empty() => {}
             Part::Hidden { layer, site, vectors } => {
@@ -85,7 +83,10 @@ impl ShardWriters {
                 self.hidden[layer].write(&rows)?;
             }
             Part::Attention { layer, masses } => {
-                self.attention[layer - 1].write(&attention_rows(chunk, n_heads, &masses)?)?;
+                if self.chunk_in_attention.replace(index) != Some(index) {
+                    self.attention.begin_prompts(chunk)?;
+                }
+                self.attention.write(layer, &masses)?;
             }
             Part::Responses(parts) => {
                 let kept = if chunk.response_slots.is_empty() { &[][..] } else { &parts.hidden };
@@ -93,8 +94,9 @@ impl ShardWriters {
                     let rows = hidden_rows(chunk, &chunk.response_slots, place, vectors, &parts.n_tokens)?;
                     self.hidden[place.0].write(&rows)?;
                 }
-                for (writer, masses) in self.attention.iter_mut().zip(&parts.attention) {
-                    writer.write(&response_attention_rows(chunk, n_heads, masses, &parts.n_tokens)?)?;
+                self.attention.begin_responses(chunk, &parts.n_tokens)?;
+                for (layer, masses) in (1..).zip(&parts.attention) {
+                    self.attention.write(layer, masses)?;
                 }
             }
         }
@@ -104,6 +106,7 @@ impl ShardWriters {
     /// Closes the files into `transaction`.
     pub fn stage(self, transaction: &mut Transaction) -> Result<(), LakeError> {
         let whole = [self.tokens, self.responses, self.choices];
-        whole.into_iter().chain(self.hidden).chain(self.attention).try_for_each(|w| transaction.stage(w))
+        transaction.stage_all(whole.into_iter().chain(self.hidden).collect())?;
+        self.attention.stage(transaction)
     }
 }

@@ -8,8 +8,10 @@ use crate::commit::{COMMIT_FORMAT, Commit, FileEntry, LOG_DIRECTORY, Snapshot, f
 use crate::error::LakeError;
 use crate::lake::{Lake, STAGING_DIRECTORY, relative_text};
 use crate::partition::Partition;
+use crate::sharing::SharingWriter;
 use crate::table::Table;
-use crate::writer::{FileWriter, StagedFile};
+use crate::writer::{FileWriter, StagedFile, Target};
+use rayon::prelude::*;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write;
@@ -57,9 +59,26 @@ impl Transaction {
         partition: Partition,
         vector_length: Option<i32>,
     ) -> Result<FileWriter, LakeError> {
+        FileWriter::create(self.target(table, partition, vector_length))
+    }
+
+    /// A writer of one file of `table` in `partition` that shares all columns but its last with others; give it back to
+    /// [`Transaction::stage_sharing`] when full.
+    ///
+    /// # Errors
+    /// As [`Transaction::writer`].
+    pub fn sharing_writer(
+        &mut self,
+        table: &'static Table,
+        partition: Partition,
+    ) -> Result<SharingWriter, LakeError> {
+        SharingWriter::create(self.target(table, partition, None))
+    }
+
+    fn target(&mut self, table: &'static Table, partition: Partition, vector_length: Option<i32>) -> Target {
         self.n_writers += 1;
         let path = self.staging.join(format!("{}-{}.parquet", table.name, self.n_writers));
-        FileWriter::create(path, table, partition, vector_length)
+        Target { path, table, partition, vector_length }
     }
 
     /// A directory of this name beside the staged files that outlives the transaction, for work that a killed run is
@@ -74,6 +93,32 @@ impl Transaction {
     /// When the file cannot be finished, flushed to disk or read back.
     pub fn stage(&mut self, writer: FileWriter) -> Result<(), LakeError> {
         self.staged.extend(writer.finish()?);
+        Ok(())
+    }
+
+    /// As [`Transaction::stage`] for many, side by side.
+    ///
+    /// # Errors
+    /// As [`Transaction::stage`].
+    pub fn stage_all(&mut self, writers: Vec<FileWriter>) -> Result<(), LakeError> {
+        self.finish(writers, FileWriter::finish)
+    }
+
+    /// As [`Transaction::stage_all`] for writers of [`Transaction::sharing_writer`].
+    ///
+    /// # Errors
+    /// As [`Transaction::stage`].
+    pub fn stage_sharing(&mut self, writers: Vec<SharingWriter>) -> Result<(), LakeError> {
+        self.finish(writers, SharingWriter::finish)
+    }
+
+    fn finish<W: Send>(
+        &mut self,
+        writers: Vec<W>,
+        finish: fn(W) -> Result<Option<StagedFile>, LakeError>,
+    ) -> Result<(), LakeError> {
+        let finished: Vec<_> = writers.into_par_iter().map(finish).collect::<Result<_, _>>()?;
+        self.staged.extend(finished.into_iter().flatten());
         Ok(())
     }
 

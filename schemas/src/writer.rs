@@ -1,4 +1,4 @@
-//! The only Parquet writer. Encodings follow the column's type, so that every file compresses and opens alike.
+//! Writes Parquet files. Encodings follow the column's type, so that every file compresses and opens alike.
 
 use crate::column::ColumnType;
 use crate::commit::FileEntry;
@@ -18,15 +18,13 @@ use std::path::{Path, PathBuf};
 /// Row groups are cut at this many bytes, so that readers of any table need little memory.
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
-/// Writes one staged file of one table and partition.
+/// A file to be staged: its name, and what it is of.
 #[derive(Debug)]
-pub struct FileWriter {
-    path: PathBuf,
-    table: &'static Table,
-    partition: Partition,
-    vector_length: Option<i32>,
-    writer: ArrowWriter<File>,
-    n_rows: u64,
+pub(crate) struct Target {
+    pub(crate) path: PathBuf,
+    pub(crate) table: &'static Table,
+    pub(crate) partition: Partition,
+    pub(crate) vector_length: Option<i32>,
 }
 
 /// A finished file under its staging name.
@@ -37,38 +35,21 @@ pub(crate) struct StagedFile {
     pub(crate) entry: FileEntry,
 }
 
-impl FileWriter {
-    pub(crate) fn create(
-        path: PathBuf,
-        table: &'static Table,
-        partition: Partition,
-        vector_length: Option<i32>,
-    ) -> Result<Self, LakeError> {
-        let file = File::create(&path).map_err(LakeError::io("create", &path))?;
-        let schema = table.arrow_schema(vector_length.unwrap_or(0));
-        let writer = ArrowWriter::try_new(file, schema, Some(properties(table)))
-            .map_err(LakeError::parquet("write", &path))?;
-        Ok(Self { path, table, partition, vector_length, writer, n_rows: 0 })
+impl Target {
+    pub(crate) fn create(&self) -> Result<ArrowWriter<File>, LakeError> {
+        let file = File::create(&self.path).map_err(LakeError::io("create", &self.path))?;
+        let schema = self.table.arrow_schema(self.vector_length.unwrap_or(0));
+        ArrowWriter::try_new(file, schema, Some(properties(self.table)))
+            .map_err(LakeError::parquet("write", &self.path))
     }
 
-    /// Appends rows; build them with [`Table::batch`].
-    ///
-    /// # Errors
-    /// [`LakeError::Parquet`] when they cannot be encoded or written (a full disk).
-    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
-        self.n_rows += batch.num_rows() as u64;
-        self.writer.write(batch).map_err(LakeError::parquet("write", &self.path))
-    }
-
-    /// Closes the file, flushes it to disk, reads its footer back and hashes it. `None` if it has no rows.
-    pub(crate) fn finish(self) -> Result<Option<StagedFile>, LakeError> {
-        let Self { path, table, partition, vector_length, writer, n_rows } = self;
-        let file = writer.into_inner().map_err(LakeError::parquet("write", &path))?;
+    /// Flushes a written file to disk, reads its footer back and hashes it. `None` if it has no rows.
+    pub(crate) fn finish(self, file: &File, n_rows: u64) -> Result<Option<StagedFile>, LakeError> {
+        let Self { path, table, partition, vector_length } = self;
         if n_rows == 0 {
             return Ok(None);
         }
         file.sync_all().map_err(LakeError::io("flush", &path))?;
-        drop(file);
         check_footer(&path, n_rows)?;
         let (n_bytes, blake3) = hash_file(&path)?;
         let relative_directory = partition.directory(table);
@@ -85,7 +66,37 @@ impl FileWriter {
     }
 }
 
-fn properties(table: &Table) -> WriterProperties {
+/// Writes one staged file of one table and partition.
+#[derive(Debug)]
+pub struct FileWriter {
+    target: Target,
+    writer: ArrowWriter<File>,
+    n_rows: u64,
+}
+
+impl FileWriter {
+    pub(crate) fn create(target: Target) -> Result<Self, LakeError> {
+        let writer = target.create()?;
+        Ok(Self { target, writer, n_rows: 0 })
+    }
+
+    /// Appends rows; build them with [`Table::batch`].
+    ///
+    /// # Errors
+    /// [`LakeError::Parquet`] when they cannot be encoded or written (a full disk).
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        self.n_rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(LakeError::parquet("write", &self.target.path))
+    }
+
+    /// Closes the file, flushes it to disk, reads its footer back and hashes it. `None` if it has no rows.
+    pub(crate) fn finish(self) -> Result<Option<StagedFile>, LakeError> {
+        let file = self.writer.into_inner().map_err(LakeError::parquet("write", &self.target.path))?;
+        self.target.finish(&file, self.n_rows)
+    }
+}
+
+pub(crate) fn properties(table: &Table) -> WriterProperties {
     let level = ZstdLevel::try_new(1).expect("1 is a zstd level");
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))

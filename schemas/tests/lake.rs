@@ -1,7 +1,10 @@
 //! The lake's promises: nothing half-written shows, the latest commit counts, damage is found.
 
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, Int16Array, Int32Array, StringArray};
-use hypercolumn_schemas::{CommitInfo, Lake, LakeError, Partition, read_batches, tables, vector_element};
+use arrow::compute::concat_batches;
+use hypercolumn_schemas::{
+    CommitInfo, FileEntry, Lake, LakeError, Partition, SharedColumns, read_batches, tables, vector_element,
+};
 use std::fs;
 use std::sync::Arc;
 
@@ -142,4 +145,89 @@ fn vectors_keep_their_length_and_digits() {
     let vectors = batches[0].column(6).as_any().downcast_ref::<FixedSizeListArray>().unwrap().clone();
     let found = vectors.values().as_any().downcast_ref::<Float32Array>().unwrap();
     assert_eq!(found.values().to_vec(), values);
+}
+
+#[test]
+fn files_that_share_columns_read_like_files_written_row_by_row() {
+    let names = |ids: &[&str]| -> Vec<ArrayRef> {
+        let n = ids.len();
+        let numbers = |from: i16| -> ArrayRef {
+            Arc::new(Int16Array::from_iter_values((0..n as i16).map(|i| i + from)))
+        };
+        vec![
+            text(ids),
+            numbers(0),
+            numbers(1),
+            numbers(2),
+            text(&vec!["cue"; n]),
+            text(&vec!["répertoire"; n]),
+        ]
+    };
+    let masses = |n: usize, layer: i32| -> ArrayRef {
+        Arc::new(Float32Array::from_iter_values((0..n).map(|i| (i as f32 + layer as f32) / 100.0)))
+    };
+    let groups = [names(&["p1"; 900]), names(&["p2", "p3"])];
+    let home = tempfile::tempdir().unwrap();
+    let shared: Vec<SharedColumns> =
+        groups.iter().map(|g| SharedColumns::encode(&tables::ATTENTION, g).unwrap()).collect();
+    let at_layer = |layer| Partition::of_model("m", "t").at_layer(layer);
+    let write = |slot: &str, shares: bool| {
+        let lake = Lake::create(home.path().join(slot)).unwrap();
+        let mut transaction = lake.begin(slot).unwrap();
+        for layer in 1..=3 {
+            if shares {
+                let mut writer = transaction.sharing_writer(&tables::ATTENTION, at_layer(layer)).unwrap();
+                for group in &shared {
+                    writer.write(group, &masses(group.n_rows(), layer)).unwrap();
+                }
+                transaction.stage_sharing(vec![writer]).unwrap();
+            } else {
+                let mut writer = transaction.writer(&tables::ATTENTION, at_layer(layer), None).unwrap();
+                for group in &groups {
+                    let columns = [&group[..], &[masses(group[0].len(), layer)]].concat();
+                    writer.write(&tables::ATTENTION.batch(columns).unwrap()).unwrap();
+                }
+                transaction.stage_all(vec![writer]).unwrap();
+            }
+        }
+        transaction.commit(CommitInfo::default()).unwrap();
+        lake
+    };
+    let rows = |lake: &Lake| -> Vec<_> {
+        let snapshot = lake.snapshot().unwrap();
+        let files = snapshot.files(&tables::ATTENTION);
+        let batches = |file: &FileEntry| {
+            let batches = read_batches(lake, file).unwrap();
+            (file.partition.clone(), concat_batches(&batches[0].schema(), &batches).unwrap())
+        };
+        files.map(batches).collect()
+    };
+    let (shared_lake, plain_lake) = (write("shared", true), write("plain", false));
+    assert!(shared_lake.verify().unwrap().is_empty());
+    let sorted = |lake| {
+        let mut rows = rows(lake);
+        rows.sort_by_key(|(partition, _)| format!("{partition:?}"));
+        rows
+    };
+    assert_eq!(sorted(&shared_lake), sorted(&plain_lake));
+    assert_eq!(rows(&shared_lake)[0].1.num_rows(), 902);
+}
+
+#[test]
+fn shared_columns_of_another_shape_are_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    let mut transaction = lake.begin("a").unwrap();
+    let number: ArrayRef = Arc::new(Int16Array::from(vec![0]));
+    let refused = SharedColumns::encode(&tables::ATTENTION, &[text(&["p"]), text(&["q"])]).unwrap_err();
+    assert!(refused.to_string().contains("attention"), "{refused}");
+    let names = [text(&["p"]), number.clone(), number.clone(), number, text(&["a"]), text(&["b"])];
+    let shared = SharedColumns::encode(&tables::ATTENTION, &names).unwrap();
+    let partition = Partition::of_model("m", "t").at_layer(1);
+    let mut writer = transaction.sharing_writer(&tables::ATTENTION, partition).unwrap();
+    let short: ArrayRef = Arc::new(Float32Array::from(Vec::<f32>::new()));
+    assert!(writer.write(&shared, &short).is_err());
+    assert!(writer.write(&shared, &text(&["0.5"])).is_err());
+    let few = SharedColumns::encode(&tables::ATTENTION, &names[..2]).unwrap();
+    assert!(writer.write(&few, &(Arc::new(Float32Array::from(vec![0.5])) as ArrayRef)).is_err());
 }
