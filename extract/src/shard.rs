@@ -13,7 +13,7 @@ use crate::writers::{Piece, ShardWriters};
 use hypercolumn_schemas::{Partition, Progress, Transaction};
 use std::sync::mpsc::sync_channel;
 
-/// A shard ends when its prompts hold this many tokens that they do not share: about a minute of work
+/// A shard's prompts hold at most about this many tokens that they do not share: about a minute of work
 /// for a small model on two cores, which is what a kill can lose.
 const SHARD_TOKENS: usize = 12_288;
 
@@ -69,16 +69,19 @@ fn shared(readings: &[Reading], a: usize, b: usize) -> usize {
     shared_prefix(&readings[a].encoding.ids, &readings[b].encoding.ids)
 }
 
-/// Cuts `order` before the element that would bring a part's cost past `limit`. `cost` is given the element
-/// before it in its part.
+/// Cuts `order` into parts of about equal cost, as few as `limit` allows, and before the element that would bring a
+/// part past `limit`. `cost` is given the element before it in its part.
 fn cut(order: &[usize], cost: impl Fn(Option<usize>, usize) -> usize, limit: usize) -> Vec<Vec<usize>> {
+    let first = order.first().map_or(0, |first| cost(None, *first));
+    let whole = first + order.windows(2).map(|w| cost(Some(w[0]), w[1])).sum::<usize>();
+    let fair = whole.div_ceil(whole.div_ceil(limit).max(1));
     let mut parts: Vec<Vec<usize>> = Vec::new();
     let mut total = 0;
     for &next in order {
         let here = parts.last().and_then(|p| p.last()).copied();
         let joined = cost(here, next);
         match parts.last_mut() {
-            Some(part) if total + joined <= limit => {
+            Some(part) if total < fair && total + joined <= limit => {
                 part.push(next);
                 total += joined;
             }
@@ -155,5 +158,12 @@ mod tests {
         let cost = |previous: Option<usize>, next: usize| if previous.is_some() { next } else { next + 5 };
         let parts = cut(&[1, 2, 3, 9, 30, 1], cost, 12);
         assert_eq!(parts, [vec![1, 2, 3], vec![9], vec![30], vec![1]]);
+        assert!(cut(&[], cost, 12).is_empty());
+    }
+
+    #[test]
+    fn no_part_is_left_with_little() {
+        let parts = cut(&[1; 25], |_, next| next, 12);
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [9, 9, 7]);
     }
 }
