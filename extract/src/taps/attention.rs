@@ -6,6 +6,7 @@
 use crate::backend::{Run, TokenTree};
 use crate::chunk::Chunk;
 use crate::plan::PromptPlan;
+use crate::vector::vectorized;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -122,17 +123,15 @@ impl<'a> AttentionTaps<'a> {
         }
         let mut sums = self.sums[index * self.n_heads + head].lock().expect("no tap panicked");
         let mut sums = sums.iter_mut();
-        let mut column_sums = vec![0.0; plan.n_keys];
+        // Entry i is the sum of the columns before i.
+        let mut running = vec![0.0; plan.n_keys + 1];
         for set in &plan.sets {
-            column_sums.fill(0.0);
-            for row in set.rows.iter().flat_map(|&(start, end)| start..end) {
-                let row = &weights[row * plan.n_keys..][..plan.n_keys];
-                column_sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += f64::from(*w));
-            }
-            let cumulative = accumulate(&column_sums);
+            running.fill(0.0);
+            sum_rows(&mut running[1..], weights, &set.rows);
+            accumulate(&mut running);
             for (prompt, _) in &set.owners {
                 for ranges in &self.keys[*prompt] {
-                    *sums.next().expect("one for each key segment") = sum_over(&cumulative, ranges);
+                    *sums.next().expect("one for each key segment") = sum_over(&running, ranges);
                 }
             }
         }
@@ -160,16 +159,26 @@ impl<'a> AttentionTaps<'a> {
                 totals
             })
             .collect();
-        let mut masses = Vec::with_capacity(n_masses * self.n_heads);
-        for ((plan, (_, n_keys)), start) in self.chunk.plans().zip(&sizes).zip(starts) {
+        let mut masses = vec![0.0; n_masses * self.n_heads];
+        let mut rest = &mut masses[..];
+        let prompts =
+            self.chunk.plans().zip(sizes).zip(starts).map(|((plan, (n_queries, n_keys)), start)| {
+                let (own, after) = std::mem::take(&mut rest).split_at_mut(n_queries * n_keys * self.n_heads);
+                rest = after;
+                (plan, n_keys, start, own)
+            });
+        let prompts: Vec<_> = prompts.collect();
+        prompts.into_par_iter().for_each(|(plan, n_keys, start, own)| {
+            let mut own = own.chunks_mut(n_keys.max(1));
             for totals in &by_head {
                 for (query, segment) in plan.queries().filter(|s| !s.is_response).enumerate() {
                     let n = plan.n_tokens_of(segment, 0).max(1) as f64;
-                    let sums = &totals[start + query * n_keys..][..*n_keys];
-                    masses.extend(sums.iter().map(|sum| (sum / n) as f32));
+                    let sums = &totals[start + query * n_keys..][..n_keys];
+                    let masses = own.next().into_iter().flatten();
+                    masses.zip(sums).for_each(|(mass, sum)| *mass = (sum / n) as f32);
                 }
             }
-        }
+        });
         masses
     }
 
@@ -228,18 +237,30 @@ fn rows_within(ranges: &[(u32, u32)], run: &Run) -> RowRanges {
     ranges.iter().map(|&(a, b)| (clip(a), clip(b))).filter(|(a, b)| a < b).collect()
 }
 
-/// Running sums: entry i is the sum of the first i.
-fn accumulate(values: &[f64]) -> Vec<f64> {
-    let mut sum = 0.0;
-    let running = values.iter().map(|v| {
-        sum += v;
-        sum
-    });
-    std::iter::once(0.0).chain(running).collect()
+vectorized! {
+    /// Adds rows of weights to `sums`, column by column.
+    fn sum_rows<'a>(sums: &'a mut [f64], weights: &'a [f32], ranges: &'a [(usize, usize)]) {
+        for (start, end) in ranges {
+            for row in weights[start * sums.len()..end * sums.len()].chunks_exact(sums.len()) {
+                for (sum, weight) in sums.iter_mut().zip(row) {
+                    *sum += f64::from(*weight);
+                }
+            }
+        }
+    }
 }
 
-fn sum_over(cumulative: &[f64], ranges: &[(u32, u32)]) -> f64 {
-    let last = cumulative.len() - 1;
-    let at = |i: u32| cumulative[(i as usize).min(last)];
+/// Makes every entry the sum of those up to it.
+fn accumulate(values: &mut [f64]) {
+    let mut sum = 0.0;
+    for value in values {
+        sum += *value;
+        *value = sum;
+    }
+}
+
+fn sum_over(running: &[f64], ranges: &[(u32, u32)]) -> f64 {
+    let last = running.len() - 1;
+    let at = |i: u32| running[(i as usize).min(last)];
     ranges.iter().map(|&(start, end)| at(end) - at(start)).sum()
 }

@@ -2,8 +2,10 @@
 
 use crate::backend::{Shape, TokenTree};
 use crate::chunk::Chunk;
+use crate::plan::Slot;
 use crate::settings::Pooling;
 use rayon::prelude::*;
+use std::collections::HashMap;
 
 /// Pools states of a chunk.
 pub(super) struct HiddenTaps<'a> {
@@ -11,6 +13,10 @@ pub(super) struct HiddenTaps<'a> {
     d_model: usize,
     /// For each prompt, its rows in reading order, response included.
     rows: Vec<Vec<usize>>,
+    /// Slots that differ in their rows or pooling, and for each slot its place among them: prompts that begin alike
+    /// share vectors.
+    distinct: Vec<Slot>,
+    same_as: Vec<usize>,
     /// Tree row of the first row of the pass.
     first_row: usize,
     /// By site: a running pool for each of the response slots.
@@ -19,10 +25,23 @@ pub(super) struct HiddenTaps<'a> {
 
 impl<'a> HiddenTaps<'a> {
     pub fn new(chunk: &'a Chunk<'a>, shape: Shape, tree: &TokenTree, ends: &[usize]) -> Self {
+        let rows: Vec<Vec<usize>> =
+            ends.iter().map(|end| tree.path(*end).into_iter().flatten().collect()).collect();
+        let (mut distinct, mut places) = (Vec::new(), HashMap::new());
+        let place = |slot: &Slot| {
+            let pooled: Vec<usize> = pooled_rows(chunk, &rows, slot).collect();
+            *places.entry((slot.pooling, pooled)).or_insert_with(|| {
+                distinct.push(*slot);
+                distinct.len() - 1
+            })
+        };
+        let same_as = chunk.slots.iter().map(place).collect();
         Self {
             chunk,
             d_model: shape.d_model,
-            rows: ends.iter().map(|end| tree.path(*end).into_iter().flatten().collect()).collect(),
+            distinct,
+            same_as,
+            rows,
             first_row: 0,
             responses: vec![vec![0.0; chunk.response_slots.len() * shape.d_model]; shape.sites().count()],
         }
@@ -43,13 +62,16 @@ impl<'a> HiddenTaps<'a> {
     /// Pools the prompts' rows: for each slot, `d_model` values. An empty segment gives zeros.
     pub fn pool(&self, rows: &[f32]) -> Vec<f32> {
         let d = self.d_model;
+        let pooled = |slot: &Slot| {
+            let mut out = vec![0.0; d];
+            let pooled = pooled_rows(self.chunk, &self.rows, slot);
+            pool(&mut out, slot.pooling, pooled.map(|row| &rows[row * d..][..d]));
+            out
+        };
+        let distinct: Vec<Vec<f32>> = self.distinct.par_iter().map(pooled).collect();
         let mut vectors = vec![0.0; self.chunk.slots.len() * d];
-        vectors.par_chunks_mut(d).zip(&self.chunk.slots).for_each(|(out, slot)| {
-            let segment = self.chunk.segment(slot);
-            let places = &self.rows[slot.prompt];
-            let tokens = segment.ranges.iter().flat_map(|&(a, b)| &places[a as usize..b as usize]);
-            pool(out, slot.pooling, tokens.map(|row| &rows[row * d..][..d]));
-        });
+        let copies = vectors.par_chunks_mut(d).zip(&self.same_as);
+        copies.for_each(|(out, place)| out.copy_from_slice(&distinct[*place]));
         vectors
     }
 
@@ -78,6 +100,16 @@ impl<'a> HiddenTaps<'a> {
         }
         self.responses
     }
+}
+
+/// Rows of the segment that a slot is for.
+fn pooled_rows<'r>(
+    chunk: &'r Chunk,
+    rows: &'r [Vec<usize>],
+    slot: &Slot,
+) -> impl Iterator<Item = usize> + 'r {
+    let places = &rows[slot.prompt];
+    chunk.segment(slot).ranges.iter().flat_map(|&(a, b)| &places[a as usize..b as usize]).copied()
 }
 
 /// Pools rows into `out`.
