@@ -50,8 +50,21 @@ impl Sizes {
         tensors
     }
 
+    /// `config.json` as published: what both models say, and what is one's `own`.
+    fn config(&self, own: serde_json::Value) -> serde_json::Value {
+        let mut config = json!({
+            "architectures": ["LlamaForCausalLM"], "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu",
+            "hidden_size": self.d_model, "initializer_range": 0.02, "intermediate_size": self.d_feed_forward,
+            "model_type": "llama", "num_attention_heads": self.n_heads, "num_hidden_layers": self.n_layers,
+            "tie_word_embeddings": false, "torch_dtype": "float16", "use_cache": true, "vocab_size": VOCABULARY,
+        });
+        let own = own.as_object().expect("an object").clone();
+        config.as_object_mut().expect("an object").extend(own);
+        config
+    }
+
     /// Writes configuration, index, tokenizer and shards of holes; gives the number of shards and their tensors' bytes.
-    fn write(&self, directory: &Path, config: serde_json::Value) -> (usize, usize) {
+    fn write(&self, directory: &Path, own: serde_json::Value) -> (usize, usize) {
         let mut shards: Vec<(usize, Map<String, serde_json::Value>)> = vec![(0, Map::new())];
         for (name, dims, dtype) in self.tensors() {
             let size = dims.iter().product::<usize>() * if dtype == "F16" { 2 } else { 4 };
@@ -74,7 +87,7 @@ impl Sizes {
             std::fs::write(directory.join(name), value.to_string()).expect("written");
         };
         write("model.safetensors.index.json", index);
-        write("config.json", config);
+        write("config.json", self.config(own));
         write("tokenizer.json", tokenizer());
         (shards.len(), n_bytes)
     }
@@ -118,15 +131,11 @@ fn open(directory: &Path) -> ModelFile {
 fn llama_2_70b() {
     let directory = tempfile::tempdir().expect("a directory");
     let sizes = Sizes { n_layers: 80, d_model: 8192, d_feed_forward: 28672, n_heads: 64, n_key_heads: 8 };
-    let config = json!({
-        "_name_or_path": "meta-llama/Llama-2-70b-hf", "architectures": ["LlamaForCausalLM"], "bos_token_id": 1,
-        "eos_token_id": 2, "hidden_act": "silu", "hidden_size": 8192, "initializer_range": 0.02,
-        "intermediate_size": 28672, "max_position_embeddings": 4096, "model_type": "llama", "num_attention_heads": 64,
-        "num_hidden_layers": 80, "num_key_value_heads": 8, "pretraining_tp": 1, "rms_norm_eps": 1e-05,
-        "rope_scaling": null, "tie_word_embeddings": false, "torch_dtype": "float16",
-        "transformers_version": "4.32.0.dev0", "use_cache": true, "vocab_size": 32000,
+    let own = json!({
+        "_name_or_path": "meta-llama/Llama-2-70b-hf", "max_position_embeddings": 4096, "num_key_value_heads": 8,
+        "pretraining_tp": 1, "rms_norm_eps": 1e-05, "rope_scaling": null, "transformers_version": "4.32.0.dev0",
     });
-    let (n_shards, n_bytes) = sizes.write(directory.path(), config);
+    let (n_shards, n_bytes) = sizes.write(directory.path(), own);
     assert_eq!((n_shards, n_bytes), (15, 137_953_316_864), "as the published index says");
     let model = open(directory.path());
     let (shape, architecture) = (model.shape(), model.architecture());
@@ -145,14 +154,11 @@ fn llama_2_70b() {
 fn vicuna_13b() {
     let directory = tempfile::tempdir().expect("a directory");
     let sizes = Sizes { n_layers: 40, d_model: 5120, d_feed_forward: 13824, n_heads: 40, n_key_heads: 40 };
-    let config = json!({
-        "_name_or_path": "vicuna-13b-v1.3", "architectures": ["LlamaForCausalLM"], "bos_token_id": 1,
-        "eos_token_id": 2, "hidden_act": "silu", "hidden_size": 5120, "initializer_range": 0.02,
-        "intermediate_size": 13824, "max_position_embeddings": 2048, "model_type": "llama", "num_attention_heads": 40,
-        "num_hidden_layers": 40, "pad_token_id": 0, "rms_norm_eps": 1e-06, "tie_word_embeddings": false,
-        "torch_dtype": "float16", "transformers_version": "4.28.1", "use_cache": true, "vocab_size": 32000,
+    let own = json!({
+        "_name_or_path": "vicuna-13b-v1.3", "max_position_embeddings": 2048, "pad_token_id": 0, "rms_norm_eps": 1e-06,
+        "transformers_version": "4.28.1",
     });
-    let (n_shards, n_bytes) = sizes.write(directory.path(), config);
+    let (n_shards, n_bytes) = sizes.write(directory.path(), own);
     assert_eq!((n_shards, n_bytes), (3, 26_031_738_880), "as the published index says");
     let model = open(directory.path());
     assert_eq!((model.architecture().n_key_heads, model.architecture().head_width), (40, 128));
