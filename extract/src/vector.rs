@@ -4,7 +4,7 @@
 //! depend on the vectors' width.
 
 /// Partial results of a reduction: a fixed number, so that its rounding is fixed too.
-const N_PARTS: usize = 16;
+pub(crate) const N_PARTS: usize = 16;
 
 /// e^x within 2 units in the last place; arguments past ±87 are taken as ±87.
 ///

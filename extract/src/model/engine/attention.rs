@@ -9,7 +9,7 @@ use super::pass::{Pass, Piece};
 use super::product::{Left, MAX_LANES, Rows, Stretch, multiply, n_lanes};
 use crate::backend::{Memory, Taps};
 use crate::profile::{Clock, Work};
-use crate::vector::{softmax, vectorized};
+use crate::vector::{N_PARTS, softmax, vectorized};
 use std::ops::Range;
 
 /// Rows whose keys lie together.
@@ -243,8 +243,11 @@ vectorized! {
         for (i, row) in scores.chunks_exact_mut(n_keys).enumerate() {
             let visible = position + i % len + 1;
             let first = visible.saturating_sub(window);
+            // Of keys that are not seen, as many as fill up a vector take part as e^-87, which is nothing beside the sum.
+            let end = n_keys.min(first + (visible - first).next_multiple_of(N_PARTS));
             row[..first].fill(0.0);
-            softmax(&mut row[first..visible]);
+            row[visible..end].fill(f32::NEG_INFINITY);
+            softmax(&mut row[first..end]);
             row[visible..].fill(0.0);
         }
     }

@@ -239,7 +239,13 @@ impl Product<'_, '_> {
             for (v, sum) in sums.into_iter().enumerate() {
                 let column = (first + v) * S::F32_LANES;
                 let width = S::F32_LANES.min(self.n_columns - column);
-                simd.partial_store_f32s(&mut self.out.values[start + column..start + column + width], sum);
+                let out = &mut self.out.values[start + column..start + column + width];
+                if width == S::F32_LANES {
+                    // SAFETY: `out` has as many values as a vector; it is written unaligned.
+                    unsafe { out.as_mut_ptr().cast::<S::f32s>().write_unaligned(sum) }
+                } else {
+                    simd.partial_store_f32s(out, sum);
+                }
             }
         }
     }

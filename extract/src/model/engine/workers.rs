@@ -6,11 +6,12 @@ use std::sync::Mutex;
 /// Rows that a thread takes at once: their values stay in its cache from one product to the next.
 const BLOCK_ROWS: usize = 192;
 
-/// Rows of a block when `n_rows` are shared out: a multiple of `unit`, and small enough that every thread has
-/// several where there are many.
+/// Rows of a block when `n_rows` are shared out: a multiple of `unit`, in equal blocks of which every thread gets as
+/// many as any other. Few rows make one block a thread, since each block reads every weight.
 pub fn block_rows(n_rows: usize, unit: usize) -> usize {
-    let fair = n_rows.div_ceil(2 * rayon::current_num_threads());
-    fair.clamp(1, BLOCK_ROWS).next_multiple_of(unit)
+    let n_threads = rayon::current_num_threads();
+    let n_blocks = n_rows.div_ceil(BLOCK_ROWS).next_multiple_of(n_threads).max(n_threads);
+    n_rows.div_ceil(n_blocks).max(1).next_multiple_of(unit)
 }
 
 /// Calls `work` once for every task, on as many threads as there are buffers; a thread that is done takes
