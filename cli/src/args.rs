@@ -132,8 +132,11 @@ pub struct ExtractArgs {
     /// or pypi:….
     #[arg(long)]
     pub model: Option<String>,
-    /// Say where the time went, and how fast the linear layers were beside what the processor can do.
+    /// Say what would be computed, and about how long it would take and how much memory and space; compute nothing.
     #[arg(long)]
+    pub dry_run: bool,
+    /// Say where the time went, and how fast the linear layers were beside what the processor can do.
+    #[arg(long, conflicts_with = "dry_run")]
     pub profile: bool,
     #[command(flatten)]
     pub keep: KeepArgs,

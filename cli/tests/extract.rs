@@ -100,6 +100,24 @@ fn extractions(lake: &Path) -> Vec<Value> {
 }
 
 #[test]
+fn a_dry_run_says_what_is_missing_and_computes_nothing() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    let model = default_model();
+    let model = ["--model", model.to_str().expect("UTF-8"), "--max-new-tokens", "0", "--task", "mine"];
+    bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
+    let dry = [&["extract", "--dry-run"], &model[..]].concat();
+    let before = bench.run(&dry).succeeds();
+    for said in ["1 of 1", "in memory", "MB", "unique"] {
+        assert!(before.text().contains(said), "{}", before.text());
+    }
+    assert!(extractions(&bench.path("lake")).is_empty(), "a dry run committed something");
+    bench.run(&[&["extract"], &model[..]].concat()).succeeds();
+    assert!(bench.run(&dry).succeeds().text().contains("0 of 1"));
+    bench.run(&[&dry[..], &["--profile"]].concat()).refuses(&["cannot be used with"]);
+}
+
+#[test]
 fn a_sweep_that_is_killed_goes_on_at_its_last_layer_and_gives_the_same_bits() {
     let bench = Bench::new();
     bench.write("mine.jsonl", PROMPTS);

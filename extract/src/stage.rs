@@ -1,7 +1,8 @@
 //! The stage itself: what is to be done, what is done already, and doing the rest.
 
 use crate::error::ExtractError;
-use crate::model::{ModelFile, Placement};
+use crate::forecast::{predicted_lake_bytes, product_flop, seconds};
+use crate::model::{ModelFile, Placement, product_flop_per_second};
 use crate::profile::{Profile, Work};
 use crate::reading::{Reading, read_task};
 use crate::resources::Resources;
@@ -24,6 +25,11 @@ pub struct ExtractPlan {
     pub placement: Placement,
     /// Bytes of memory at most, about.
     pub n_memory_bytes: u64,
+    /// Bytes that the lake grows by, about, if nothing is there yet.
+    pub n_lake_bytes: u64,
+    /// Seconds of computing and writing what is missing, about, if every response is as long as it may be: by the rate of
+    /// products that the machine has at this moment. Loading the model is not in it.
+    pub seconds: f64,
     /// Shards that the prompts make.
     pub n_shards: usize,
     /// Shards that are in the lake already.
@@ -87,9 +93,15 @@ pub fn plan(
     let n_unique_tokens = job.n_unique_tokens();
     let n_tokens = job.n_tokens();
     let (placement, n_memory_bytes) = job.place(resources)?;
+    let architecture = job.file.architecture();
+    let missing = job.shards.iter().enumerate().filter(|(i, _)| !job.is_done(*i)).map(|(_, shard)| shard);
+    let flop = product_flop(architecture, &job.readings, missing, settings);
+    let seconds = if flop > 0.0 { seconds(flop, product_flop_per_second(architecture)) } else { 0.0 };
     Ok(ExtractPlan {
         placement,
         n_memory_bytes,
+        n_lake_bytes: predicted_lake_bytes(&job.readings, settings, architecture.shape, n_shards),
+        seconds,
         n_shards,
         n_shards_done,
         n_prompts: job.readings.len(),

@@ -1,14 +1,15 @@
 //! `extract`: a model over the lake's prompts.
 
 use super::{models, open, print};
-use crate::answer::format_count;
+use crate::answer::{draw, format_count};
 use crate::args::ExtractArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::nearest::suggest;
-use crate::progress::{Reporter, duration};
+use crate::progress::{Reporter, bytes, duration};
 use crate::resolve::{override_settings, resolve_study};
 use hypercolumn_extract::Outcome;
+use hypercolumn_extract::model::Placement;
 use hypercolumn_extract::profile::{Work, peak_flop_per_second};
 use hypercolumn_extract::resources::Resources;
 use hypercolumn_extract::settings::Settings;
@@ -20,6 +21,9 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let (source, tasks) = resolve(args)?;
     let lake = open(&args.lake.lake)?;
     let model = models::fetch(&source, reporter)?;
+    if args.dry_run {
+        return dry_run(&lake, &model, &tasks, &args.resources.resources());
+    }
     for (task, settings) in &tasks {
         let outcome = extract(&lake, task, &model, settings, &args.resources.resources(), reporter)?;
         if args.profile {
@@ -27,6 +31,43 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// Says what extractions would do.
+fn dry_run(
+    lake: &Lake,
+    model: &ResolvedModel,
+    tasks: &[(String, Settings)],
+    resources: &Resources,
+) -> Result<Exit, Failure> {
+    let count = |n: usize| format_count(n as u64);
+    let mut rows = Vec::new();
+    for (task, settings) in tasks {
+        let plan = hypercolumn_extract::plan(lake, task, model, settings, resources)
+            .map_err(could_not("plan", task))?;
+        rows.push(vec![
+            task.clone(),
+            count(plan.n_prompts),
+            count(plan.n_tokens),
+            count(plan.n_unique_tokens),
+            format!("{} of {}", plan.n_shards - plan.n_shards_done, plan.n_shards),
+            duration(Duration::from_secs_f64(plan.seconds)),
+            bytes(plan.n_memory_bytes),
+            bytes(plan.n_lake_bytes),
+            weights(plan.placement).to_owned(),
+        ]);
+    }
+    let names = ["task", "prompts", "tokens", "unique", "shards to run", "time", "memory", "lake", "weights"];
+    print(&draw(&names, &rows, &[]))?;
+    Ok(Exit::Success)
+}
+
+/// Where a model's weights would be, in words.
+pub fn weights(placement: Placement) -> &'static str {
+    match placement {
+        Placement::Resident => "in memory",
+        Placement::Streamed { .. } => "read block by block",
+    }
 }
 
 /// Where an extraction's time went, as lines.

@@ -1,19 +1,20 @@
 //! `plan`: what `run` would do, step by step, and why.
 
+use super::extract::weights;
 use super::{models, print, print_json};
 use crate::answer::{draw, format_count};
 use crate::args::PlanArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
-use crate::progress::{Reporter, bytes};
+use crate::progress::{Reporter, bytes, duration};
 use crate::resolve::{ResolvedStudy, ResolvedTask, resolve_study};
 use crate::scratch::Scratch;
-use hypercolumn_extract::model::Placement;
 use hypercolumn_extract::resources::Resources;
 use hypercolumn_extract::source::ResolvedModel;
 use hypercolumn_schemas::Lake;
 use serde::Serialize;
 use std::path::Path;
+use std::time::Duration;
 
 /// One step of a study.
 #[derive(Debug, Serialize)]
@@ -135,14 +136,12 @@ fn plan_extract(
     step.reason = match is_done {
         true => why.to_owned(),
         false => format!(
-            "{why}; {} prompts, {} tokens, {} of them to compute, {} {}",
+            "{why}; {} prompts, {} tokens, {} of them to compute in about {}, weights {}, about {}",
             format_count(plan.n_prompts as u64),
             format_count(plan.n_tokens as u64),
             format_count(plan.n_unique_tokens as u64),
-            match plan.placement {
-                Placement::Resident => "weights in memory, about",
-                Placement::Streamed { .. } => "weights read block by block, about",
-            },
+            duration(Duration::from_secs_f64(plan.seconds)),
+            weights(plan.placement),
             bytes(plan.n_memory_bytes),
         ),
     };

@@ -12,6 +12,7 @@ mod matrix;
 mod pass;
 mod placement;
 mod product;
+mod rate;
 mod workers;
 
 use crate::backend::{Backend, Ledger, Session, Shape, Site, Started, Taps, TokenTree};
@@ -27,6 +28,7 @@ use placement::Blocks;
 pub use placement::{Placement, WeightBytes, row_bytes};
 pub use product::n_lanes;
 use product::{PackedRows, panel_width};
+pub use rate::product_flop_per_second;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
