@@ -5,13 +5,16 @@ threads; the figures are medians over rounds. Forward and writing count, loading
 listed). Both read the same GGUF and compute in f32. With --generate N, both also write greedy responses of N
 tokens: transformers in a `generate` after its forward, hypercolumn in the same pass, whose time for
 responses is that of a run with them less that of a run without. With --rate, the machine's own rate of f32
-matrix products is measured in each round as well: the best of a second of large ones in PyTorch.
+matrix products is measured in each round as well: the best of a second of large ones in PyTorch. With --peer, a
+script of your own takes transformers_peer.py's place: it is given the same options and ends with the same line of
+JSON.
 
     make bench
 
 or, with a Python that has requirements.txt,
 
     python compare.py PROGRAM [--rounds 5] [--threads 2] [--generate 16] [--sets linear …] [--prompts FILE.jsonl …]
+        [--peer SCRIPT.py]
 """
 
 import argparse
@@ -86,20 +89,22 @@ class Bench:
         _, memory = run(command, RAYON_NUM_THREADS=str(self.options.threads))
         commits = [json.loads(path.read_text())["details"] for path in sorted((lake / "_log").glob("*.json"))]
         shards = [c for c in commits if "shard" in c]
+        question = "SELECT count(DISTINCT prompt_id) AS n_prompts, count(*) AS n_tokens FROM tokens WHERE NOT is_response"
+        counts, _ = run([self.program, "sql", question, "--format", "json", "--lake", lake])
         return dict(
             seconds=sum(c["elapsed_s"] for c in shards), load=shards[0]["load_s"], memory=memory,
-            n_unique=sum(c["n_unique_tokens"] for c in shards),
+            n_unique=sum(c["n_unique_tokens"] for c in shards), **json.loads(counts)[0],
         )
 
     def theirs(self, prompts, n_new):
-        command = [sys.executable, HERE / "transformers_peer.py", prompts, self.directory / "peer"]
+        command = [sys.executable, self.options.peer, prompts, self.directory / "peer"]
         command += ["--model", self.model.parent, "--gguf", self.model.name]
         command += ["--threads", self.options.threads, "--generate", n_new]
         out, memory = run(command)
         found = json.loads(out.strip().splitlines()[-1])
         return dict(
             seconds=found["forward_s"] + found["write_s"], load=found["load_s"], memory=memory,
-            generate=found["generate_s"], n_tokens=found["n_tokens"], n_prompts=found["n_prompts"],
+            generate=found["generate_s"],
         )
 
     def rate(self):
@@ -124,7 +129,7 @@ def row(name, rounds, n_new):
     ours, theirs = medians(rounds, "ours"), medians(rounds, "theirs")
     ratio = statistics.median(r["theirs"]["seconds"] / r["ours"]["seconds"] for r in rounds)
     cells = [
-        name, f"{theirs['n_prompts']}", f"{theirs['n_tokens']:,} / {ours['n_unique']:,}",
+        name, f"{ours['n_prompts']}", f"{ours['n_tokens']:,} / {ours['n_unique']:,}",
         f"{theirs['seconds']:.1f}", f"{ours['seconds']:.1f}", f"**{ratio:.2f}**",
         f"{theirs['load']:.1f} / {ours['load']:.1f}", f"{theirs['memory']:.2f} / {ours['memory']:.2f}",
     ]
@@ -140,6 +145,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--generate", type=int, default=0)
+    parser.add_argument("--peer", type=pathlib.Path, default=HERE / "transformers_peer.py")
     parser.add_argument("--rate", action="store_true")
     parser.add_argument("--sets", nargs="*", choices=SETS, default=SETS)
     parser.add_argument("--prompts", nargs="*", type=pathlib.Path, default=[])
