@@ -56,7 +56,7 @@ impl Shape {
 }
 
 /// Receives what passes by in a forward pass. Rows are those of the runs being computed, in order.
-pub trait Taps: Sync {
+pub trait Taps: Send + Sync {
     /// States at one site: `n_rows × d_model`, row-major.
     fn hidden(&mut self, layer: usize, site: Site, rows: &[f32]);
 
@@ -104,7 +104,7 @@ pub struct Started {
 }
 
 /// Remembers how far a pass is.
-pub trait Ledger {
+pub trait Ledger: Sync {
     /// What was through before; with keys and values if the pass is not the last.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::profile::{Clock, Work};
 use crate::vector::{N_PARTS, softmax, vectorized};
 use std::ops::Range;
 
-/// Rows whose keys lie together.
+/// Rows whose keys lie together, where runs are longer than a token.
 pub const KEY_TILE: usize = 64;
 
 /// The sizes of a model's heads.
@@ -61,11 +61,12 @@ pub struct Scoring {
 /// Keys and values of one layer for the rows of one pass.
 #[derive(Debug)]
 pub struct KeysValues {
-    /// Tiles of [`KEY_TILE`] rows, each `n_key_heads × width × KEY_TILE`.
+    /// Tiles of `tile` rows, each `n_key_heads × width × tile`.
     keys: Vec<f32>,
     /// `n_rows × n_key_heads × padded width`.
     values: Vec<f32>,
     heads: Heads,
+    tile: usize,
 }
 
 /// The part of [`KeysValues`] that some consecutive rows fill, beginning at a tile.
@@ -73,19 +74,20 @@ pub struct KeysValuesPart<'a> {
     keys: &'a mut [f32],
     values: &'a mut [f32],
     heads: Heads,
+    tile: usize,
 }
 
 impl KeysValues {
-    /// Room for `n_rows`.
-    pub fn new(heads: Heads, n_rows: usize) -> Self {
-        let n_tiles = n_rows.div_ceil(KEY_TILE);
-        let keys = vec![0.0; n_tiles * heads.shared() * KEY_TILE + MAX_LANES];
-        Self { keys, values: vec![0.0; n_rows * heads.n_key_heads * heads.padded()], heads }
+    /// Room for the rows of a pass.
+    pub fn new(heads: Heads, pass: &Pass) -> Self {
+        let (n_rows, tile) = (pass.n_rows(), pass.key_tile());
+        let keys = vec![0.0; n_rows.next_multiple_of(tile) * heads.shared() + MAX_LANES];
+        Self { keys, values: vec![0.0; n_rows * heads.n_key_heads * heads.padded()], heads, tile }
     }
 
-    /// What [`KeysValues::as_slices`] gave before.
-    pub fn restore(heads: Heads, memory: Memory) -> Self {
-        Self { keys: memory.keys, values: memory.values, heads }
+    /// What [`KeysValues::as_slices`] gave before, of the same pass.
+    pub fn restore(heads: Heads, pass: &Pass, memory: Memory) -> Self {
+        Self { keys: memory.keys, values: memory.values, heads, tile: pass.key_tile() }
     }
 
     /// Keys and values as they lie.
@@ -93,20 +95,20 @@ impl KeysValues {
         (&self.keys, &self.values)
     }
 
-    /// Parts of `n_rows` rows each, a multiple of [`KEY_TILE`].
+    /// Parts of `n_rows` rows each, a multiple of the pass's [`Pass::key_tile`].
     pub fn parts(&mut self, n_rows: usize) -> impl Iterator<Item = KeysValuesPart<'_>> {
-        let heads = self.heads;
+        let (heads, tile) = (self.heads, self.tile);
         let keys = self.keys.chunks_mut(n_rows * heads.shared());
         let values = self.values.chunks_mut(n_rows * heads.n_key_heads * heads.padded());
-        keys.zip(values).map(move |(keys, values)| KeysValuesPart { keys, values, heads })
+        keys.zip(values).map(move |(keys, values)| KeysValuesPart { keys, values, heads, tile })
     }
 
     /// Keys of a piece under one head, for a product over dimensions.
     fn keys_of(&self, piece: &Piece, head: usize) -> Stretch<'_> {
         let Heads { n_key_heads, width, .. } = self.heads;
-        let (tile, row) = (piece.row / KEY_TILE, piece.row % KEY_TILE);
-        let start = (tile * n_key_heads + head) * width * KEY_TILE + row;
-        Stretch { values: &self.keys[start..], len: width, step: KEY_TILE, vector: n_lanes() }
+        let (tile, row) = (piece.row / self.tile, piece.row % self.tile);
+        let start = (tile * n_key_heads + head) * width * self.tile + row;
+        Stretch { values: &self.keys[start..], len: width, step: self.tile, vector: n_lanes() }
     }
 
     /// Values of a piece under one head, for a product over rows.
@@ -123,10 +125,10 @@ impl KeysValuesPart<'_> {
     pub fn put(&mut self, row: usize, keys: &[f32], values: &[f32]) {
         let Heads { n_key_heads, width, .. } = self.heads;
         let padded = self.heads.padded();
-        let (tile, place) = (row / KEY_TILE, row % KEY_TILE);
-        let start = tile * n_key_heads * width * KEY_TILE + place;
+        let (tile, place) = (row / self.tile, row % self.tile);
+        let start = tile * n_key_heads * width * self.tile + place;
         for (dimension, key) in keys.iter().enumerate() {
-            self.keys[start + dimension * KEY_TILE] = *key;
+            self.keys[start + dimension * self.tile] = *key;
         }
         let start = row * n_key_heads * padded;
         for (head, values) in values.chunks(width).enumerate() {

@@ -1,6 +1,6 @@
 //! One transformer block over the rows of a pass.
 
-use super::attention::{Attention, AttentionScratch, Heads, KEY_TILE, KeysValues, KeysValuesPart, Scoring};
+use super::attention::{Attention, AttentionScratch, Heads, KeysValues, KeysValuesPart, Scoring};
 use super::elementwise::{RotaryTable, add, normalize};
 use super::feed_forward::{FeedForward, FeedForwardScratch};
 use super::matrix::Matrix;
@@ -118,7 +118,7 @@ impl Block {
         let n = around.pass.n_rows() * heads.all();
         sized(&mut work.queries, n);
         sized(&mut work.mixed, n);
-        let mut own = KeysValues::new(heads, around.pass.n_rows());
+        let mut own = KeysValues::new(heads, around.pass);
         self.project(around, x, &mut own, work);
         memory.push(own);
         self.attend(around, layer, memory, work, taps);
@@ -129,7 +129,7 @@ impl Block {
     fn project(&self, around: &Surroundings, x: &[f32], own: &mut KeysValues, work: &mut Workspace) {
         let heads = heads(around.architecture);
         let d = around.architecture.shape.d_model;
-        let n_rows = block_rows(around.pass.n_rows(), KEY_TILE);
+        let n_rows = block_rows(around.pass.n_rows(), around.pass.key_tile());
         let queries = work.queries[..around.pass.n_rows() * heads.all()].chunks_mut(n_rows * heads.all());
         let positions = around.pass.positions.chunks(n_rows);
         let tasks = x.chunks(n_rows * d).zip(queries).zip(own.parts(n_rows)).zip(positions);

@@ -136,7 +136,7 @@ impl Session for EngineSession<'_> {
         }
         let (work, memory) = (&mut self.work, &mut self.memory);
         for (memory, through) in memory.iter_mut().zip(started.memory) {
-            memory.push(KeysValues::restore(block::heads(architecture), through));
+            memory.push(KeysValues::restore(block::heads(architecture), &pass, through));
         }
         engine.blocks.each(engine.checkpoint, started.n_layers, |index, block| {
             let memory = &mut memory[index];

@@ -61,6 +61,12 @@ impl<'a> Pass<'a> {
         &self.tree.runs[run]
     }
 
+    /// Rows whose keys lie together. A run of one token has no neighbour on its path: its key lies by itself, so that
+    /// nobody else's is read with it.
+    pub fn key_tile(&self) -> usize {
+        if self.n_rows() == self.runs.len() { 1 } else { KEY_TILE }
+    }
+
     /// Number of keys on a run's path, its own included.
     pub fn n_keys(&self, run: usize) -> usize {
         let run = self.run(run);
@@ -105,5 +111,7 @@ mod tests {
         let expected = [piece(0, 0, 60, 0), piece(0, 60, 4, 60), piece(0, 64, 6, 64), piece(1, 0, 1, 70)];
         assert_eq!(pass.path(next), expected);
         assert_eq!((pass.n_rows(), pass.n_keys(next), pass.first_row()), (1, 71, 70));
+        assert_eq!(pass.key_tile(), 1);
+        assert_eq!(Pass::new(&tree, root..next, &[0]).key_tile(), KEY_TILE);
     }
 }

@@ -111,18 +111,19 @@ impl Blocks {
         }
     }
 
-    /// Calls `visit` with every block from the one numbered `first`, in order.
+    /// Calls `visit` with every block from the one numbered `first`, in order. If none is to be read meanwhile, on a thread
+    /// of the pool: it takes part in the work that it shares out, where another would sleep and be woken for every product.
     pub fn each(
         &self,
         checkpoint: &dyn Checkpoint,
         first: usize,
-        mut visit: impl FnMut(usize, &Block) -> Result<(), ExtractError>,
+        mut visit: impl FnMut(usize, &Block) -> Result<(), ExtractError> + Send,
     ) -> Result<(), ExtractError> {
         let n = checkpoint.architecture().shape.n_layers;
         match self {
-            Self::Resident(blocks) => {
+            Self::Resident(blocks) => rayon::scope(|_| {
                 blocks.iter().enumerate().skip(first).try_for_each(|(index, block)| visit(index, block))
-            }
+            }),
             Self::Streamed { ahead: false } => (first..n)
                 .try_for_each(|index| load(checkpoint, index).and_then(|block| visit(index, &block))),
             Self::Streamed { ahead: true } => std::thread::scope(|scope| {
