@@ -81,6 +81,7 @@ impl ShardWriters {
             Part::Hidden { layer, site, vectors } => {
                 let rows = hidden_rows(chunk, &chunk.slots, (layer, site), &vectors, &[])?;
                 self.hidden[layer].write(&rows)?;
+                self.hidden[layer].end_group()?;
             }
             Part::Attention { layer, masses } => {
                 if self.chunk_in_attention.replace(index) != Some(index) {

@@ -12,10 +12,11 @@ use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
-/// Row groups are cut at this many bytes, so that readers of any table need little memory.
+/// Row groups are cut at this many bytes at the latest, so that readers of any table need little memory.
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// A file to be staged: its name, and what it is of.
@@ -72,12 +73,13 @@ pub struct FileWriter {
     target: Target,
     writer: ArrowWriter<File>,
     n_rows: u64,
+    flushing: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl FileWriter {
     pub(crate) fn create(target: Target) -> Result<Self, LakeError> {
         let writer = target.create()?;
-        Ok(Self { target, writer, n_rows: 0 })
+        Ok(Self { target, writer, n_rows: 0, flushing: None })
     }
 
     /// Appends rows; build them with [`Table::batch`].
@@ -89,8 +91,29 @@ impl FileWriter {
         self.writer.write(batch).map_err(LakeError::parquet("write", &self.target.path))
     }
 
+    /// Ends the row group and begins to flush what is written to disk, so that less is left to do at the end. For some
+    /// megabytes of rows: readers like row groups that are not small.
+    ///
+    /// # Errors
+    /// [`LakeError::Parquet`] or [`LakeError::Io`] when rows so far cannot be encoded, written or flushed.
+    pub fn end_group(&mut self) -> Result<(), LakeError> {
+        self.writer.flush().map_err(LakeError::parquet("write", &self.target.path))?;
+        self.writer.sync().map_err(LakeError::io("write", &self.target.path))?;
+        self.wait()?;
+        let file = self.writer.inner().try_clone().map_err(LakeError::io("flush", &self.target.path))?;
+        self.flushing = Some(std::thread::spawn(move || file.sync_data()));
+        Ok(())
+    }
+
+    /// Waits for a flush that was begun. Its error is asked for here, since the system tells it once.
+    fn wait(&mut self) -> Result<(), LakeError> {
+        let flushed = self.flushing.take().map_or(Ok(()), |f| f.join().expect("a flush does not panic"));
+        flushed.map_err(LakeError::io("flush", &self.target.path))
+    }
+
     /// Closes the file, flushes it to disk, reads its footer back and hashes it. `None` if it has no rows.
-    pub(crate) fn finish(self) -> Result<Option<StagedFile>, LakeError> {
+    pub(crate) fn finish(mut self) -> Result<Option<StagedFile>, LakeError> {
+        self.wait()?;
         let file = self.writer.into_inner().map_err(LakeError::parquet("write", &self.target.path))?;
         self.target.finish(&file, self.n_rows)
     }

@@ -148,6 +148,34 @@ fn vectors_keep_their_length_and_digits() {
 }
 
 #[test]
+fn a_row_group_that_ends_is_on_disk_before_the_file_is() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    let mut transaction = lake.begin("a").unwrap();
+    let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task("t"), None).unwrap();
+    let staged_bytes = || {
+        let slot = fs::read_dir(lake.root().join("_staging")).unwrap().next().unwrap().unwrap();
+        let file = fs::read_dir(slot.path()).unwrap().next().unwrap().unwrap();
+        file.metadata().unwrap().len()
+    };
+    let mut sizes = Vec::new();
+    for ids in [&["p1", "p2"][..], &["p3"], &["p4"]] {
+        writer.write(&tables::SEGMENTS.batch(segments(ids)).unwrap()).unwrap();
+        writer.end_group().unwrap();
+        sizes.push(staged_bytes());
+    }
+    assert!(sizes.is_sorted_by(|a, b| a < b), "{sizes:?}");
+    transaction.stage(writer).unwrap();
+    transaction.commit(CommitInfo::default()).unwrap();
+    let snapshot = lake.snapshot().unwrap();
+    let file = snapshot.files(&tables::SEGMENTS).next().unwrap();
+    let batches = read_batches(&lake, file).unwrap();
+    let read = concat_batches(&batches[0].schema(), &batches).unwrap();
+    assert_eq!(read.column(0).as_ref(), text(&["p1", "p2", "p3", "p4"]).as_ref());
+    assert!(lake.verify().unwrap().is_empty());
+}
+
+#[test]
 fn files_that_share_columns_read_like_files_written_row_by_row() {
     let names = |ids: &[&str]| -> Vec<ArrayRef> {
         let n = ids.len();
