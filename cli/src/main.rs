@@ -6,6 +6,7 @@
 
 mod answer;
 mod args;
+mod arithmetic;
 mod commands;
 mod exit;
 mod explain;

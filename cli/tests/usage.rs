@@ -36,6 +36,19 @@ fn a_wrong_flag_is_named() {
 }
 
 #[test]
+fn a_device_or_type_that_is_not_there_is_refused_and_not_replaced() {
+    let bench = Bench::new();
+    for command in ["extract", "run", "plan"] {
+        bench.run(&[command, "--device", "cuda:0"]).refuses(&["--device", "cuda:0", "on the CPU"]);
+        bench.run(&[command, "--device", "metal"]).refuses(&["--device", "metal", "on the CPU"]);
+        bench.run(&[command, "--device", "cpu:1"]).refuses(&["--device", "cpu:1", "accepted: `cpu`"]);
+        bench.run(&[command, "--dtype", "bf16"]).refuses(&["--dtype", "bf16", "in f32"]);
+        bench.run(&[command, "--dtype", "int8"]).refuses(&["--dtype", "int8", "`f32`, `auto`"]);
+    }
+    bench.run(&["plan", "--device", "cpu", "--dtype", "auto"]).succeeds();
+}
+
+#[test]
 fn a_prompts_file_needs_a_task() {
     Bench::new().run(&["ingest", "--prompts", "p.jsonl"]).refuses(&["--task"]);
 }

@@ -7,6 +7,7 @@
 use super::elementwise::softcap;
 use super::pass::{Pass, Piece};
 use super::product::{Left, MAX_LANES, Rows, Stretch, multiply, n_lanes};
+use super::workers::sized;
 use crate::backend::{Memory, Taps};
 use crate::profile::{Clock, Work};
 use crate::vector::{N_PARTS, softmax, vectorized};
@@ -175,7 +176,7 @@ impl Attention<'_> {
         for key_head in 0..self.heads.n_key_heads {
             let heads = key_head * group..(key_head + 1) * group;
             self.gather(queries, heads.clone(), gathered);
-            weights.resize(group * len * n_keys, 0.0);
+            let weights = sized(weights, group * len * n_keys);
             self.weigh(run, key_head, gathered, weights);
             self.mix(run, heads.clone(), weights, out);
             clock.lap(Work::Attention);

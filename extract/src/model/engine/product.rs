@@ -82,7 +82,7 @@ impl PackedRows {
     /// Makes room for `n` rows of `depth` values, of any content.
     pub fn begin(&mut self, n: usize, depth: usize) {
         (self.n, self.depth) = (n, depth);
-        self.values.resize(n * depth, 0.0);
+        self.values.resize(self.values.len().max(n * depth), 0.0);
     }
 
     /// Puts `columns`, rows of `width` values, at the columns from `first` on; what would be past the last column is
