@@ -18,7 +18,8 @@ fn check_device(text: &str) -> Result<(), String> {
     match text.split(':').next().unwrap_or_default() {
         "cpu" if text == "cpu" => Ok(()),
         "cuda" | "metal" => {
-            Err("models are computed on the CPU, with no other backend; say `cpu`, or leave it out".to_owned())
+            Err("models are computed on the CPU, with no other backend; say `cpu`, or leave it out"
+                .to_owned())
         }
         _ => Err("accepted: `cpu`".to_owned()),
     }

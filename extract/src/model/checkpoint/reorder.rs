@@ -41,10 +41,15 @@ pub fn stacked<const N: usize>(parts: [Linear; N]) -> Linear {
     let n_in = parts[0].n_in;
     let n_out = parts.iter().map(|p| p.n_out).sum();
     let has_bias = parts[0].bias.is_some();
-    let mut weight = Vec::with_capacity(n_out * n_in);
+    let mut weight = vec![0.0; n_out * n_in];
+    let mut rest = &mut weight[..];
     let mut bias = Vec::new();
     for part in parts {
-        weight.extend_from_slice(&part.weight);
+        let (own, left) = rest.split_at_mut(part.weight.len());
+        own.par_chunks_mut(TILE * n_in)
+            .zip(part.weight.par_chunks(TILE * n_in))
+            .for_each(|(to, from)| to.copy_from_slice(from));
+        rest = left;
         bias.extend(part.bias.into_iter().flatten());
     }
     Linear { weight, bias: has_bias.then_some(bias), n_out, n_in }

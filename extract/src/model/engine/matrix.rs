@@ -2,17 +2,13 @@
 
 use super::product::{Left, PackedRows, Rows, Stretch, multiply, n_lanes, panel_width};
 use crate::model::architecture::Linear;
+use memmap2::MmapMut;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Bytes of a cache line, and of the widest vector.
-const LINE_BYTES: usize = 64;
-
 /// A linear map `n_in → n_out`, its matrix in panels of [`panel_width`] outputs, each panel `n_in × width`.
 pub struct Matrix {
-    /// From `start` on, so that vectors lie on cache lines: one that lies across two is read twice.
-    panels: Vec<f32>,
-    start: usize,
+    panels: Pages,
     bias: Option<Vec<f32>>,
     /// Length of a result.
     pub n_out: usize,
@@ -29,22 +25,19 @@ impl Matrix {
     /// Packs some rows of a matrix: a part of its outputs.
     pub fn pack_rows(linear: &Linear, rows: Range<usize>) -> Self {
         let (width, n_in, n_out) = (panel_width(), linear.n_in, rows.len());
-        let n_values = n_out.div_ceil(width) * width * n_in;
-        let mut panels = vec![0.0f32; n_values + LINE_BYTES / size_of::<f32>()];
-        let start = panels.as_ptr().align_offset(LINE_BYTES);
-        let aligned = &mut panels[start..start + n_values];
+        let mut panels = Pages::new(n_out.div_ceil(width) * width * n_in);
         let weight = &linear.weight[rows.start * n_in..rows.end * n_in];
-        aligned.par_chunks_mut(width * n_in).zip(weight.par_chunks(width * n_in)).for_each(
-            |(panel, rows)| {
-                for (column, row) in rows.chunks(n_in).enumerate() {
-                    for (k, value) in row.iter().enumerate() {
-                        panel[k * width + column] = *value;
-                    }
+        let panels_and_rows =
+            panels.values_mut().par_chunks_mut(width * n_in).zip(weight.par_chunks(width * n_in));
+        panels_and_rows.for_each(|(panel, rows)| {
+            for (column, row) in rows.chunks(n_in).enumerate() {
+                for (k, value) in row.iter().enumerate() {
+                    panel[k * width + column] = *value;
                 }
-            },
-        );
+            }
+        });
         let bias = linear.bias.as_ref().map(|b| b[rows].to_vec());
-        Self { panels, start, bias, n_out, n_in }
+        Self { panels, bias, n_out, n_in }
     }
 
     /// Number of weights, biases left out.
@@ -75,8 +68,7 @@ impl Matrix {
         let column = panel * width;
         let n_columns = width.min(self.n_out - column);
         let n = x.n();
-        let panels = &self.panels[self.start..];
-        let values = &panels[column * self.n_in..][..width * self.n_in];
+        let values = &self.panels.values()[column * self.n_in..][..width * self.n_in];
         let right = Stretch { values, len: self.n_in, step: width, vector: n_lanes() };
         multiply(&Left::Packed(x), &[right], &mut Rows { values: &mut *out, n, stride }, n_columns);
         if let Some(bias) = &self.bias {
@@ -84,5 +76,31 @@ impl Matrix {
                 row[..n_columns].iter_mut().zip(&bias[column..]).for_each(|(y, b)| *y += b);
             }
         }
+    }
+}
+
+/// Values in memory of their own: whole pages, so that vectors lie on cache lines, and where the system has them, pages so
+/// large that neither making nor reading them is spent on their number.
+struct Pages(MmapMut);
+
+impl Pages {
+    /// `n` zeros.
+    ///
+    /// # Panics
+    /// When there is no memory.
+    fn new(n: usize) -> Self {
+        let map = MmapMut::map_anon(n.max(1) * size_of::<f32>()).expect("memory for weights");
+        // Advice: a system without large pages gives small ones.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Self(map)
+    }
+
+    fn values(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.0)
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        bytemuck::cast_slice_mut(&mut self.0)
     }
 }
