@@ -11,7 +11,7 @@ use crate::model::{ModelFile, Placement, WeightBytes};
 use crate::plan::SegmentPlan;
 use crate::reading::{Reading, read_task};
 use crate::settings::{Pooling, Settings};
-use crate::shard::{count_unique, most_rows, plan_shards};
+use crate::shard::{WAITING_PARTS, count_unique, most_rows, plan_chunks, plan_shards};
 use hypercolumn_schemas::{Lake, content_key};
 use serde::Serialize;
 use std::collections::HashSet;
@@ -31,9 +31,6 @@ const FILE: f64 = 2_500.0;
 /// Part of an extraction's time that its matrix products take: the rest is attention's softmax, norms, pooling and the
 /// writer's share of the cores. Measured by `extract --profile` on SmolLM2-135M: 0.69 to 0.77.
 const PRODUCTS_SHARE: f64 = 0.72;
-
-/// Bytes of a row group that a writer holds back at most.
-const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// What an extraction will take.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -177,7 +174,7 @@ pub fn seconds(product_flop: f64, flop_per_second: f64) -> f64 {
     product_flop / flop_per_second / PRODUCTS_SHARE
 }
 
-/// What the engine takes with every weight in memory, and the row groups that the writers of a shard hold back.
+/// What the engine takes with every weight in memory, and the pooled states of a chunk that may wait for the writer.
 fn memory_bytes(
     architecture: &Architecture,
     readings: &[Reading],
@@ -187,10 +184,9 @@ fn memory_bytes(
     let shape = architecture.shape;
     let n_rows = most_rows(readings, shards, settings);
     let resident = Placement::choose(architecture, n_rows, settings.max_new_tokens > 0, u64::MAX);
-    let held = |shard: &Vec<usize>| {
-        let slots = |i: &usize| readings[*i].plan.segments.iter().map(|s| s.poolings.len()).sum::<usize>();
-        let slots: usize = shard.iter().map(slots).sum();
-        (slots * shape.d_model * size_of::<f32>()).min(ROW_GROUP_BYTES) * (shape.n_layers + 2)
-    };
-    resident.map_or(u64::MAX, |(_, bytes)| bytes) + shards.iter().map(held).max().unwrap_or(0) as u64
+    let slots = |i: &usize| readings[*i].plan.segments.iter().map(|s| s.poolings.len()).sum::<usize>();
+    let chunks = shards.iter().flat_map(|shard| plan_chunks(readings, shard));
+    let most_slots = chunks.map(|chunk| chunk.iter().map(slots).sum::<usize>()).max().unwrap_or(0);
+    let waiting = most_slots * shape.d_model * size_of::<f32>() * WAITING_PARTS;
+    resident.map_or(u64::MAX, |(_, bytes)| bytes) + waiting as u64
 }

@@ -22,7 +22,7 @@ const SHARD_TOKENS: usize = 12_288;
 const CHUNK_ROWS: usize = 8_192;
 
 /// Parts of a chunk that may wait for the writer: each is one layer's.
-const WAITING_PARTS: usize = 8;
+pub const WAITING_PARTS: usize = 8;
 
 /// Prompts in an order in which neighbours share their beginnings, cut into shards of indices.
 pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
