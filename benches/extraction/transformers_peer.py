@@ -59,13 +59,11 @@ class Reducer:
         return mixed, None
 
 
-def forward(model, pad, prompts, encodings, batch):
-    """Per prompt: means (layers + 1) × segments × d_model and masses layers × heads × segments × segments."""
+def batches(prompts, encodings, pad, size):
+    """Prompts by length, padded on the right: indices, numbers of segments, ids, mask, members."""
     order = sorted(range(len(prompts)), key=lambda i: len(encodings[i].input_ids))
-    reducer, found = Reducer(), {}
-    hooks = reducer.watch(model)
-    for at in range(0, len(order), batch):
-        rows = order[at : at + batch]
+    for at in range(0, len(order), size):
+        rows = order[at : at + size]
         matrices = [belongs(prompts[i], encodings[i].offset_mapping) for i in rows]
         n_segments, width = (max(m.shape[axis] for m in matrices) for axis in (0, 1))
         ids = torch.full((len(rows), width), pad)
@@ -75,12 +73,19 @@ def forward(model, pad, prompts, encodings, batch):
             ids[row, : matrix.shape[1]] = torch.tensor(encodings[i].input_ids)
             mask[row, : matrix.shape[1]] = 1
             members[row, : matrix.shape[0], : matrix.shape[1]] = torch.from_numpy(matrix)
+        yield rows, [len(matrix) for matrix in matrices], ids, mask, members
+
+
+def forward(model, tokenizer, prompts, encodings, size):
+    """Per prompt: means (layers + 1) × segments × d_model and masses layers × heads × segments × segments."""
+    reducer, found = Reducer(), {}
+    hooks = reducer.watch(model)
+    for rows, n_segments, ids, mask, members in batches(prompts, encodings, tokenizer.pad_token_id, size):
         reducer.begin(members)
         out = model(ids, attention_mask=mask, output_hidden_states=True, logits_to_keep=1, use_cache=False)
         states = torch.stack([reducer.mean @ h for h in out.hidden_states], 1).numpy()
         masses = torch.stack(reducer.masses, 1).numpy()
-        for row, (i, matrix) in enumerate(zip(rows, matrices)):
-            n = matrix.shape[0]
+        for row, (i, n) in enumerate(zip(rows, n_segments)):
             found[i] = states[row, :, :n], masses[row, :, :, :n, :n]
     for hook in hooks:
         hook.remove()
@@ -123,7 +128,7 @@ def generate(model, tokenizer, prompts, encodings, batch, n_new):
 
 
 @torch.inference_mode()
-def main():
+def main(forward=forward):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("prompts", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
@@ -145,7 +150,7 @@ def main():
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     marks.append(time.perf_counter())
     encodings = [tokenizer(p["text"], return_offsets_mapping=True) for p in prompts]
-    found = forward(model, tokenizer.pad_token_id, prompts, encodings, options.batch)
+    found = forward(model, tokenizer, prompts, encodings, options.batch)
     marks.append(time.perf_counter())
     write(options.out, prompts, found)
     marks.append(time.perf_counter())
