@@ -4,6 +4,7 @@
 //! under [`commands`] carries out each command. This is the only place where errors become text
 //! ([`explain`], [`failure`]) and exit codes ([`exit`]).
 
+mod allocator;
 mod answer;
 mod args;
 mod arithmetic;
@@ -22,6 +23,7 @@ use exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    allocator::keep_blocks();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(refused) => return show_usage(&refused),

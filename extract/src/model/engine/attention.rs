@@ -207,7 +207,7 @@ impl Attention<'_> {
         for piece in self.pass.path(run) {
             let keys = self.memory[piece.pass].keys_of(piece, key_head);
             let mut out = Rows { values: &mut weights[piece.position..], n, stride: n_keys };
-            multiply(&left, &[keys], &mut out, piece.len);
+            multiply(&left, &[keys], &mut out, piece.len, &[]);
         }
         if let Some(c) = self.scoring.softcap {
             softcap(weights, c);
@@ -228,12 +228,12 @@ impl Attention<'_> {
             let n = heads.len();
             let left = Rows { values: weights, n, stride: n_keys };
             let mut out = Rows { values: &mut out[heads.start * width..], n, stride: width };
-            return multiply(&Left::Rows(left), &values, &mut out, width);
+            return multiply(&Left::Rows(left), &values, &mut out, width, &[]);
         }
         for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
             let left = Rows { values: weights, n: len, stride: n_keys };
             let mut out = Rows { values: &mut out[head * width..], n: len, stride: all };
-            multiply(&Left::Rows(left), &values, &mut out, width);
+            multiply(&Left::Rows(left), &values, &mut out, width, &[]);
         }
     }
 }

@@ -68,9 +68,11 @@ impl Matrix {
         let column = panel * width;
         let n_columns = width.min(self.n_out - column);
         let n = x.n();
-        let values = &self.panels.values()[column * self.n_in..][..width * self.n_in];
+        let (values, next) = self.panels.values()[column * self.n_in..].split_at(width * self.n_in);
+        let next = &next[..next.len().min(values.len())];
         let right = Stretch { values, len: self.n_in, step: width, vector: n_lanes() };
-        multiply(&Left::Packed(x), &[right], &mut Rows { values: &mut *out, n, stride }, n_columns);
+        let mut rows = Rows { values: &mut *out, n, stride };
+        multiply(&Left::Packed(x), &[right], &mut rows, n_columns, next);
         if let Some(bias) = &self.bias {
             for row in out.chunks_mut(stride).take(n) {
                 row[..n_columns].iter_mut().zip(&bias[column..]).for_each(|(y, b)| *y += b);
