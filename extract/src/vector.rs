@@ -29,12 +29,24 @@ pub(crate) fn exp(x: f32) -> f32 {
     f32::from_bits(value.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
+/// Parts reduced to one, the upper half onto the lower until one is left.
+#[inline(always)]
+fn fold<T: Copy>(mut parts: [T; N_PARTS], join: impl Fn(T, T) -> T) -> T {
+    let mut n = N_PARTS;
+    while n > 1 {
+        n /= 2;
+        for i in 0..n {
+            parts[i] = join(parts[i], parts[i + n]);
+        }
+    }
+    parts[0]
+}
+
 /// Sum of `term` over the values.
 #[inline(always)]
 pub(crate) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     let mut parts = [0.0f32; N_PARTS];
-    let chunks = values.chunks_exact(N_PARTS);
-    let rest = chunks.remainder();
+    let (chunks, rest) = values.as_chunks::<N_PARTS>();
     for chunk in chunks {
         for (part, value) in parts.iter_mut().zip(chunk) {
             *part += term(*value);
@@ -43,50 +55,67 @@ pub(crate) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     for (part, value) in parts.iter_mut().zip(rest) {
         *part += term(*value);
     }
-    let mut total = 0.0;
-    for part in parts {
-        total += f64::from(part);
-    }
-    total as f32
+    fold(
+        parts.map(f64::from),
+        #[inline(always)]
+        |a, b| a + b,
+    ) as f32
 }
 
 /// The largest value; negative infinity of nothing.
 #[inline(always)]
 pub(crate) fn largest(values: &[f32]) -> f32 {
     let mut parts = [f32::NEG_INFINITY; N_PARTS];
-    let chunks = values.chunks_exact(N_PARTS);
-    let rest = chunks.remainder();
+    let (chunks, rest) = values.as_chunks::<N_PARTS>();
     for chunk in chunks {
         for (part, value) in parts.iter_mut().zip(chunk) {
             *part = if *value > *part { *value } else { *part };
         }
     }
-    let mut found = f32::NEG_INFINITY;
+    for (part, value) in parts.iter_mut().zip(rest) {
+        *part = if *value > *part { *value } else { *part };
+    }
+    fold(
+        parts,
+        #[inline(always)]
+        |a, b| if a > b { a } else { b },
+    )
+}
+
+/// Puts `function` of every value in its place.
+#[inline(always)]
+fn replace(values: &mut [f32], function: impl Fn(f32) -> f32) {
+    let (chunks, rest) = values.as_chunks_mut::<N_PARTS>();
+    for chunk in chunks {
+        for value in chunk {
+            *value = function(*value);
+        }
+    }
     for value in rest {
-        found = found.max(*value);
+        *value = function(*value);
     }
-    for part in parts {
-        found = found.max(part);
-    }
-    found
 }
 
 /// Softmax of `scores`, in place.
 #[inline(always)]
 pub(crate) fn softmax(scores: &mut [f32]) {
     let largest = largest(scores);
-    for score in scores.iter_mut() {
-        *score = exp(*score - largest);
-    }
+    replace(
+        scores,
+        #[inline(always)]
+        |score| exp(score - largest),
+    );
     let scale = 1.0
         / sum(
             scores,
             #[inline(always)]
             |s| s,
         );
-    for score in scores.iter_mut() {
-        *score *= scale;
-    }
+    replace(
+        scores,
+        #[inline(always)]
+        |score| score * scale,
+    );
 }
 
 /// A function that is compiled for the processor at hand. Its body uses loops rather than adaptors, and the macro a

@@ -8,13 +8,16 @@ use super::elementwise::softcap;
 use super::pass::{Pass, Piece};
 use super::product::{Left, MAX_LANES, Rows, Stretch, multiply, n_lanes};
 use super::workers::sized;
-use crate::backend::{Memory, Taps};
+use crate::backend::{Memory, Run, Taps};
 use crate::profile::{Clock, Work};
 use crate::vector::{N_PARTS, softmax, vectorized};
 use std::ops::Range;
 
 /// Rows whose keys lie together, where runs are longer than a token.
 pub const KEY_TILE: usize = 64;
+
+/// Rows of a long run whose queries are multiplied together: keys that none of them sees are left out.
+const QUERY_ROWS: usize = 32;
 
 /// The sizes of a model's heads.
 #[derive(Clone, Copy, Debug)]
@@ -79,11 +82,13 @@ pub struct KeysValuesPart<'a> {
 }
 
 impl KeysValues {
-    /// Room for the rows of a pass.
-    pub fn new(heads: Heads, pass: &Pass) -> Self {
+    /// Room for the rows of a pass, where keys and values that nobody needs any more have been if there are any.
+    pub fn new(heads: Heads, pass: &Pass, old: Option<Self>) -> Self {
         let (n_rows, tile) = (pass.n_rows(), pass.key_tile());
-        let keys = vec![0.0; n_rows.next_multiple_of(tile) * heads.shared() + MAX_LANES];
-        Self { keys, values: vec![0.0; n_rows * heads.n_key_heads * heads.padded()], heads, tile }
+        let (mut keys, mut values) = old.map_or_else(Default::default, |old| (old.keys, old.values));
+        keys.resize(n_rows.next_multiple_of(tile) * heads.shared() + MAX_LANES, 0.0);
+        values.resize(n_rows * heads.n_key_heads * heads.padded(), 0.0);
+        Self { keys, values, heads, tile }
     }
 
     /// What [`KeysValues::as_slices`] gave before, of the same pass.
@@ -202,38 +207,51 @@ impl Attention<'_> {
     fn weigh(&self, run: usize, key_head: usize, queries: &[f32], weights: &mut [f32]) {
         let n_keys = self.pass.n_keys(run);
         let width = self.heads.width;
+        let &Run { position, len, .. } = self.pass.run(run);
         let n = queries.len() / width;
-        let left = Left::Rows(Rows { values: queries, n, stride: width });
-        for piece in self.pass.path(run) {
-            let keys = self.memory[piece.pass].keys_of(piece, key_head);
-            let mut out = Rows { values: &mut weights[piece.position..], n, stride: n_keys };
-            multiply(&left, &[keys], &mut out, piece.len, &[]);
+        // Of a short run all heads together, otherwise some rows of a head.
+        let (part, block) = if len <= QUERY_ROWS { (n, n) } else { (len, QUERY_ROWS) };
+        for (queries, weights) in queries.chunks(part * width).zip(weights.chunks_mut(part * n_keys)) {
+            for (first, queries) in (0..).step_by(block).zip(queries.chunks(block * width)) {
+                let n = queries.len() / width;
+                let left = Left::Rows(Rows { values: queries, n, stride: width });
+                for piece in self.pass.path_to(run, n_keys.min(position + first + n)) {
+                    let keys = self.memory[piece.pass].keys_of(&piece, key_head);
+                    let values = &mut weights[first * n_keys + piece.position..];
+                    multiply(&left, &[keys], &mut Rows { values, n, stride: n_keys }, piece.len, &[]);
+                }
+            }
         }
         if let Some(c) = self.scoring.softcap {
             softcap(weights, c);
         }
-        let run = self.pass.run(run);
-        soften(weights, n_keys, (run.position, run.len), self.scoring.window.unwrap_or(usize::MAX));
+        soften(weights, n_keys, (position, len), self.scoring.window.unwrap_or(usize::MAX));
     }
 
     /// Weighted sums of values, into the rows' places of these heads.
     fn mix(&self, run: usize, heads: Range<usize>, weights: &[f32], out: &mut [f32]) {
         let n_keys = self.pass.n_keys(run);
-        let len = self.pass.run(run).len;
+        let &Run { position, len, .. } = self.pass.run(run);
         let (all, width) = (self.heads.all(), self.heads.width);
         let key_head = heads.start / self.heads.group();
-        let values: Vec<Stretch> =
-            self.pass.path(run).iter().map(|p| self.memory[p.pass].values_of(p, key_head)).collect();
+        let values = |end: usize| -> Vec<Stretch> {
+            let path = self.pass.path_to(run, end);
+            path.map(|p| self.memory[p.pass].values_of(&p, key_head)).collect()
+        };
         if len == 1 {
             let n = heads.len();
             let left = Rows { values: weights, n, stride: n_keys };
             let mut out = Rows { values: &mut out[heads.start * width..], n, stride: width };
-            return multiply(&Left::Rows(left), &values, &mut out, width, &[]);
+            return multiply(&Left::Rows(left), &values(n_keys), &mut out, width, &[]);
         }
-        for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
-            let left = Rows { values: weights, n: len, stride: n_keys };
-            let mut out = Rows { values: &mut out[head * width..], n: len, stride: all };
-            multiply(&Left::Rows(left), &values, &mut out, width, &[]);
+        for first in (0..len).step_by(QUERY_ROWS) {
+            let n = QUERY_ROWS.min(len - first);
+            let values = values(position + first + n);
+            for (index, head) in heads.clone().enumerate() {
+                let left = Rows { values: &weights[(index * len + first) * n_keys..], n, stride: n_keys };
+                let mut out = Rows { values: &mut out[first * all + head * width..], n, stride: all };
+                multiply(&Left::Rows(left), &values, &mut out, width, &[]);
+            }
         }
     }
 }

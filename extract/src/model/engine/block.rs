@@ -30,6 +30,7 @@ pub struct Block {
 pub struct Workspace {
     queries: Vec<f32>,
     mixed: Vec<f32>,
+    keys_values: Option<KeysValues>,
     threads: Vec<Scratch>,
 }
 
@@ -60,6 +61,11 @@ impl Workspace {
             total += thread.clock.take(n);
             total
         })
+    }
+
+    /// Takes keys and values that nobody needs any more, for the next block to overwrite.
+    pub fn take_back(&mut self, keys_values: Option<KeysValues>) {
+        self.keys_values = keys_values;
     }
 
     /// The threads' buffers.
@@ -118,7 +124,7 @@ impl Block {
         let n = around.pass.n_rows() * heads.all();
         sized(&mut work.queries, n);
         sized(&mut work.mixed, n);
-        let mut own = KeysValues::new(heads, around.pass);
+        let mut own = KeysValues::new(heads, around.pass, work.keys_values.take());
         self.project(around, x, &mut own, work);
         memory.push(own);
         self.attend(around, layer, memory, work, taps);

@@ -147,6 +147,7 @@ impl Session for EngineSession<'_> {
                 ledger.through(index + 1, &x, own)?;
             }
             if !goes_on {
+                work.take_back(memory.pop());
                 memory.clear();
             }
             Ok(())

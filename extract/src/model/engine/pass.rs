@@ -73,9 +73,10 @@ impl<'a> Pass<'a> {
         run.position + run.len
     }
 
-    /// The run's path from the root to its end.
-    pub fn path(&self, run: usize) -> &[Piece] {
-        &self.paths[run - self.runs.start]
+    /// The run's path from the root to the position `end`.
+    pub fn path_to(&self, run: usize, end: usize) -> impl Iterator<Item = Piece> {
+        let path = self.paths[run - self.runs.start].iter().take_while(move |p| p.position < end);
+        path.map(move |p| Piece { len: p.len.min(end - p.position), ..*p })
     }
 }
 
@@ -109,7 +110,8 @@ mod tests {
         let pass = Pass::new(&tree, next..next + 1, &[0, 70]);
         let piece = |pass, row, len, position| Piece { pass, row, len, position };
         let expected = [piece(0, 0, 60, 0), piece(0, 60, 4, 60), piece(0, 64, 6, 64), piece(1, 0, 1, 70)];
-        assert_eq!(pass.path(next), expected);
+        assert!(pass.path_to(next, 71).eq(expected));
+        assert!(pass.path_to(next, 62).eq([piece(0, 0, 60, 0), piece(0, 60, 2, 60)]));
         assert_eq!((pass.n_rows(), pass.n_keys(next), pass.first_row()), (1, 71, 70));
         assert_eq!(pass.key_tile(), 1);
         assert_eq!(Pass::new(&tree, root..next, &[0]).key_tile(), KEY_TILE);
