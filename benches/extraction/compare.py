@@ -5,16 +5,16 @@ threads; the figures are medians over rounds. Forward and writing count, loading
 listed). Both read the same GGUF and compute in f32. With --generate N, both also write greedy responses of N
 tokens: transformers in a `generate` after its forward, hypercolumn in the same pass, whose time for
 responses is that of a run with them less that of a run without. With --rate, the machine's own rate of f32
-matrix products is measured in each round as well: the best of a second of large ones in PyTorch. With --peer, a
-script of your own takes transformers_peer.py's place: it is given the same options and ends with the same line of
-JSON.
+matrix products is measured in each round as well: the best of a second of large ones in PyTorch. --peers names
+other scripts than transformers_peer.py, of your own perhaps: each is given the same options and ends with the same
+line of JSON. Half of them run before hypercolumn in a round, half after it.
 
     make bench
 
 or, with a Python that has requirements.txt,
 
     python compare.py PROGRAM [--rounds 5] [--threads 2] [--generate 16] [--sets linear …] [--prompts FILE.jsonl …]
-        [--peer SCRIPT.py]
+        [--peers SCRIPT.py …]
 """
 
 import argparse
@@ -96,8 +96,8 @@ class Bench:
             n_unique=sum(c["n_unique_tokens"] for c in shards), **json.loads(counts)[0],
         )
 
-    def theirs(self, prompts, n_new):
-        command = [sys.executable, self.options.peer, prompts, self.directory / "peer"]
+    def theirs(self, peer, prompts, n_new):
+        command = [sys.executable, peer, prompts, self.directory / "peer"]
         command += ["--model", self.model.parent, "--gguf", self.model.name]
         command += ["--threads", self.options.threads, "--generate", n_new]
         out, memory = run(command)
@@ -111,11 +111,15 @@ class Bench:
         return float(run([sys.executable, "-c", RATE.format(threads=self.options.threads)])[0])
 
     def round(self, prompts):
-        n_new = self.options.generate
-        ours, theirs = self.ours(prompts, 0), self.theirs(prompts, n_new)
-        if n_new:
-            ours["generate"] = self.ours(prompts, n_new)["seconds"] - ours["seconds"]
-        found = dict(ours=ours, theirs=theirs)
+        n_new, peers, found = self.options.generate, self.options.peers, {}
+        for place, peer in enumerate([*peers, None]):
+            if place == len(peers) // 2:
+                ours = self.ours(prompts, 0)
+                if n_new:
+                    ours["generate"] = self.ours(prompts, n_new)["seconds"] - ours["seconds"]
+                found["ours"] = ours
+            if peer:
+                found[peer.stem] = self.theirs(peer, prompts, n_new)
         if self.options.rate:
             found["rate"] = self.rate()
         return found
@@ -125,17 +129,21 @@ def medians(rounds, who):
     return {key: statistics.median(r[who][key] for r in rounds) for key in rounds[0][who]}
 
 
-def row(name, rounds, n_new):
-    ours, theirs = medians(rounds, "ours"), medians(rounds, "theirs")
-    ratio = statistics.median(r["theirs"]["seconds"] / r["ours"]["seconds"] for r in rounds)
+def ratio(rounds, peer, what):
+    """Median of the rounds' ratios, least and greatest beside it."""
+    ratios = sorted(r[peer][what] / r["ours"][what] for r in rounds)
+    return f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+
+
+def row(name, peer, rounds, n_new):
+    ours, theirs = medians(rounds, "ours"), medians(rounds, peer)
     cells = [
         name, f"{ours['n_prompts']}", f"{ours['n_tokens']:,} / {ours['n_unique']:,}",
-        f"{theirs['seconds']:.1f}", f"{ours['seconds']:.1f}", f"**{ratio:.2f}**",
+        peer, f"{theirs['seconds']:.1f}", f"{ours['seconds']:.1f}", ratio(rounds, peer, "seconds"),
         f"{theirs['load']:.1f} / {ours['load']:.1f}", f"{theirs['memory']:.2f} / {ours['memory']:.2f}",
     ]
     if n_new:
-        ratio = statistics.median(r["theirs"]["generate"] / r["ours"]["generate"] for r in rounds)
-        cells += [f"{theirs['generate']:.1f}", f"{ours['generate']:.1f}", f"**{ratio:.2f}**"]
+        cells += [f"{theirs['generate']:.1f}", f"{ours['generate']:.1f}", ratio(rounds, peer, "generate")]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -145,7 +153,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--generate", type=int, default=0)
-    parser.add_argument("--peer", type=pathlib.Path, default=HERE / "transformers_peer.py")
+    parser.add_argument("--peers", nargs="+", type=pathlib.Path, default=[HERE / "transformers_peer.py"])
     parser.add_argument("--rate", action="store_true")
     parser.add_argument("--sets", nargs="*", choices=SETS, default=SETS)
     parser.add_argument("--prompts", nargs="*", type=pathlib.Path, default=[])
@@ -159,12 +167,13 @@ def main():
             for name, prompts in sets.items():
                 found[name].append(bench.round(prompts))
                 print(name, json.dumps(found[name][-1]), file=sys.stderr, flush=True)
-    head = ["set", "prompts", "tokens / unique", "transformers, s", "hypercolumn, s", "ratio", "load, s", "memory, GB"]
+    head = ["set", "prompts", "tokens / unique", "peer", "peer, s", "hypercolumn, s", "ratio", "load, s", "memory, GB"]
     if options.generate:
         head += ["generate, s", "responses, s", "ratio"]
     print("| " + " | ".join(head) + " |\n|" + " --- |" * len(head))
     for name, rounds in found.items():
-        print(row(name, rounds, options.generate))
+        for peer in options.peers:
+            print(row(name, peer.stem, rounds, options.generate))
     if options.rate:
         rates = [r["rate"] for rounds in found.values() for r in rounds]
         print(f"\nf32 matrix product in PyTorch: {statistics.median(rates):.0f} GFLOP/s, median of {len(rates)}")

@@ -1,7 +1,9 @@
 """As transformers_peer.py, with nnsight looking into the model: states and attention are reduced within the trace.
 
-    python compare.py PROGRAM --peer nnsight_peer.py
+    python compare.py PROGRAM --peers nnsight_peer.py
 """
+
+import time
 
 import torch
 import transformers_peer
@@ -9,7 +11,8 @@ from nnsight import TransformersModel
 
 
 def forward(model, tokenizer, prompts, encodings, size):
-    """Per prompt: means (layers + 1) × segments × d_model and masses layers × heads × segments × segments."""
+    """Per prompt: means (layers + 1) × segments × d_model and masses layers × heads × segments × segments; seconds."""
+    started = time.perf_counter()
     traced, found = TransformersModel(model, task="text-generation", tokenizer=tokenizer), {}
     batches = transformers_peer.batches(prompts, encodings, tokenizer.pad_token_id, size)
     for rows, n_segments, ids, mask, members in batches:
@@ -25,7 +28,7 @@ def forward(model, tokenizer, prompts, encodings, size):
         states, masses = torch.stack(states, 1).numpy(), torch.stack(masses, 1).numpy()
         for row, (i, n) in enumerate(zip(rows, n_segments)):
             found[i] = states[row, :, :n], masses[row, :, :, :n, :n]
-    return found
+    return found, time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -77,8 +77,8 @@ def batches(prompts, encodings, pad, size):
 
 
 def forward(model, tokenizer, prompts, encodings, size):
-    """Per prompt: means (layers + 1) × segments × d_model and masses layers × heads × segments × segments."""
-    reducer, found = Reducer(), {}
+    """Per prompt: means (layers + 1) × segments × d_model and masses layers × heads × segments × segments; seconds."""
+    started, reducer, found = time.perf_counter(), Reducer(), {}
     hooks = reducer.watch(model)
     for rows, n_segments, ids, mask, members in batches(prompts, encodings, tokenizer.pad_token_id, size):
         reducer.begin(members)
@@ -89,7 +89,7 @@ def forward(model, tokenizer, prompts, encodings, size):
             found[i] = states[row, :, :n], masses[row, :, :, :n, :n]
     for hook in hooks:
         hook.remove()
-    return found
+    return found, time.perf_counter() - started
 
 
 def write(out, prompts, found):
@@ -141,24 +141,23 @@ def main(forward=forward):
     torch.set_num_threads(options.threads)
     prompts = [json.loads(line) for line in options.prompts.read_text(encoding="utf-8").splitlines()]
 
-    marks = [time.perf_counter()]
+    seconds, mark = {}, time.perf_counter()
     source = dict(gguf_file=options.gguf) if options.gguf else {}
     tokenizer = AutoTokenizer.from_pretrained(options.model, **source)
     model = AutoModelForCausalLM.from_pretrained(
         options.model, dtype=torch.float32, attn_implementation="eager", **source
     ).eval()
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    marks.append(time.perf_counter())
+    seconds["load_s"] = time.perf_counter() - mark
     encodings = [tokenizer(p["text"], return_offsets_mapping=True) for p in prompts]
-    found = forward(model, tokenizer, prompts, encodings, options.batch)
-    marks.append(time.perf_counter())
+    found, seconds["forward_s"] = forward(model, tokenizer, prompts, encodings, options.batch)
+    mark = time.perf_counter()
     write(options.out, prompts, found)
-    marks.append(time.perf_counter())
+    seconds["write_s"] = time.perf_counter() - mark
+    mark = time.perf_counter()
     if options.generate:
         generate(model, tokenizer, prompts, encodings, options.batch, options.generate)
-    marks.append(time.perf_counter())
-    names = ["load_s", "forward_s", "write_s", "generate_s"]
-    seconds = {name: end - start for name, start, end in zip(names, marks, marks[1:])}
+    seconds["generate_s"] = time.perf_counter() - mark
     print(json.dumps(seconds))
 
 

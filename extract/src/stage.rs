@@ -27,8 +27,8 @@ pub struct ExtractPlan {
     pub n_memory_bytes: u64,
     /// Bytes that the lake grows by, about, if nothing is there yet.
     pub n_lake_bytes: u64,
-    /// Seconds of computing and writing what is missing, about, if every response is as long as it may be: by the rate of
-    /// products that the machine has at this moment. Loading the model is not in it.
+    /// Seconds of computing and writing what is missing, about: by the rate of products that the machine has at this
+    /// moment. How soon responses end is a guess. Loading the model is not in it.
     pub seconds: f64,
     /// Shards that the prompts make.
     pub n_shards: usize,
