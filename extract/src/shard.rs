@@ -8,7 +8,7 @@ use crate::reading::Reading;
 use crate::settings::Settings;
 use crate::sweep::Sweep;
 use crate::tokenizer::Tokenizer;
-use crate::tree::shared_prefix;
+use crate::tree::{ROW_ORDER, shared_prefix};
 use crate::writers::{Piece, ShardWriters};
 use hypercolumn_schemas::{Partition, Progress, Transaction};
 use std::sync::mpsc::sync_channel;
@@ -123,7 +123,7 @@ impl Reader<'_> {
         let chunks: Vec<Chunk> = plan_chunks(readings, shard).into_iter().map(of).collect();
         if self.keeps_layers {
             // Keys and values lie in memory as this processor's vectors want them.
-            let name = |index| format!("sweep-{key}-{index}-{}", n_lanes());
+            let name = |index| format!("sweep-{key}-{index}-{}-{ROW_ORDER}", n_lanes());
             let path = |index| transaction.lasting_directory(&name(index));
             sweeps = (0..chunks.len()).map(|i| Sweep::open(path(i))).collect::<Result<_, _>>()?;
         }

@@ -77,6 +77,9 @@ impl TokenTree {
     }
 }
 
+/// Version of the order in which [`TokenTree::pack`] lays rows out: a sweep that another version left is not taken up.
+pub const ROW_ORDER: u32 = 2;
+
 /// Tokens of a run that [`TokenTree::pack`] makes: long sequences become chains of runs, so that there is enough to
 /// share between threads.
 const MAX_RUN_TOKENS: usize = 64;
@@ -145,18 +148,36 @@ impl Draft {
         upper
     }
 
-    /// Lays the nodes out depth first; the run that ends every node.
-    fn finish(self) -> (TokenTree, Vec<usize>) {
+    /// Tokens of every node and of all below it.
+    fn sizes(&self) -> Vec<usize> {
+        let mut sizes = vec![0; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            let mut above = Some(index);
+            while let Some(i) = above {
+                sizes[i] += node.tokens.len();
+                above = self.nodes[i].parent;
+            }
+        }
+        sizes
+    }
+
+    /// Lays the nodes out depth first, those with the most below them first: rows of long paths are neighbours, and
+    /// their keys lie together. The run that ends every node.
+    fn finish(mut self) -> (TokenTree, Vec<usize>) {
+        let sizes = self.sizes();
         let mut tree = TokenTree::default();
         let mut places = vec![0; self.nodes.len()];
-        let mut stack: Vec<usize> = self.roots.iter().rev().copied().collect();
+        let mut stack = std::mem::take(&mut self.roots);
+        stack.sort_by_key(|node| sizes[*node]);
         while let Some(node) = stack.pop() {
             let mut end = self.nodes[node].parent.map(|p| places[p]);
             for tokens in self.nodes[node].tokens.chunks(MAX_RUN_TOKENS) {
                 end = Some(tree.push(end, tokens));
             }
             places[node] = end.expect("a node has tokens");
-            stack.extend(self.nodes[node].children.iter().rev());
+            let children = &mut self.nodes[node].children;
+            children.sort_by_key(|child| sizes[*child]);
+            stack.append(children);
         }
         (tree, places)
     }
@@ -182,5 +203,6 @@ mod tests {
         for (index, run) in tree.runs.iter().enumerate() {
             assert!(run.parent.is_none_or(|p| p < index), "parents come first");
         }
+        assert_eq!(tree.tokens, [1, 2, 3, 4, 9, 5, 7], "the longest path lies in consecutive rows");
     }
 }

@@ -4,7 +4,7 @@ use super::attention::KEY_TILE;
 use crate::backend::{Run, TokenTree};
 use std::ops::Range;
 
-/// A part of a run whose keys lie in one tile of one pass.
+/// A part of a path whose keys lie in one tile of one pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The pass that computed it.
@@ -81,7 +81,7 @@ impl<'a> Pass<'a> {
 }
 
 fn pieces(tree: &TokenTree, run: usize, starts: &[usize]) -> Vec<Piece> {
-    let mut found = Vec::new();
+    let mut found: Vec<Piece> = Vec::new();
     let mut position = 0;
     for rows in tree.path(run) {
         let pass = starts.partition_point(|start| *start <= rows.start) - 1;
@@ -89,7 +89,16 @@ fn pieces(tree: &TokenTree, run: usize, starts: &[usize]) -> Vec<Piece> {
         let end = rows.end - starts[pass];
         while row < end {
             let len = (end - row).min(KEY_TILE - row % KEY_TILE);
-            found.push(Piece { pass, row, len, position });
+            // Two single rows may be of a pass in which every key lies by itself.
+            let continues = |p: &&mut Piece| {
+                (p.pass, p.row + p.len) == (pass, row)
+                    && !row.is_multiple_of(KEY_TILE)
+                    && (p.len > 1 || len > 1)
+            };
+            match found.last_mut().filter(continues) {
+                Some(before) => before.len += len,
+                None => found.push(Piece { pass, row, len, position }),
+            }
             row += len;
             position += len;
         }
@@ -109,9 +118,9 @@ mod tests {
         let next = tree.push(Some(other), &[3]);
         let pass = Pass::new(&tree, next..next + 1, &[0, 70]);
         let piece = |pass, row, len, position| Piece { pass, row, len, position };
-        let expected = [piece(0, 0, 60, 0), piece(0, 60, 4, 60), piece(0, 64, 6, 64), piece(1, 0, 1, 70)];
+        let expected = [piece(0, 0, 64, 0), piece(0, 64, 6, 64), piece(1, 0, 1, 70)];
         assert!(pass.path_to(next, 71).eq(expected));
-        assert!(pass.path_to(next, 62).eq([piece(0, 0, 60, 0), piece(0, 60, 2, 60)]));
+        assert!(pass.path_to(next, 62).eq([piece(0, 0, 62, 0)]));
         assert_eq!((pass.n_rows(), pass.n_keys(next), pass.first_row()), (1, 71, 70));
         assert_eq!(pass.key_tile(), 1);
         assert_eq!(Pass::new(&tree, root..next, &[0]).key_tile(), KEY_TILE);
