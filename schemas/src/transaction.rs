@@ -13,6 +13,7 @@ use crate::table::Table;
 use crate::writer::{FileWriter, StagedFile, Target};
 use rayon::prelude::*;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -153,15 +154,18 @@ impl Transaction {
     fn move_into_partitions(&mut self) -> Result<Vec<FileEntry>, LakeError> {
         let root = self.lake.root().to_owned();
         let mut entries = Vec::with_capacity(self.staged.len());
+        let mut touched = BTreeSet::new();
         for staged in self.staged.drain(..) {
             let directory = root.join(&staged.relative_directory);
             fs::create_dir_all(&directory).map_err(LakeError::io("create directory", &directory))?;
             let path = directory.join(format!("part-{}.parquet", &staged.entry.blake3[..16]));
             fs::rename(&staged.path, &path).map_err(LakeError::io("rename", &staged.path))?;
-            sync_directory(&directory)?;
+            // A directory may be new, and the one that it lies in.
+            touched.extend(directory.ancestors().take_while(|d| d.starts_with(&root)).map(Path::to_owned));
             let relative = relative_text(path.strip_prefix(&root).unwrap_or(&path));
             entries.push(FileEntry { path: relative, ..staged.entry });
         }
+        touched.iter().try_for_each(|directory| sync_directory(directory))?;
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
     }
@@ -204,7 +208,7 @@ impl Drop for Transaction {
     }
 }
 
-/// Makes renames inside a directory durable.
+/// Makes renames and directories inside a directory durable.
 fn sync_directory(directory: &Path) -> Result<(), LakeError> {
     let handle = File::open(directory).map_err(LakeError::io("open", directory))?;
     handle.sync_all().map_err(LakeError::io("flush", directory))
