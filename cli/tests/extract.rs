@@ -2,7 +2,7 @@
 
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -115,6 +115,41 @@ fn a_dry_run_says_what_is_missing_and_computes_nothing() {
     bench.run(&[&["extract"], &model[..]].concat()).succeeds();
     assert!(bench.run(&dry).succeeds().text().contains("0 of 1"));
     bench.run(&[&dry[..], &["--profile"]].concat()).refuses(&["cannot be used with"]);
+}
+
+#[test]
+fn a_response_of_which_nothing_is_kept_is_the_same_and_costs_a_token_less() {
+    let bench = Bench::new();
+    bench.write("mine.jsonl", PROMPTS);
+    let task = "[[task]]\nname = \"mine\"\nprompts = \"mine.jsonl\"\n";
+    let roles = r#"["prompt", "final", "informative"]"#;
+    let rules = format!(
+        "[extract]\nhidden_states = [{{ roles = {roles}, pooling = [\"mean\", \"max\", \"last\"] }}]\n\
+         attention = {{ query_roles = {roles} }}\n"
+    );
+    bench.write("everything.toml", format!("name = \"a\"\nmodel = \"smollm2-135m-instruct\"\n{task}"));
+    bench.write("text.toml", format!("name = \"a\"\nmodel = \"smollm2-135m-instruct\"\n{rules}{task}"));
+    for (study, lake) in [("everything.toml", "everything"), ("text.toml", "text")] {
+        bench.run(&["ingest", study, "--lake", lake]).succeeds();
+        bench.run_with_models(&["extract", study, "--max-new-tokens", "3", "--lake", lake]).succeeds();
+    }
+    for question in [
+        "SELECT * FROM responses ORDER BY ALL",
+        "SELECT * FROM tokens ORDER BY ALL",
+        "SELECT * FROM hidden_states WHERE role <> 'response' ORDER BY ALL",
+        "SELECT * FROM attention WHERE query_role <> 'response' ORDER BY ALL",
+    ] {
+        let ask =
+            |lake| bench.run(&["sql", question, "--format", "parquet", "--lake", lake]).succeeds().stdout;
+        assert!(ask("everything") == ask("text"), "`{question}` differs");
+    }
+    let counts = "SELECT (SELECT count(*) FROM hidden_states WHERE role = 'response') AS n_states,
+        (SELECT count(*) FROM attention WHERE query_role = 'response') AS n_queries,
+        EXISTS (FROM attention WHERE key_role = 'response') AS is_key";
+    let counts = bench.run(&["sql", counts, "--format", "json", "--lake", "text"]).succeeds();
+    assert_eq!(counts.json(), json!([{ "n_states": 0, "n_queries": 0, "is_key": true }]));
+    let flop = |lake| extractions(&bench.path(lake))[0]["details"]["linear_flop"].as_f64().expect("a number");
+    assert!(flop("text") < flop("everything"), "a token that nothing is read from was computed");
 }
 
 #[test]

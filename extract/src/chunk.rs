@@ -106,7 +106,8 @@ pub fn run_chunk(
         }
         session.forward(&tree, first..tree.runs.len(), &taps.wanted_rows(), &mut taps, None)?;
     }
-    let answer_logprobs = sum_by_answer(readings, &taps.finish());
+    let n_response: Vec<usize> = decoding.responses.iter().map(|r| r.ids.len()).collect();
+    let answer_logprobs = sum_by_answer(readings, &taps.finish(n_response));
     Ok(Written { responses: decoding.responses, answer_logprobs })
 }
 
@@ -148,8 +149,9 @@ struct Decoding<'a> {
 }
 
 impl Decoding<'_> {
-    /// Appends the next token of every live prompt to the tree, and keeps alive those that go on after it.
-    /// Gives the prompts and runs appended.
+    /// Takes the next token of every live prompt, and keeps alive those that go on after it. Appends to the tree the
+    /// tokens that something is to be read from: the next token, or states or attention that are kept. Gives their
+    /// prompts and runs.
     fn extend(
         &mut self,
         live: &mut Vec<usize>,
@@ -165,16 +167,19 @@ impl Decoding<'_> {
             if self.tokenizer.ends_text(token) {
                 continue;
             }
-            ends[prompt] = tree.push(Some(ends[prompt]), &[token]);
-            added.push((prompt, ends[prompt]));
             let response = &mut self.responses[prompt];
             response.ids.push(token);
             response.text = self.tokenizer.decode(&response.ids).map_err(|problem| {
                 ExtractError::Tokenize { prompt_id: readings[prompt].prompt.prompt_id.clone(), problem }
             })?;
             let stopped = self.settings.stop.iter().any(|stop| response.text.contains(stop));
-            if !stopped && response.ids.len() < self.settings.max_new_tokens {
+            let goes_on = !stopped && response.ids.len() < self.settings.max_new_tokens;
+            if goes_on {
                 going_on.push(prompt);
+            }
+            if goes_on || readings[prompt].plan.keeps_response() {
+                ends[prompt] = tree.push(Some(ends[prompt]), &[token]);
+                added.push((prompt, ends[prompt]));
             }
         }
         *live = going_on;

@@ -46,6 +46,11 @@ impl PromptPlan {
         self.queries().position(|s| s.is_response)
     }
 
+    /// Whether states or attention of the response's tokens are kept.
+    pub fn keeps_response(&self) -> bool {
+        self.segments.iter().any(|s| s.is_response && (s.is_query || !s.poolings.is_empty()))
+    }
+
     /// Numbers of query and key segments, the response apart.
     pub fn n_given_pairs(&self) -> (usize, usize) {
         let given = |s: &&SegmentPlan| !s.is_response;

@@ -54,11 +54,6 @@ impl<'a> HiddenTaps<'a> {
         }
     }
 
-    /// For each prompt, the number of response tokens so far.
-    pub fn n_response_tokens(&self) -> Vec<usize> {
-        self.rows.iter().zip(self.chunk.plans()).map(|(rows, plan)| rows.len() - plan.n_tokens).collect()
-    }
-
     /// Pools the prompts' rows: for each slot, `d_model` values. An empty segment gives zeros.
     pub fn pool(&self, rows: &[f32]) -> Vec<f32> {
         let d = self.d_model;
@@ -78,14 +73,16 @@ impl<'a> HiddenTaps<'a> {
     /// Adds the rows of a pass over response tokens to the pools of a site.
     pub fn take_responses(&mut self, site: usize, rows: &[f32]) {
         let (d, first, chunk) = (self.d_model, self.first_row, self.chunk);
-        for (out, slot) in self.responses[site].chunks_mut(d).zip(&chunk.response_slots) {
-            let places = &self.rows[slot.prompt];
+        let rows_of = &self.rows;
+        let pools = self.responses[site].par_chunks_mut(d).zip(&chunk.response_slots);
+        pools.for_each(|(out, slot)| {
+            let places = &rows_of[slot.prompt];
             let n_response = places.len() - chunk.readings[slot.prompt].plan.n_tokens;
             let last = places.last().filter(|last| n_response > 0 && **last >= first);
             if let Some(last) = last {
                 extend_pool(out, slot.pooling, &rows[(last - first) * d..][..d], n_response == 1);
             }
-        }
+        });
     }
 
     /// The responses' pools by site.

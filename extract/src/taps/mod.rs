@@ -34,7 +34,7 @@ pub struct ResponseParts {
     pub hidden: Vec<Vec<f32>>,
     /// By layer from 1: for each prompt and head, masses from the response to each key segment, the response last.
     pub attention: Vec<Vec<f32>>,
-    /// For each prompt, the number of response tokens that were run.
+    /// For each prompt, the number of response tokens.
     pub n_tokens: Vec<usize>,
 }
 
@@ -106,9 +106,9 @@ impl<'a> ChunkTaps<'a> {
         self.logits.next_token(prompt)
     }
 
-    /// Log-probabilities of the targets; hands over what is kept of responses. Call once, after the last pass.
-    pub fn finish(self) -> Vec<f64> {
-        let n_tokens = self.hidden.n_response_tokens();
+    /// Log-probabilities of the targets; hands over what is kept of responses, which have `n_tokens` tokens. Call once,
+    /// after the last pass.
+    pub fn finish(self, n_tokens: Vec<usize>) -> Vec<f64> {
         let attention = self.attention.finish(&n_tokens);
         let hidden = self.hidden.finish(&n_tokens);
         (self.hand_over)(Part::Responses(ResponseParts { hidden, attention, n_tokens }));
