@@ -81,11 +81,26 @@ class Bench:
         kept.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return kept
 
+    def study(self, prompts):
+        """A study that keeps what the peers keep: states and attention of the prompts, nothing of responses but their text."""
+        with prompts.open(encoding="utf-8") as lines:
+            given = {segment["role"] for line in lines for segment in json.loads(line)["segments"]}
+        roles = json.dumps(sorted(given | {"prompt", "final"}))
+        path = self.directory / f"{prompts.stem}.toml"
+        path.write_text(
+            f'name = "bench"\nmodel = {json.dumps(str(self.model))}\n[extract]\n'
+            f'hidden_states = [{{ roles = {roles}, pooling = ["mean"] }}]\n'
+            f'attention = {{ query_roles = {roles}, key_roles = {roles} }}\n'
+            f'[[task]]\nname = "bench"\nprompts = {json.dumps(str(prompts))}\n',
+            encoding="utf-8",
+        )
+        return path
+
     def ours(self, prompts, n_new):
         lake = pathlib.Path(tempfile.mkdtemp(dir=self.directory)) / "lake"
-        run([self.program, "--quiet", "ingest", "--task", "bench", "--prompts", prompts, "--lake", lake])
-        command = [self.program, "--quiet", "extract", "--task", "bench", "--pooling", "mean"]
-        command += ["--max-new-tokens", n_new, "--model", self.model, "--lake", lake]
+        study = self.study(prompts)
+        run([self.program, "--quiet", "ingest", study, "--lake", lake])
+        command = [self.program, "--quiet", "extract", study, "--max-new-tokens", n_new, "--lake", lake]
         _, memory = run(command, RAYON_NUM_THREADS=str(self.options.threads))
         commits = [json.loads(path.read_text())["details"] for path in sorted((lake / "_log").glob("*.json"))]
         shards = [c for c in commits if "shard" in c]
