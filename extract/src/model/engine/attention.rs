@@ -148,6 +148,7 @@ impl KeysValuesPart<'_> {
 pub struct AttentionScratch {
     queries: Vec<f32>,
     weights: Vec<f32>,
+    lined_up: Vec<f32>,
 }
 
 /// Attention of one layer, for any run of a pass.
@@ -174,7 +175,7 @@ impl Attention<'_> {
         (scratch, clock): (&mut AttentionScratch, &mut Clock),
         taps: &dyn Taps,
     ) {
-        let AttentionScratch { queries: gathered, weights } = scratch;
+        let AttentionScratch { queries: gathered, weights, lined_up } = scratch;
         let n_keys = self.pass.n_keys(run);
         let len = self.pass.run(run).len;
         let group = self.heads.group();
@@ -182,7 +183,7 @@ impl Attention<'_> {
             let heads = key_head * group..(key_head + 1) * group;
             self.gather(queries, heads.clone(), gathered);
             let weights = sized(weights, group * len * n_keys);
-            self.weigh(run, key_head, gathered, weights);
+            self.weigh(run, key_head, gathered, weights, lined_up);
             self.mix(run, heads.clone(), weights, out);
             clock.lap(Work::Attention);
             for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
@@ -204,7 +205,14 @@ impl Attention<'_> {
     }
 
     /// Attention weights of the gathered queries: rows of `n_keys`.
-    fn weigh(&self, run: usize, key_head: usize, queries: &[f32], weights: &mut [f32]) {
+    fn weigh(
+        &self,
+        run: usize,
+        key_head: usize,
+        queries: &[f32],
+        weights: &mut [f32],
+        lined_up: &mut Vec<f32>,
+    ) {
         let n_keys = self.pass.n_keys(run);
         let width = self.heads.width;
         let &Run { position, len, .. } = self.pass.run(run);
@@ -215,10 +223,17 @@ impl Attention<'_> {
             for (first, queries) in (0..).step_by(block).zip(queries.chunks(block * width)) {
                 let n = queries.len() / width;
                 let left = Left::Rows(Rows { values: queries, n, stride: width });
-                for piece in self.pass.path_to(run, n_keys.min(position + first + n)) {
-                    let keys = self.memory[piece.pass].keys_of(&piece, key_head);
-                    let values = &mut weights[first * n_keys + piece.position..];
-                    multiply(&left, &[keys], &mut Rows { values, n, stride: n_keys }, piece.len, &[]);
+                let end = n_keys.min(position + first + n);
+                let mut score = |keys, position: usize, len| {
+                    let values = &mut weights[first * n_keys + position..];
+                    multiply(&left, &[keys], &mut Rows { values, n, stride: n_keys }, len, &[]);
+                };
+                for piece in self.pass.path_to(run, end).filter(|p| !self.is_lone(p)) {
+                    score(self.memory[piece.pass].keys_of(&piece, key_head), piece.position, piece.len);
+                }
+                let lone = self.pass.path_to(run, end).filter(|p| self.is_lone(p));
+                if let Some(Piece { position, .. }) = lone.clone().next() {
+                    score(self.line_up(lone, key_head, lined_up), position, end - position);
                 }
             }
         }
@@ -226,6 +241,28 @@ impl Attention<'_> {
             softcap(weights, c);
         }
         soften(weights, n_keys, (position, len), self.scoring.window.unwrap_or(usize::MAX));
+    }
+
+    /// Whether the key lies by itself. On a path these come last: passes of single tokens only follow others.
+    fn is_lone(&self, piece: &Piece) -> bool {
+        self.memory[piece.pass].tile == 1
+    }
+
+    /// Keys that lie by themselves, side by side in `buffer`: multiplied together, they wait for memory together.
+    fn line_up<'b>(
+        &self,
+        lone: impl Iterator<Item = Piece> + Clone,
+        key_head: usize,
+        buffer: &'b mut Vec<f32>,
+    ) -> Stretch<'b> {
+        let len = self.heads.width;
+        let step = lone.clone().count().next_multiple_of(n_lanes());
+        let values = sized(buffer, len * step);
+        for (column, piece) in lone.enumerate() {
+            let key = self.memory[piece.pass].keys_of(&piece, key_head).values;
+            values[column..].iter_mut().step_by(step).zip(&key[..len]).for_each(|(to, from)| *to = *from);
+        }
+        Stretch { values, len, step, vector: n_lanes() }
     }
 
     /// Weighted sums of values, into the rows' places of these heads.

@@ -10,6 +10,10 @@ use super::workers::{block_rows, share_out, sized};
 use crate::backend::Taps;
 use crate::model::architecture::{Architecture, Layer, LayerWeights, NormWeights, Residual};
 use crate::profile::{Clock, Profile, Work};
+use std::ops::Range;
+
+/// Rows at which a thread has enough neighbouring runs to attend for.
+const NEIGHBOUR_ROWS: usize = 8;
 
 /// The weights of a block, packed.
 pub struct Block {
@@ -30,6 +34,7 @@ pub struct Block {
 pub struct Workspace {
     queries: Vec<f32>,
     mixed: Vec<f32>,
+    logits: Vec<f32>,
     keys_values: Option<KeysValues>,
     threads: Vec<Scratch>,
 }
@@ -71,6 +76,11 @@ impl Workspace {
     /// The threads' buffers.
     pub fn threads(&mut self) -> &mut [Scratch] {
         &mut self.threads
+    }
+
+    /// `n` values to fill with logits, and the threads' buffers.
+    pub fn logits(&mut self, n: usize) -> (&mut [f32], &mut [Scratch]) {
+        (sized(&mut self.logits, n), &mut self.threads)
     }
 }
 
@@ -208,16 +218,24 @@ impl Block {
         let attention = Attention { pass, memory, heads, scoring, layer };
         let mut rest = &mut work.mixed[..pass.n_rows() * heads.all()];
         let queries = &work.queries;
-        let tasks = pass.runs().map(|run| {
-            let (out, left) = std::mem::take(&mut rest).split_at_mut(pass.run(run).len * heads.all());
-            rest = left;
-            (run, out)
+        let tasks = neighbours(pass).map(|runs| {
+            let n_rows: usize = runs.clone().map(|run| pass.run(run).len).sum();
+            (runs, rest.split_off_mut(..n_rows * heads.all()).expect("every row is of one run"))
         });
-        share_out(tasks, &mut work.threads, |(run, out), scratch| {
-            let start = (pass.run(run).row - pass.first_row()) * heads.all();
+        share_out(tasks, &mut work.threads, |(runs, mut out), scratch| {
             let Scratch { clock, attention: buffers, .. } = scratch;
             clock.begin();
-            attention.attend(run, &queries[start..][..out.len()], out, (buffers, clock), taps);
+            for run in runs {
+                let start = (pass.run(run).row - pass.first_row()) * heads.all();
+                let out = out.split_off_mut(..pass.run(run).len * heads.all()).expect("rows of these runs");
+                attention.attend(
+                    run,
+                    &queries[start..][..out.len()],
+                    out,
+                    (&mut *buffers, &mut *clock),
+                    taps,
+                );
+            }
         });
     }
 
@@ -268,6 +286,20 @@ impl Block {
             None => add(x, result),
         }
     }
+}
+
+/// Runs that a thread attends for one after the other: neighbours read the same keys, which are then in its cache.
+fn neighbours(pass: &Pass) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = pass.runs();
+    std::iter::from_fn(move || {
+        let start = rest.start;
+        let mut n_rows = 0;
+        while n_rows < NEIGHBOUR_ROWS && !rest.is_empty() {
+            n_rows += pass.run(rest.start).len;
+            rest.start += 1;
+        }
+        (start < rest.start).then_some(start..rest.start)
+    })
 }
 
 /// Head sizes of a model.

@@ -226,19 +226,19 @@ impl Engine<'_> {
         let n_vocabulary = unembedding.n_out;
         let panel = panel_width();
         let n_padded = n_vocabulary.next_multiple_of(panel);
-        let mut by_panel = vec![0.0; wanted.len().min(LOGIT_ROWS) * n_padded];
+        let (by_panel, threads) = work.logits(wanted.len().min(LOGIT_ROWS) * n_padded);
         for rows in wanted.chunks(LOGIT_ROWS) {
             let picked: Vec<f32> =
                 rows.iter().flat_map(|r| &x[(r - first_row) * d..][..d]).copied().collect();
             let mut packed = PackedRows::default();
             packed.fill(&picked, d);
             let tasks = by_panel.chunks_mut(rows.len() * panel).take(n_padded / panel).enumerate();
-            share_out(tasks, work.threads(), |(index, out), scratch| {
+            share_out(tasks, threads, |(index, out), scratch| {
                 scratch.clock.begin();
                 unembedding.apply_panel(index, &packed, out);
                 scratch.clock.lap(Work::Logits);
             });
-            share_out(rows.iter().enumerate(), work.threads(), |(index, row), scratch| {
+            share_out(rows.iter().enumerate(), threads, |(index, row), scratch| {
                 scratch.clock.begin();
                 let logits = scratch.values(n_padded);
                 let parts = by_panel.chunks(rows.len() * panel).map(|p| &p[index * panel..][..panel]);

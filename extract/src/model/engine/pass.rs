@@ -74,7 +74,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The run's path from the root to the position `end`.
-    pub fn path_to(&self, run: usize, end: usize) -> impl Iterator<Item = Piece> {
+    pub fn path_to(&self, run: usize, end: usize) -> impl Iterator<Item = Piece> + Clone {
         let path = self.paths[run - self.runs.start].iter().take_while(move |p| p.position < end);
         path.map(move |p| Piece { len: p.len.min(end - p.position), ..*p })
     }
