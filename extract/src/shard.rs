@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::chunk::{Chunk, run_chunk};
 use crate::error::ExtractError;
-use crate::model::n_lanes;
+use crate::model::{TAIL_TILE, n_lanes};
 use crate::reading::Reading;
 use crate::settings::Settings;
 use crate::sweep::Sweep;
@@ -48,12 +48,13 @@ pub fn plan_chunks(readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
     cut(shard, cost, CHUNK_ROWS)
 }
 
-/// Rows of the largest chunk: tokens that are not shared, answers, and responses at their longest.
+/// Rows of the largest chunk: tokens that are not shared, answers, and the room for responses at their longest.
 pub fn most_rows(readings: &[Reading], shards: &[Vec<usize>], settings: &Settings) -> usize {
+    let n_response = settings.max_new_tokens.next_multiple_of(TAIL_TILE);
     let chunks = shards.iter().flat_map(|shard| plan_chunks(readings, shard));
     let n_rows = |chunk: Vec<usize>| {
         let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].encoding.ids.len())).sum();
-        count_unique(readings, &chunk) + answers + chunk.len() * settings.max_new_tokens
+        count_unique(readings, &chunk) + answers + chunk.len() * n_response
     };
     chunks.map(n_rows).max().unwrap_or(0)
 }

@@ -13,7 +13,7 @@ use crate::source::{Caches, ResolvedModel};
 use crate::tokenizer::Tokenizer;
 use architecture::{Architecture, Checkpoint};
 use checkpoint::{GgufFile, StoredCheckpoint};
-pub use engine::{Placement, WeightBytes, n_lanes, product_flop_per_second, row_bytes};
+pub use engine::{Placement, TAIL_TILE, WeightBytes, n_lanes, product_flop_per_second, row_bytes};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 

@@ -1,20 +1,17 @@
 //! Attention over a token tree: every run attends to the keys on its own path and nothing else.
 //!
 //! One run's weights for one group of heads exist at a time in each thread; they are shown to the taps and
-//! overwritten. No padding, no mask over other prompts: what is not on the path is never read. Keys lie in
-//! tiles, dimension by dimension, so that a product reads them where they are.
+//! overwritten. No padding, no mask over other prompts: what is not on the path is never read.
 
 use super::elementwise::softcap;
-use super::pass::{Pass, Piece};
-use super::product::{Left, MAX_LANES, Rows, Stretch, multiply, n_lanes};
+use super::keys_values::LayerMemory;
+use super::pass::Pass;
+use super::product::{Left, Rows, Stretch, multiply, n_lanes};
 use super::workers::sized;
-use crate::backend::{Memory, Run, Taps};
+use crate::backend::{Run, Taps};
 use crate::profile::{Clock, Work};
 use crate::vector::{N_PARTS, softmax, vectorized};
 use std::ops::Range;
-
-/// Rows whose keys lie together, where runs are longer than a token.
-pub const KEY_TILE: usize = 64;
 
 /// Rows of a long run whose queries are multiplied together: keys that none of them sees are left out.
 const QUERY_ROWS: usize = 32;
@@ -42,7 +39,7 @@ impl Heads {
     }
 
     /// Width of a head's values in memory: whole vectors.
-    fn padded(&self) -> usize {
+    pub fn padded(&self) -> usize {
         self.width.next_multiple_of(n_lanes())
     }
 
@@ -62,101 +59,19 @@ pub struct Scoring {
     pub window: Option<usize>,
 }
 
-/// Keys and values of one layer for the rows of one pass.
-#[derive(Debug)]
-pub struct KeysValues {
-    /// Tiles of `tile` rows, each `n_key_heads × width × tile`.
-    keys: Vec<f32>,
-    /// `n_rows × n_key_heads × padded width`.
-    values: Vec<f32>,
-    heads: Heads,
-    tile: usize,
-}
-
-/// The part of [`KeysValues`] that some consecutive rows fill, beginning at a tile.
-pub struct KeysValuesPart<'a> {
-    keys: &'a mut [f32],
-    values: &'a mut [f32],
-    heads: Heads,
-    tile: usize,
-}
-
-impl KeysValues {
-    /// Room for the rows of a pass, where keys and values that nobody needs any more have been if there are any.
-    pub fn new(heads: Heads, pass: &Pass, old: Option<Self>) -> Self {
-        let (n_rows, tile) = (pass.n_rows(), pass.key_tile());
-        let (mut keys, mut values) = old.map_or_else(Default::default, |old| (old.keys, old.values));
-        keys.resize(n_rows.next_multiple_of(tile) * heads.shared() + MAX_LANES, 0.0);
-        values.resize(n_rows * heads.n_key_heads * heads.padded(), 0.0);
-        Self { keys, values, heads, tile }
-    }
-
-    /// What [`KeysValues::as_slices`] gave before, of the same pass.
-    pub fn restore(heads: Heads, pass: &Pass, memory: Memory) -> Self {
-        Self { keys: memory.keys, values: memory.values, heads, tile: pass.key_tile() }
-    }
-
-    /// Keys and values as they lie.
-    pub fn as_slices(&self) -> (&[f32], &[f32]) {
-        (&self.keys, &self.values)
-    }
-
-    /// Parts of `n_rows` rows each, a multiple of the pass's [`Pass::key_tile`].
-    pub fn parts(&mut self, n_rows: usize) -> impl Iterator<Item = KeysValuesPart<'_>> {
-        let (heads, tile) = (self.heads, self.tile);
-        let keys = self.keys.chunks_mut(n_rows * heads.shared());
-        let values = self.values.chunks_mut(n_rows * heads.n_key_heads * heads.padded());
-        keys.zip(values).map(move |(keys, values)| KeysValuesPart { keys, values, heads, tile })
-    }
-
-    /// Keys of a piece under one head, for a product over dimensions.
-    fn keys_of(&self, piece: &Piece, head: usize) -> Stretch<'_> {
-        let Heads { n_key_heads, width, .. } = self.heads;
-        let (tile, row) = (piece.row / self.tile, piece.row % self.tile);
-        let start = (tile * n_key_heads + head) * width * self.tile + row;
-        Stretch { values: &self.keys[start..], len: width, step: self.tile, vector: n_lanes() }
-    }
-
-    /// Values of a piece under one head, for a product over rows.
-    fn values_of(&self, piece: &Piece, head: usize) -> Stretch<'_> {
-        let padded = self.heads.padded();
-        let step = self.heads.n_key_heads * padded;
-        let values = &self.values[piece.row * step + head * padded..];
-        Stretch { values, len: piece.len, step, vector: n_lanes() }
-    }
-}
-
-impl KeysValuesPart<'_> {
-    /// Puts one row's keys and values, each `n_key_heads × width`.
-    pub fn put(&mut self, row: usize, keys: &[f32], values: &[f32]) {
-        let Heads { n_key_heads, width, .. } = self.heads;
-        let padded = self.heads.padded();
-        let (tile, place) = (row / self.tile, row % self.tile);
-        let start = tile * n_key_heads * width * self.tile + place;
-        for (dimension, key) in keys.iter().enumerate() {
-            self.keys[start + dimension * self.tile] = *key;
-        }
-        let start = row * n_key_heads * padded;
-        for (head, values) in values.chunks(width).enumerate() {
-            self.values[start + head * padded..][..width].copy_from_slice(values);
-        }
-    }
-}
-
 /// Buffers of one thread.
 #[derive(Debug, Default)]
 pub struct AttentionScratch {
     queries: Vec<f32>,
     weights: Vec<f32>,
-    lined_up: Vec<f32>,
 }
 
 /// Attention of one layer, for any run of a pass.
 pub struct Attention<'a> {
     /// What is computed together.
     pub pass: &'a Pass<'a>,
-    /// Keys and values of the layer: of every pass so far.
-    pub memory: &'a [KeysValues],
+    /// Keys and values of the layer.
+    pub memory: &'a LayerMemory,
     /// Head sizes.
     pub heads: Heads,
     /// From scores to weights.
@@ -175,7 +90,7 @@ impl Attention<'_> {
         (scratch, clock): (&mut AttentionScratch, &mut Clock),
         taps: &dyn Taps,
     ) {
-        let AttentionScratch { queries: gathered, weights, lined_up } = scratch;
+        let AttentionScratch { queries: gathered, weights } = scratch;
         let n_keys = self.pass.n_keys(run);
         let len = self.pass.run(run).len;
         let group = self.heads.group();
@@ -183,7 +98,7 @@ impl Attention<'_> {
             let heads = key_head * group..(key_head + 1) * group;
             self.gather(queries, heads.clone(), gathered);
             let weights = sized(weights, group * len * n_keys);
-            self.weigh(run, key_head, gathered, weights, lined_up);
+            self.weigh(run, key_head, gathered, weights);
             self.mix(run, heads.clone(), weights, out);
             clock.lap(Work::Attention);
             for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
@@ -205,14 +120,7 @@ impl Attention<'_> {
     }
 
     /// Attention weights of the gathered queries: rows of `n_keys`.
-    fn weigh(
-        &self,
-        run: usize,
-        key_head: usize,
-        queries: &[f32],
-        weights: &mut [f32],
-        lined_up: &mut Vec<f32>,
-    ) {
+    fn weigh(&self, run: usize, key_head: usize, queries: &[f32], weights: &mut [f32]) {
         let n_keys = self.pass.n_keys(run);
         let width = self.heads.width;
         let &Run { position, len, .. } = self.pass.run(run);
@@ -223,17 +131,10 @@ impl Attention<'_> {
             for (first, queries) in (0..).step_by(block).zip(queries.chunks(block * width)) {
                 let n = queries.len() / width;
                 let left = Left::Rows(Rows { values: queries, n, stride: width });
-                let end = n_keys.min(position + first + n);
-                let mut score = |keys, position: usize, len| {
-                    let values = &mut weights[first * n_keys + position..];
-                    multiply(&left, &[keys], &mut Rows { values, n, stride: n_keys }, len, &[]);
-                };
-                for piece in self.pass.path_to(run, end).filter(|p| !self.is_lone(p)) {
-                    score(self.memory[piece.pass].keys_of(&piece, key_head), piece.position, piece.len);
-                }
-                let lone = self.pass.path_to(run, end).filter(|p| self.is_lone(p));
-                if let Some(Piece { position, .. }) = lone.clone().next() {
-                    score(self.line_up(lone, key_head, lined_up), position, end - position);
+                for piece in self.pass.path_to(run, n_keys.min(position + first + n)) {
+                    let keys = self.memory.of(&piece).keys_of(&piece, key_head);
+                    let values = &mut weights[first * n_keys + piece.position..];
+                    multiply(&left, &[keys], &mut Rows { values, n, stride: n_keys }, piece.len, &[]);
                 }
             }
         }
@@ -241,28 +142,6 @@ impl Attention<'_> {
             softcap(weights, c);
         }
         soften(weights, n_keys, (position, len), self.scoring.window.unwrap_or(usize::MAX));
-    }
-
-    /// Whether the key lies by itself. On a path these come last: passes of single tokens only follow others.
-    fn is_lone(&self, piece: &Piece) -> bool {
-        self.memory[piece.pass].tile == 1
-    }
-
-    /// Keys that lie by themselves, side by side in `buffer`: multiplied together, they wait for memory together.
-    fn line_up<'b>(
-        &self,
-        lone: impl Iterator<Item = Piece> + Clone,
-        key_head: usize,
-        buffer: &'b mut Vec<f32>,
-    ) -> Stretch<'b> {
-        let len = self.heads.width;
-        let step = lone.clone().count().next_multiple_of(n_lanes());
-        let values = sized(buffer, len * step);
-        for (column, piece) in lone.enumerate() {
-            let key = self.memory[piece.pass].keys_of(&piece, key_head).values;
-            values[column..].iter_mut().step_by(step).zip(&key[..len]).for_each(|(to, from)| *to = *from);
-        }
-        Stretch { values, len, step, vector: n_lanes() }
     }
 
     /// Weighted sums of values, into the rows' places of these heads.
@@ -273,7 +152,7 @@ impl Attention<'_> {
         let key_head = heads.start / self.heads.group();
         let values = |end: usize| -> Vec<Stretch> {
             let path = self.pass.path_to(run, end);
-            path.map(|p| self.memory[p.pass].values_of(&p, key_head)).collect()
+            path.map(|p| self.memory.of(&p).values_of(&p, key_head)).collect()
         };
         if len == 1 {
             let n = heads.len();

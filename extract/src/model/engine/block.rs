@@ -1,8 +1,9 @@
 //! One transformer block over the rows of a pass.
 
-use super::attention::{Attention, AttentionScratch, Heads, KeysValues, KeysValuesPart, Scoring};
+use super::attention::{Attention, AttentionScratch, Heads, Scoring};
 use super::elementwise::{RotaryTable, add, normalize};
 use super::feed_forward::{FeedForward, FeedForwardScratch};
+use super::keys_values::{KeysValues, KeysValuesPart, LayerMemory};
 use super::matrix::Matrix;
 use super::pass::Pass;
 use super::product::PackedRows;
@@ -120,13 +121,13 @@ impl Block {
     }
 
     /// Takes the residual stream `x` (`n_rows × d_model`) past this block, the layer `layer` counted from 1.
-    /// `memory` are the layer's keys and values of the passes so far; this pass's are appended.
+    /// `memory` has the layer's keys and values of the passes so far; this pass's are added.
     pub fn forward(
         &self,
         around: &Surroundings,
         layer: usize,
         x: &mut [f32],
-        memory: &mut Vec<KeysValues>,
+        memory: &mut LayerMemory,
         work: &mut Workspace,
         taps: &dyn Taps,
     ) {
@@ -134,9 +135,9 @@ impl Block {
         let n = around.pass.n_rows() * heads.all();
         sized(&mut work.queries, n);
         sized(&mut work.mixed, n);
-        let mut own = KeysValues::new(heads, around.pass, work.keys_values.take());
+        let mut own = memory.begin(heads, around.pass, work.keys_values.take());
         self.project(around, x, &mut own, work);
-        memory.push(own);
+        work.keys_values = memory.end(around.pass, own);
         self.attend(around, layer, memory, work, taps);
         self.finish(around, x, work);
     }
@@ -204,7 +205,7 @@ impl Block {
         &self,
         around: &Surroundings,
         layer: usize,
-        memory: &[KeysValues],
+        memory: &LayerMemory,
         work: &mut Workspace,
         taps: &dyn Taps,
     ) {

@@ -1,8 +1,8 @@
 //! A weight matrix, packed once into the order in which products read it.
 
+use super::pages::Pages;
 use super::product::{Left, PackedRows, Rows, Stretch, multiply, n_lanes, panel_width};
 use crate::model::architecture::Linear;
-use memmap2::MmapMut;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -78,31 +78,5 @@ impl Matrix {
                 row[..n_columns].iter_mut().zip(&bias[column..]).for_each(|(y, b)| *y += b);
             }
         }
-    }
-}
-
-/// Values in memory of their own: whole pages, so that vectors lie on cache lines, and where the system has them, pages so
-/// large that neither making nor reading them is spent on their number.
-struct Pages(MmapMut);
-
-impl Pages {
-    /// `n` zeros.
-    ///
-    /// # Panics
-    /// When there is no memory.
-    fn new(n: usize) -> Self {
-        let map = MmapMut::map_anon(n.max(1) * size_of::<f32>()).expect("memory for weights");
-        // Advice: a system without large pages gives small ones.
-        #[cfg(target_os = "linux")]
-        let _ = map.advise(memmap2::Advice::HugePage);
-        Self(map)
-    }
-
-    fn values(&self) -> &[f32] {
-        bytemuck::cast_slice(&self.0)
-    }
-
-    fn values_mut(&mut self) -> &mut [f32] {
-        bytemuck::cast_slice_mut(&mut self.0)
     }
 }

@@ -8,7 +8,9 @@ mod attention;
 mod block;
 mod elementwise;
 mod feed_forward;
+mod keys_values;
 mod matrix;
+mod pages;
 mod pass;
 mod placement;
 mod product;
@@ -19,11 +21,12 @@ use crate::backend::{Backend, Ledger, Session, Shape, Site, Started, Taps, Token
 use crate::error::ExtractError;
 use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions};
 use crate::profile::{Profile, Work};
-use attention::KeysValues;
 use block::{Surroundings, Workspace};
 use elementwise::{RotaryTable, add, normalize, softcap};
+use keys_values::LayerMemory;
 use matrix::Matrix;
-use pass::Pass;
+pub use pass::TAIL_TILE;
+use pass::{Pass, Places};
 use placement::Blocks;
 pub use placement::{Placement, WeightBytes, row_bytes};
 pub use product::n_lanes;
@@ -34,8 +37,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use workers::{block_rows, share_out};
 
-/// Rows whose logits are computed together: bounds the vocabulary-wide memory.
-const LOGIT_ROWS: usize = 128;
+/// Rows whose logits are computed together at most: bounds the vocabulary-wide memory.
+const LOGIT_ROWS: usize = 192;
 
 /// A model, ready to read.
 pub struct Engine<'a> {
@@ -46,6 +49,8 @@ pub struct Engine<'a> {
     /// `None` where it is read when it is needed.
     unembedding: Option<Matrix>,
     profile: Mutex<Profile>,
+    /// What the last session remembered in, for the next.
+    memory: Mutex<Vec<LayerMemory>>,
 }
 
 impl<'a> Engine<'a> {
@@ -65,6 +70,7 @@ impl<'a> Engine<'a> {
             final_norm: checkpoint.final_norm()?,
             unembedding,
             profile: Mutex::default(),
+            memory: Mutex::default(),
         })
     }
 
@@ -83,11 +89,15 @@ impl Backend for Engine<'_> {
     }
 
     fn session(&self, goes_on: bool) -> Box<dyn Session + '_> {
+        let mut memory = std::mem::take(&mut *self.memory.lock().expect("no exchange panicked"));
+        memory.resize_with(self.architecture().layers.len(), || {
+            LayerMemory::new(block::heads(self.architecture()))
+        });
         Box::new(EngineSession {
             engine: self,
             goes_on,
-            memory: self.architecture().layers.iter().map(|_| Vec::new()).collect(),
-            starts: Vec::new(),
+            memory,
+            places: Places::default(),
             rotary: None,
             work: Workspace::new(),
         })
@@ -97,10 +107,9 @@ impl Backend for Engine<'_> {
 struct EngineSession<'a> {
     engine: &'a Engine<'a>,
     goes_on: bool,
-    /// By layer and pass.
-    memory: Vec<Vec<KeysValues>>,
-    /// First row of each pass.
-    starts: Vec<usize>,
+    /// By layer.
+    memory: Vec<LayerMemory>,
+    places: Places,
     rotary: Option<RotaryTable>,
     work: Workspace,
 }
@@ -114,9 +123,10 @@ impl Session for EngineSession<'_> {
         taps: &mut dyn Taps,
         ledger: Option<&dyn Ledger>,
     ) -> Result<(), ExtractError> {
-        let Some(first) = tree.runs.get(runs.start) else { return Ok(()) };
-        self.starts.push(first.row);
-        let pass = Pass::new(tree, runs, &self.starts);
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let pass = Pass::new(tree, runs, &mut self.places);
         self.cover(&pass);
         let engine = self.engine;
         let architecture = engine.architecture();
@@ -136,19 +146,19 @@ impl Session for EngineSession<'_> {
         }
         let (work, memory) = (&mut self.work, &mut self.memory);
         for (memory, through) in memory.iter_mut().zip(started.memory) {
-            memory.push(KeysValues::restore(block::heads(architecture), &pass, through));
+            memory.restore(&pass, &through);
         }
         engine.blocks.each(engine.checkpoint, started.n_layers, |index, block| {
             let memory = &mut memory[index];
             block.forward(&around, index + 1, &mut x, memory, work, taps);
             pool(taps, index + 1, Site::ResidPost, &x);
             if let Some(ledger) = ledger {
-                let own = memory.last().filter(|_| goes_on).map(KeysValues::as_slices);
+                let own = goes_on.then(|| memory.own(&pass));
                 ledger.through(index + 1, &x, own)?;
             }
             if !goes_on {
-                work.take_back(memory.pop());
                 memory.clear();
+                work.take_back(memory.take_free());
             }
             Ok(())
         })?;
@@ -159,6 +169,15 @@ impl Session for EngineSession<'_> {
         profile.add(Work::Pooling, pooling);
         *engine.profile.lock().expect("no addition panicked") += profile;
         logits
+    }
+}
+
+impl Drop for EngineSession<'_> {
+    fn drop(&mut self) {
+        self.memory.iter_mut().for_each(LayerMemory::clear);
+        if let Ok(mut memory) = self.engine.memory.lock() {
+            *memory = std::mem::take(&mut self.memory);
+        }
     }
 }
 
@@ -226,8 +245,10 @@ impl Engine<'_> {
         let n_vocabulary = unembedding.n_out;
         let panel = panel_width();
         let n_padded = n_vocabulary.next_multiple_of(panel);
-        let (by_panel, threads) = work.logits(wanted.len().min(LOGIT_ROWS) * n_padded);
-        for rows in wanted.chunks(LOGIT_ROWS) {
+        // Equal parts: each of them reads the whole matrix.
+        let n_together = wanted.len().div_ceil(wanted.len().div_ceil(LOGIT_ROWS));
+        let (by_panel, threads) = work.logits(n_together * n_padded);
+        for rows in wanted.chunks(n_together) {
             let picked: Vec<f32> =
                 rows.iter().flat_map(|r| &x[(r - first_row) * d..][..d]).copied().collect();
             let mut packed = PackedRows::default();

@@ -1,0 +1,70 @@
+//! Large buffers in pages of their own.
+
+use memmap2::MmapMut;
+
+/// Values in memory of their own: whole pages, so that vectors lie on cache lines, and where the system has them, pages so
+/// large that neither making nor reading them is spent on their number.
+#[derive(Debug)]
+pub struct Pages {
+    map: MmapMut,
+    n: usize,
+}
+
+impl Pages {
+    /// `n` zeros.
+    ///
+    /// # Panics
+    /// When there is no memory.
+    pub fn new(n: usize) -> Self {
+        let map = MmapMut::map_anon(n.max(1) * size_of::<f32>()).expect("memory for weights and rows");
+        // Advice: a system without large pages gives small ones.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Self { map, n }
+    }
+
+    /// The values.
+    pub fn values(&self) -> &[f32] {
+        &bytemuck::cast_slice(&self.map)[..self.n]
+    }
+
+    /// The values, to be written.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut bytemuck::cast_slice_mut(&mut self.map)[..self.n]
+    }
+
+    /// Makes it `n` values: those that were there and, if they become more, some of any finite content.
+    ///
+    /// # Panics
+    /// When there is no memory.
+    pub fn resize(&mut self, n: usize) {
+        if n * size_of::<f32>() > self.map.len() {
+            let mut larger = Self::new(n);
+            larger.values_mut()[..self.n].copy_from_slice(self.values());
+            *self = larger;
+        }
+        self.n = n;
+    }
+}
+
+impl From<&[f32]> for Pages {
+    fn from(values: &[f32]) -> Self {
+        let mut pages = Self::new(values.len());
+        pages.values_mut().copy_from_slice(values);
+        pages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growing_keeps_what_was_there() {
+        let mut pages = Pages::from(&[1.0, 2.0][..]);
+        pages.resize(100_000);
+        assert_eq!((pages.values()[..2].to_vec(), pages.values().len()), (vec![1.0, 2.0], 100_000));
+        pages.resize(1);
+        assert_eq!(pages.values(), [1.0]);
+    }
+}
