@@ -35,6 +35,8 @@ impl KeysValues {
     pub fn new(heads: Heads, n_rows: usize, tile: usize, old: Option<Self>) -> Self {
         let (keys, values) = old.map_or_else(|| (Pages::new(0), Pages::new(0)), |old| (old.keys, old.values));
         let mut new = Self { keys, values, heads, tile };
+        // Nothing of the old is to be copied if the room is too small.
+        new.resize(0);
         new.resize(n_rows);
         new
     }
@@ -121,7 +123,7 @@ impl KeysValuesPart<'_> {
 pub struct LayerMemory {
     /// By [`Piece::memory`]: the tail, then passes over longer runs.
     parts: Vec<KeysValues>,
-    /// Where keys and values have been that nobody needs any more: new memory comes at the price of a copy.
+    /// Where keys and values have been that nobody needs any more: the system clears new pages before it gives them.
     free: Vec<KeysValues>,
 }
 
@@ -152,7 +154,7 @@ impl LayerMemory {
         }
     }
 
-    /// Keys and values of the latest pass as they lie, if it came first.
+    /// Keys and values of the memory that a pass went to, as they lie.
     pub fn own(&self, pass: &Pass) -> (&[f32], &[f32]) {
         self.parts[pass.memory()].as_slices()
     }
