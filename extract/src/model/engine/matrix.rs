@@ -25,7 +25,7 @@ impl Matrix {
     /// Packs some rows of a matrix: a part of its outputs.
     pub fn pack_rows(linear: &Linear, rows: Range<usize>) -> Self {
         let (width, n_in, n_out) = (panel_width(), linear.n_in, rows.len());
-        let mut panels = Pages::new(n_out.div_ceil(width) * width * n_in);
+        let mut panels = Pages::new(n_out.div_ceil(width) * width * n_in).in_large_pages();
         let weight = &linear.weight[rows.start * n_in..rows.end * n_in];
         let panels_and_rows =
             panels.values_mut().par_chunks_mut(width * n_in).zip(weight.par_chunks(width * n_in));
