@@ -48,15 +48,21 @@ pub fn plan_chunks(readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
     cut(shard, cost, CHUNK_ROWS)
 }
 
-/// Rows of the largest chunk: tokens that are not shared, answers, and the room for responses at their longest.
+/// Rows that there is room for at most: the first pass of the largest chunk, tokens that are not shared and answers, and
+/// the responses, at their longest, of the chunk that has most. Both rooms are kept from chunk to chunk.
 pub fn most_rows(readings: &[Reading], shards: &[Vec<usize>], settings: &Settings) -> usize {
-    let n_response = settings.max_new_tokens.next_multiple_of(TAIL_TILE);
-    let chunks = shards.iter().flat_map(|shard| plan_chunks(readings, shard));
-    let n_rows = |chunk: Vec<usize>| {
+    let chunks: Vec<Vec<usize>> = shards.iter().flat_map(|shard| plan_chunks(readings, shard)).collect();
+    let n_first = |chunk: &Vec<usize>| {
         let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].encoding.ids.len())).sum();
-        count_unique(readings, &chunk) + answers + chunk.len() * n_response
+        count_unique(readings, chunk) + answers
     };
-    chunks.map(n_rows).max().unwrap_or(0)
+    let n_response = |i: &usize| {
+        let n_unread = usize::from(!readings[*i].plan.keeps_response());
+        settings.max_new_tokens.saturating_sub(n_unread).next_multiple_of(TAIL_TILE)
+    };
+    let n_responses = |chunk: &Vec<usize>| chunk.iter().map(n_response).sum::<usize>();
+    let most = |rows: &dyn Fn(&Vec<usize>) -> usize| chunks.iter().map(rows).max().unwrap_or(0);
+    most(&n_first) + most(&n_responses)
 }
 
 /// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.

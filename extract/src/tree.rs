@@ -77,8 +77,9 @@ impl TokenTree {
     }
 }
 
-/// Version of the order in which [`TokenTree::pack`] lays rows out: a sweep that another version left is not taken up.
-pub const ROW_ORDER: u32 = 2;
+/// Version of the order in which [`TokenTree::pack`] lays rows out, and of how an engine lays out their keys and values: a
+/// sweep that another version left is not taken up.
+pub const ROW_ORDER: u32 = 3;
 
 /// Tokens of a run that [`TokenTree::pack`] makes: long sequences become chains of runs, so that there is enough to
 /// share between threads.

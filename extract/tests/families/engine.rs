@@ -1,9 +1,10 @@
 //! Everything that the engine shows, collected by prompt.
 
 use crate::reference::Passed;
-use hypercolumn_extract::backend::{Site, Taps, TokenTree};
+use hypercolumn_extract::backend::{Backend, Site, Taps, TokenTree};
 use hypercolumn_extract::model::architecture::Checkpoint;
 use hypercolumn_extract::model::{Placement, load};
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// Reads prompts in one pass over their tree.
@@ -19,6 +20,35 @@ pub fn read_together(checkpoint: &dyn Checkpoint, prompts: &[Vec<u32>], placemen
     ends.iter().map(|end| collected.of_prompt(&tree, *end, n_heads)).collect()
 }
 
+/// Reads the first `n_first` tokens of prompts in one pass, and of the others each in a pass of its own, prompts that are
+/// alike so far together.
+pub fn read_in_steps(
+    backend: &dyn Backend,
+    n_heads: usize,
+    prompts: &[Vec<u32>],
+    n_first: usize,
+) -> Vec<Passed> {
+    let firsts: Vec<&[u32]> = prompts.iter().map(|p| &p[..n_first]).collect();
+    let (mut tree, mut ends) = TokenTree::pack(&firsts);
+    let mut collected = Collected::default();
+    let mut session = backend.session(true);
+    let rows: Vec<usize> = (0..tree.tokens.len()).collect();
+    session.forward(&tree, 0..tree.runs.len(), &rows, &mut collected, None).expect("read");
+    let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
+    for position in n_first..longest {
+        let first = tree.runs.len();
+        let mut pushed = HashMap::new();
+        for (prompt, end) in prompts.iter().zip(&mut ends) {
+            if let Some(token) = prompt.get(position) {
+                *end = *pushed.entry((*end, *token)).or_insert_with(|| tree.push(Some(*end), &[*token]));
+            }
+        }
+        let rows: Vec<usize> = tree.runs[first..].iter().map(|run| run.row).collect();
+        session.forward(&tree, first..tree.runs.len(), &rows, &mut collected, None).expect("read");
+    }
+    ends.iter().map(|end| collected.of_prompt(&tree, *end, n_heads)).collect()
+}
+
 /// Weights of a run at a layer in a head.
 struct Weights {
     place: (usize, usize, usize),
@@ -27,14 +57,17 @@ struct Weights {
 
 #[derive(Default)]
 struct Collected {
+    /// By site, rows of all passes.
     hidden: Vec<Vec<f32>>,
     attention: Mutex<Vec<Weights>>,
     logits: Mutex<Vec<(usize, Vec<f32>)>>,
 }
 
 impl Taps for Collected {
-    fn hidden(&mut self, _: usize, _: Site, rows: &[f32]) {
-        self.hidden.push(rows.to_vec());
+    fn hidden(&mut self, layer: usize, site: Site, rows: &[f32]) {
+        let index = layer + usize::from(site == Site::FinalNorm);
+        self.hidden.resize_with(self.hidden.len().max(index + 1), Vec::new);
+        self.hidden[index].extend_from_slice(rows);
     }
 
     fn attention(&self, layer: usize, head: usize, run: usize, weights: &[f32]) {

@@ -1,9 +1,9 @@
 //! Every family's checkpoints, loaded and read by the engine and by the plain forward pass, give what transformers gives.
 
-use crate::engine::read_together;
+use crate::engine::{read_in_steps, read_together};
 use crate::expected::{Difference, Expected};
 use crate::reference::forward;
-use hypercolumn_extract::model::{Placement, open_checkpoint};
+use hypercolumn_extract::model::{Placement, load, open_checkpoint};
 use std::path::{Path, PathBuf};
 
 /// Largest absolute difference at any position, layer and head.
@@ -50,6 +50,28 @@ fn check_invariance(directory: &Path) {
 fn company_order_and_streaming_change_no_bit() {
     for directory in cases(&fixtures()) {
         check_invariance(&directory);
+    }
+}
+
+/// Token by token, as responses are read: past the end of a tile, with two that continue the same, and again where other
+/// keys and values have been.
+#[test]
+fn reading_in_steps_changes_no_bit() {
+    for directory in cases(&fixtures()) {
+        let checkpoint = open_checkpoint(&directory).unwrap_or_else(|e| panic!("{e}"));
+        let shape = checkpoint.architecture().shape;
+        let token = |i: usize| (i * 7 % shape.n_vocabulary) as u32;
+        let prompt = |n: usize, fork: usize, by: usize| -> Vec<u32> {
+            (0..n).map(|i| token(if i < fork { i } else { i + by })).collect()
+        };
+        let backend = load(&*checkpoint, Placement::Resident).expect("loaded");
+        for (n, n_first) in [(40, 3), (27, 1), (38, 5)] {
+            let prompts =
+                [prompt(n, n, 0), prompt(n - 1, n / 2, 1), prompt(n, n / 2 + 1, 2), prompt(9, 0, 3)];
+            let together = read_together(&*checkpoint, &prompts, Placement::Resident);
+            let in_steps = read_in_steps(&*backend, shape.n_heads, &prompts, n_first);
+            assert!(in_steps == together, "{}: {n} tokens, {n_first} at first", directory.display());
+        }
     }
 }
 

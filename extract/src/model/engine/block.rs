@@ -135,7 +135,7 @@ impl Block {
         let n = around.pass.n_rows() * heads.all();
         sized(&mut work.queries, n);
         sized(&mut work.mixed, n);
-        let mut own = memory.begin(heads, around.pass, work.keys_values.take());
+        let mut own = memory.begin(around.pass, work.keys_values.take());
         self.project(around, x, &mut own, work);
         work.keys_values = memory.end(around.pass, own);
         self.attend(around, layer, memory, work, taps);

@@ -1,8 +1,9 @@
 //! Keys and values of a layer, as products read them.
 //!
-//! Keys lie in tiles, dimension by dimension. The rows of a pass over longer runs lie in their order in the tree. Single
-//! tokens that continue each other, as those of a response do, come in passes of their own but lie side by side in a
-//! memory that all these passes share, the tail: what a path has there is one piece, not one for each token.
+//! Keys lie in tiles, dimension by dimension. The rows of a tree's first pass, and of others over longer runs, lie in their
+//! order in the tree. Single tokens that continue each other, as those of a response do, come in passes of their own but
+//! lie side by side in a memory that all these passes share, the tail: what a path has there is a piece for each tile,
+//! not for each token.
 
 use super::attention::Heads;
 use super::pages::Pages;
@@ -121,7 +122,7 @@ impl KeysValuesPart<'_> {
 /// Keys and values of one layer: of every pass so far.
 #[derive(Debug)]
 pub struct LayerMemory {
-    /// By [`Piece::memory`]: the tail, then passes over longer runs.
+    /// By [`Piece::memory`]: the tail, then passes that have a memory of their own.
     parts: Vec<KeysValues>,
     /// Where keys and values have been that nobody needs any more: the system clears new pages before it gives them.
     free: Vec<KeysValues>,
@@ -134,8 +135,13 @@ impl LayerMemory {
     }
 
     /// Room for a pass's keys and values, in which `old` has been.
-    pub fn begin(&mut self, heads: Heads, pass: &Pass, old: Option<KeysValues>) -> KeysValues {
-        KeysValues::new(heads, pass.n_rows(), pass.key_tile(), old.or_else(|| self.free.pop()))
+    pub fn begin(&mut self, pass: &Pass, old: Option<KeysValues>) -> KeysValues {
+        KeysValues::new(
+            self.parts[TAIL].heads,
+            pass.n_rows(),
+            pass.key_tile(),
+            old.or_else(|| self.free.pop()),
+        )
     }
 
     /// Takes a pass's keys and values; what is left of the room, if anything.
@@ -154,20 +160,20 @@ impl LayerMemory {
         }
     }
 
-    /// Keys and values of the memory that a pass went to, as they lie.
-    pub fn own(&self, pass: &Pass) -> (&[f32], &[f32]) {
-        self.parts[pass.memory()].as_slices()
+    /// Keys and values of the last pass that did not go to the tail, as they lie.
+    pub fn last(&self) -> (&[f32], &[f32]) {
+        self.parts[self.parts.len() - 1].as_slices()
     }
 
-    /// Takes what [`LayerMemory::own`] gave before, of the same pass.
+    /// Takes what [`LayerMemory::last`] gave before, after the same first pass.
+    ///
+    /// # Panics
+    /// When it is of another size.
     pub fn restore(&mut self, pass: &Pass, memory: &Memory) {
-        let KeysValues { heads, tile, .. } = self.parts[TAIL];
-        let (keys, values) = (memory.keys.as_slice().into(), memory.values.as_slice().into());
-        if pass.tail_rows().is_some() {
-            self.parts[TAIL] = KeysValues { keys, values, heads, tile };
-        } else {
-            self.parts.push(KeysValues { keys, values, heads, tile: pass.key_tile() });
-        }
+        let mut own = self.begin(pass, None);
+        own.keys.values_mut().copy_from_slice(&memory.keys);
+        own.values.values_mut().copy_from_slice(&memory.values);
+        self.parts.push(own);
     }
 
     /// Forgets everything, but for the room that it took.

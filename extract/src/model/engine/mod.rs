@@ -49,7 +49,7 @@ pub struct Engine<'a> {
     /// `None` where it is read when it is needed.
     unembedding: Option<Matrix>,
     profile: Mutex<Profile>,
-    /// What the last session remembered in, for the next.
+    /// The rooms that the last session kept its layers' keys and values in, for the next.
     memory: Mutex<Vec<LayerMemory>>,
 }
 
@@ -153,7 +153,7 @@ impl Session for EngineSession<'_> {
             block.forward(&around, index + 1, &mut x, memory, work, taps);
             pool(taps, index + 1, Site::ResidPost, &x);
             if let Some(ledger) = ledger {
-                let own = goes_on.then(|| memory.own(&pass));
+                let own = goes_on.then(|| memory.last());
                 ledger.through(index + 1, &x, own)?;
             }
             if !goes_on {

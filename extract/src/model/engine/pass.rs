@@ -9,13 +9,13 @@ const KEY_TILE: usize = 64;
 /// As [`KEY_TILE`] in the tail: single tokens that continue each other.
 pub const TAIL_TILE: usize = 16;
 
-/// The memory that all passes over single tokens share.
+/// The memory that all passes over single tokens share, but for a tree's first pass, of whatever length its runs are.
 pub const TAIL: usize = 0;
 
 /// A part of a path whose keys lie in one tile of one memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// [`TAIL`], or the pass over longer runs, counted from 1, that computed it.
+    /// [`TAIL`], or the pass that computed it, counted from 1 among those that are not over single tokens.
     pub memory: usize,
     /// First row, counted in that memory.
     pub row: usize,
@@ -30,7 +30,7 @@ pub struct Piece {
 pub struct Places {
     /// By run: its memory, and its first row there.
     runs: Vec<(usize, usize)>,
-    /// Passes over longer runs.
+    /// Passes whose rows are not in the tail.
     n_passes: usize,
     /// Rows of the tail, and which of them are taken.
     tail: Vec<bool>,
@@ -41,7 +41,7 @@ impl Places {
     /// yet.
     fn add(&mut self, tree: &TokenTree, runs: Range<usize>) {
         let first = tree.runs[runs.start].row;
-        if tree.runs[runs.clone()].iter().all(|run| run.len == 1) {
+        if self.n_passes > 0 && tree.runs[runs.clone()].iter().all(|run| run.len == 1) {
             runs.for_each(|run| self.add_to_tail(tree.runs[run].parent));
         } else {
             self.n_passes += 1;
@@ -105,11 +105,6 @@ impl<'a> Pass<'a> {
         let memory = own[0].0;
         let tail_rows = own.iter().filter(|(memory, _)| *memory == TAIL).map(|(_, row)| *row).collect();
         Self { tree, runs, paths, memory, tail_rows, n_tail_rows: places.tail.len(), positions }
-    }
-
-    /// The memory that its keys and values go to.
-    pub fn memory(&self) -> usize {
-        self.memory
     }
 
     /// Places of its rows in the tail, if they go there.
@@ -177,7 +172,7 @@ mod tests {
         let other = tree.push(Some(root), &[2; 10]);
         let mut places = Places::default();
         let pass = Pass::new(&tree, root..other + 1, &mut places);
-        assert_eq!((pass.memory(), pass.key_tile(), pass.tail_rows()), (1, KEY_TILE, None));
+        assert_eq!((pass.key_tile(), pass.tail_rows()), (KEY_TILE, None));
         let next = tree.push(Some(other), &[3]);
         let pass = Pass::new(&tree, next..next + 1, &mut places);
         let piece = |memory, row, len, position| Piece { memory, row, len, position };
