@@ -66,7 +66,7 @@ class Bench:
         lake = self.directory / f"{name}-prompts"
         run([self.program, "--quiet", "ingest", HERE / "sets" / f"{name}.toml", "--lake", lake])
         question = """
-            SELECT prompt_id, item_id, condition, n_examples, text,
+            SELECT prompt_id, p.item_id, p.condition, p.n_examples, p.text,
                 list({role: s.role, start: s.start, 'end': s."end"} ORDER BY segment) AS segments
             FROM prompts p JOIN segments s USING (task, prompt_id) GROUP BY ALL ORDER BY prompt_id"""
         rows = json.loads(run([self.program, "sql", question, "--format", "json", "--lake", lake])[0])
