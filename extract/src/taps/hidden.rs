@@ -57,16 +57,14 @@ impl<'a> HiddenTaps<'a> {
     /// Pools the prompts' rows: for each slot, `d_model` values. An empty segment gives zeros.
     pub fn pool(&self, rows: &[f32]) -> Vec<f32> {
         let d = self.d_model;
-        let pooled = |slot: &Slot| {
-            let mut out = vec![0.0; d];
+        let mut distinct = vec![0.0; self.distinct.len() * d];
+        distinct.par_chunks_mut(d).zip(&self.distinct).for_each(|(out, slot)| {
             let pooled = pooled_rows(self.chunk, &self.rows, slot);
-            pool(&mut out, slot.pooling, pooled.map(|row| &rows[row * d..][..d]));
-            out
-        };
-        let distinct: Vec<Vec<f32>> = self.distinct.par_iter().map(pooled).collect();
+            pool(out, slot.pooling, pooled.map(|row| &rows[row * d..][..d]));
+        });
         let mut vectors = vec![0.0; self.chunk.slots.len() * d];
         let copies = vectors.par_chunks_mut(d).zip(&self.same_as);
-        copies.for_each(|(out, place)| out.copy_from_slice(&distinct[*place]));
+        copies.for_each(|(out, place)| out.copy_from_slice(&distinct[place * d..][..d]));
         vectors
     }
 
