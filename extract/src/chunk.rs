@@ -69,11 +69,11 @@ pub fn run_chunk(
 ) -> Result<Written, ExtractError> {
     let Reader { backend, settings, tokenizer, .. } = *reader;
     let readings = &chunk.readings;
-    let mut sequences: Vec<Vec<u32>> = readings.iter().map(|r| r.encoding.ids.clone()).collect();
+    let mut sequences: Vec<Vec<u32>> = readings.iter().map(|r| r.ids.clone()).collect();
     for reading in readings {
         for answer in &reading.answers {
             let read = &answer.ids[..answer.ids.len() - 1];
-            sequences.push([&reading.encoding.ids, read].concat());
+            sequences.push([&reading.ids, read].concat());
         }
     }
     let borrowed: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
@@ -132,7 +132,7 @@ fn want_logits(
             taps.want(tree.runs[*end].rows().end - 1, Want::Next { prompt });
         }
     }
-    let all = readings.iter().flat_map(|r| r.answers.iter().map(|a| (r.encoding.ids.len(), a)));
+    let all = readings.iter().flat_map(|r| r.answers.iter().map(|a| (r.ids.len(), a)));
     let mut targets = 0..;
     for ((n_prompt, wanted), end) in all.zip(answer_ends) {
         let rows: Vec<usize> = tree.path(*end).into_iter().flatten().collect();

@@ -67,7 +67,7 @@ pub fn forecast(
     Ok(Forecast {
         task: task.to_owned(),
         n_prompts: readings.len(),
-        n_tokens: readings.iter().map(|r| r.encoding.ids.len()).sum(),
+        n_tokens: readings.iter().map(|r| r.ids.len()).sum(),
         n_unique_tokens: shards.iter().map(|shard| count_unique(&readings, shard)).sum(),
         n_hidden_rows: count.n_slots * (shape.n_layers + 2),
         n_attention_rows: count.n_pairs * shape.n_layers * shape.n_heads,
@@ -113,7 +113,7 @@ fn identity(prompt: usize, reading: &Reading, segment: &SegmentPlan, pooling: Po
     let is_single = reading.plan.n_tokens_of(segment, 0) == 1 || pooling == Pooling::Last;
     let ranges = if is_single { vec![(end - 1, *end)] } else { segment.ranges.clone() };
     let pooling = (!is_single).then_some(pooling);
-    content_key(&(&reading.encoding.ids[..*end as usize], ranges, pooling))
+    content_key(&(&reading.ids[..*end as usize], ranges, pooling))
 }
 
 /// Bytes that the lake grows by with all of `readings`, about.
@@ -133,7 +133,7 @@ fn lake_bytes(
     let site = count.n_distinct as f64 * vector + count.n_slots as f64 * HIDDEN_ROW;
     let hidden = (shape.n_layers + 2) as f64 * site;
     let attention = (shape.n_layers * shape.n_heads * count.n_pairs) as f64 * ATTENTION_ROW;
-    let tokens = |r: &Reading| r.encoding.ids.len() + settings.max_new_tokens;
+    let tokens = |r: &Reading| r.ids.len() + settings.max_new_tokens;
     let tokens = readings.iter().map(tokens).sum::<usize>() as f64 * TOKEN_ROW;
     let n_attention_files = if count.n_pairs > 0 { shape.n_layers } else { 0 };
     let n_files = n_shards * (shape.n_layers + 1 + n_attention_files + 3);
@@ -168,7 +168,7 @@ pub fn product_flop<'a>(
             as f64
             + n_responses;
         let n_logits = answers().map(|a| a.ids.len()).sum::<usize>() as f64 + n_responses;
-        let longest = shard.iter().map(|i| readings[*i].encoding.ids.len()).max().unwrap_or(0) as f64;
+        let longest = shard.iter().map(|i| readings[*i].ids.len()).max().unwrap_or(0) as f64;
         n_rows * (2.0 * weights + 4.0 * attended * longest / 2.0) + 2.0 * unembedding * n_logits
     };
     shards.map(of_shard).sum()

@@ -7,7 +7,7 @@ use crate::model::ModelFile;
 use crate::plan::{PromptPlan, SegmentPlan};
 use crate::prompts::{Prompt, read_prompts};
 use crate::settings::Settings;
-use crate::tokenizer::{Encoding, Tokenizer};
+use crate::tokenizer::Tokenizer;
 use hypercolumn_schemas::{Lake, Snapshot};
 use rayon::prelude::*;
 
@@ -16,8 +16,8 @@ use rayon::prelude::*;
 pub struct Reading {
     /// The prompt.
     pub prompt: Prompt,
-    /// Its tokens, those of a chat template around it included; offsets are in the whole text.
-    pub encoding: Encoding,
+    /// Ids of its tokens, those of a chat template around it included.
+    pub ids: Vec<u32>,
     /// Where each token lies in the prompt's own text; `None` for tokens of the template.
     pub spans: Vec<Option<(u32, u32)>>,
     /// Answers whose probability is asked for: the expected one first, if any, then the choices.
@@ -88,13 +88,13 @@ impl Reading {
         let deciding: Vec<_> = deciding.into_iter().map(|d| place.of(d?)).collect();
         let spans = encoding.offsets.iter().map(|span| place.overlap(*span)).collect();
         let plan = plan_segments(&prompt, &deciding, settings);
-        Ok(Self { prompt, encoding, spans, answers, plan })
+        Ok(Self { prompt, ids: encoding.ids, spans, answers, plan })
     }
 
     /// Rows that the prompt and its answers take at most in a tree, beyond `shared` prompt tokens.
     pub fn n_rows(&self, shared: usize) -> usize {
         let answers: usize = self.answers.iter().map(|a| a.ids.len() - 1).sum();
-        self.encoding.ids.len() - shared + answers
+        self.ids.len() - shared + answers
     }
 }
 

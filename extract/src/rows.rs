@@ -14,26 +14,25 @@ use std::sync::Arc;
 
 /// `tokens` of a chunk: each prompt's tokens, then its response's.
 pub fn token_rows(chunk: &Chunk, written: &Written, tokenizer: &Tokenizer) -> Result<RecordBatch, LakeError> {
-    let (mut ids, mut positions, mut tokens, mut pieces) = (vec![], vec![], vec![], vec![]);
+    let (mut ids, mut positions, mut tokens) = (vec![], vec![], vec![]);
     let (mut starts, mut ends, mut is_response) = (vec![], vec![], vec![]);
     for (reading, response) in chunk.readings.iter().zip(&written.responses) {
-        let encoding = &reading.encoding;
-        let n = encoding.ids.len() + response.ids.len();
+        let n_prompt = reading.ids.len();
+        let n = n_prompt + response.ids.len();
         ids.extend(std::iter::repeat_n(reading.prompt.prompt_id.as_str(), n));
         positions.extend(0..n as i32);
-        tokens.extend(encoding.ids.iter().chain(&response.ids).copied());
-        pieces.extend(encoding.pieces.iter().cloned());
-        pieces.extend(response.ids.iter().map(|id| tokenizer.piece(*id)));
+        tokens.extend(reading.ids.iter().chain(&response.ids).copied());
         let no_span = std::iter::repeat_n(None, response.ids.len());
         starts.extend(reading.spans.iter().map(|s| s.map(|s| s.0 as i32)).chain(no_span.clone()));
         ends.extend(reading.spans.iter().map(|s| s.map(|s| s.1 as i32)).chain(no_span));
-        is_response.extend((0..n).map(|i| i >= encoding.ids.len()));
+        is_response.extend((0..n).map(|i| i >= n_prompt));
     }
+    let pieces = text(tokens.iter().map(|id| tokenizer.piece(*id)));
     tables::TOKENS.batch(vec![
         text(ids),
         Arc::new(Int32Array::from(positions)),
         Arc::new(UInt32Array::from(tokens)),
-        text(pieces),
+        pieces,
         Arc::new(Int32Array::from(starts)),
         Arc::new(Int32Array::from(ends)),
         Arc::new(BooleanArray::from(is_response)),

@@ -28,14 +28,12 @@ pub const WAITING_PARTS: usize = 8;
 pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..readings.len()).collect();
     order.sort_by(|a, b| {
-        let ids = |i: &usize| (&readings[*i].encoding.ids, &readings[*i].prompt.prompt_id);
+        let ids = |i: &usize| (&readings[*i].ids, &readings[*i].prompt.prompt_id);
         ids(a).cmp(&ids(b))
     });
     cut(
         &order,
-        |previous, next| {
-            readings[next].encoding.ids.len() - previous.map_or(0, |p| shared(readings, p, next))
-        },
+        |previous, next| readings[next].ids.len() - previous.map_or(0, |p| shared(readings, p, next)),
         SHARD_TOKENS,
     )
 }
@@ -53,7 +51,7 @@ pub fn plan_chunks(readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
 pub fn most_rows(readings: &[Reading], shards: &[Vec<usize>], settings: &Settings) -> usize {
     let chunks: Vec<Vec<usize>> = shards.iter().flat_map(|shard| plan_chunks(readings, shard)).collect();
     let n_first = |chunk: &Vec<usize>| {
-        let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].encoding.ids.len())).sum();
+        let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].ids.len())).sum();
         count_unique(readings, chunk) + answers
     };
     let n_response = |i: &usize| {
@@ -67,13 +65,13 @@ pub fn most_rows(readings: &[Reading], shards: &[Vec<usize>], settings: &Setting
 
 /// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.
 pub fn count_unique(readings: &[Reading], prompts: &[usize]) -> usize {
-    let first = prompts.first().map_or(0, |p| readings[*p].encoding.ids.len());
-    let rest = prompts.windows(2).map(|w| readings[w[1]].encoding.ids.len() - shared(readings, w[0], w[1]));
+    let first = prompts.first().map_or(0, |p| readings[*p].ids.len());
+    let rest = prompts.windows(2).map(|w| readings[w[1]].ids.len() - shared(readings, w[0], w[1]));
     first + rest.sum::<usize>()
 }
 
 fn shared(readings: &[Reading], a: usize, b: usize) -> usize {
-    shared_prefix(&readings[a].encoding.ids, &readings[b].encoding.ids)
+    shared_prefix(&readings[a].ids, &readings[b].ids)
 }
 
 /// Cuts `order` into parts of about equal cost, as few as `limit` allows, and before the element that would bring a

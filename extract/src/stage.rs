@@ -203,7 +203,7 @@ impl<'a> Job<'a> {
     }
 
     fn n_tokens(&self) -> usize {
-        self.readings.iter().map(|r| r.encoding.ids.len()).sum()
+        self.readings.iter().map(|r| r.ids.len()).sum()
     }
 
     fn n_unique_tokens(&self) -> usize {
@@ -236,8 +236,7 @@ impl<'a> Job<'a> {
             partition: Partition::of_model(&self.model.name, self.task),
             keeps_layers: placement != Placement::Resident,
         };
-        let tokens =
-            |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].encoding.ids.len() as u64);
+        let tokens = |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].ids.len() as u64);
         progress.start(&format!("extract {}", self.task), missing.iter().flat_map(tokens).sum(), "tokens");
         let mut removes = self.outdated_slots();
         for &shard in missing {
@@ -305,7 +304,7 @@ impl<'a> Job<'a> {
 fn check_lengths(readings: &[Reading], settings: &Settings, context: usize) -> Result<(), ExtractError> {
     for reading in readings {
         let answer = reading.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
-        let n_tokens = reading.encoding.ids.len() + answer.max(settings.max_new_tokens);
+        let n_tokens = reading.ids.len() + answer.max(settings.max_new_tokens);
         if n_tokens > context {
             return Err(ExtractError::TooLong {
                 prompt_id: reading.prompt.prompt_id.clone(),
