@@ -11,6 +11,7 @@ use crate::tokenizer::Tokenizer;
 use crate::tree::{ROW_ORDER, shared_prefix};
 use crate::writers::{Piece, ShardWriters};
 use hypercolumn_schemas::{Partition, Progress, Transaction};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::mpsc::sync_channel;
 
 /// A shard's prompts hold at most about this many tokens that they do not share: about a minute of work
@@ -111,6 +112,14 @@ pub struct Reader<'a> {
     pub partition: Partition,
     /// Whether a run that is killed goes on at the last layer that it finished, rather than with the shard.
     pub keeps_layers: bool,
+    /// The thread that encodes and writes: one for all shards, since what a thread has freed is of use to itself first.
+    pub writing: ThreadPool,
+}
+
+/// A thread to write on.
+pub fn writing_thread() -> ThreadPool {
+    let thread = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "writing".to_owned());
+    thread.build().expect("the system gives a thread")
 }
 
 impl Reader<'_> {
@@ -133,22 +142,23 @@ impl Reader<'_> {
             sweeps = (0..chunks.len()).map(|i| Sweep::open(path(i))).collect::<Result<_, _>>()?;
         }
         let writers = ShardWriters::open(transaction, &self.partition, self.backend.shape())?;
-        let writers = std::thread::scope(|scope| {
-            // The writer encodes one part while the next is computed; a few may wait, so memory is bounded.
-            let (sender, parts) = sync_channel(WAITING_PARTS);
-            let (chunks, tokenizer) = (&chunks, self.tokenizer);
-            let writing = scope.spawn(move || writers.write_all(chunks, parts, tokenizer));
-            let computed = chunks.iter().enumerate().try_for_each(|(index, chunk)| {
-                // A writer that failed has gone; its error is what counts, and it comes with `join`.
+        // The writer encodes one part while the next is computed; a few may wait, so memory is bounded.
+        let (sender, parts) = sync_channel(WAITING_PARTS);
+        let mut written = None;
+        let computed = self.writing.in_place_scope(|scope| {
+            let (chunks, written, tokenizer) = (&chunks, &mut written, self.tokenizer);
+            scope.spawn(move |_| *written = Some(writers.write_all(chunks, parts, tokenizer)));
+            // The scope waits for the writer, who waits for parts until no one can send any.
+            let sender = sender;
+            chunks.iter().enumerate().try_for_each(|(index, chunk)| {
+                // A writer that failed has gone; its error is what counts.
                 let hand_over = |part| drop(sender.send((index, Piece::Part(part))));
                 let written = run_chunk(self, chunk, progress, &hand_over, sweeps.get(index))?;
                 drop(sender.send((index, Piece::Written(written))));
                 Ok::<_, ExtractError>(())
-            });
-            drop(sender);
-            let written = writing.join().expect("the writer does not panic");
-            computed.and(written)
-        })?;
+            })
+        });
+        let writers = computed.and(written.expect("the writer does not panic"))?;
         writers.stage(transaction)?;
         Ok(sweeps)
     }

@@ -7,7 +7,7 @@ use crate::profile::{Profile, Work};
 use crate::reading::{Reading, read_task};
 use crate::resources::Resources;
 use crate::settings::Settings;
-use crate::shard::{Reader, count_unique, most_rows, plan_shards};
+use crate::shard::{Reader, count_unique, most_rows, plan_shards, writing_thread};
 use crate::source::ResolvedModel;
 use crate::sweep::Sweep;
 use hypercolumn_schemas::{CommitInfo, Lake, Partition, Progress, Snapshot, content_key};
@@ -235,6 +235,7 @@ impl<'a> Job<'a> {
             settings: self.settings,
             partition: Partition::of_model(&self.model.name, self.task),
             keeps_layers: placement != Placement::Resident,
+            writing: writing_thread(),
         };
         let tokens = |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].ids.len() as u64);
         progress.start(&format!("extract {}", self.task), missing.iter().flat_map(tokens).sum(), "tokens");
