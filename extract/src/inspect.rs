@@ -131,7 +131,7 @@ pub fn inspect(
     let weights = weights_of(&file);
     let n_parameters = weights.iter().map(|w| w.n_parameters).sum();
     let forecast = task.map(|(lake, task, settings)| forecast(lake, task, settings, &file)).transpose()?;
-    let around = file.tokenizer.encode("").map(|encoding| encoding.pieces);
+    let around = file.tokenizer.encode("").map(|encoding| file.tokenizer.pieces(&encoding.ids));
     let around = around.map_err(|problem| ExtractError::Model { path: model.path.clone(), problem })?;
     Ok(Inspection {
         name: model.name.clone(),

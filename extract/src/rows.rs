@@ -27,7 +27,7 @@ pub fn token_rows(chunk: &Chunk, written: &Written, tokenizer: &Tokenizer) -> Re
         ends.extend(reading.spans.iter().map(|s| s.map(|s| s.1 as i32)).chain(no_span));
         is_response.extend((0..n).map(|i| i >= n_prompt));
     }
-    let pieces = text(tokens.iter().map(|id| tokenizer.piece(*id)));
+    let pieces = text(tokenizer.pieces(&tokens));
     tables::TOKENS.batch(vec![
         text(ids),
         Arc::new(Int32Array::from(positions)),

@@ -204,7 +204,7 @@ mod tests {
         let framed = frame.around(" Hi. ").unwrap();
         assert!(framed.text.ends_with("answers to the user's questions. USER:  Hi.  ASSISTANT:"));
         let encoding = tokenizer.encode_within(&framed.text, framed.surround).unwrap();
-        assert_eq!(encoding.pieces.iter().filter(|p| *p == "<s>").count(), 1);
+        assert_eq!(tokenizer.pieces(&encoding.ids).iter().filter(|p| *p == "<s>").count(), 1);
     }
 
     #[test]

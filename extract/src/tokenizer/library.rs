@@ -35,18 +35,14 @@ impl Library {
         let found =
             guarded(|| self.inner.encode_char_offsets(text, add_special_tokens).map_err(|e| e.to_string()))?;
         let spans = found.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32));
-        Ok(Encoding {
-            ids: found.get_ids().to_vec(),
-            // The library shows the white space that a token swallowed; the vocabulary's spelling has none.
-            pieces: found.get_ids().iter().map(|id| self.piece(*id)).collect(),
-            offsets: spans.collect(),
-        })
+        Ok(Encoding { ids: found.get_ids().to_vec(), offsets: spans.collect() })
     }
 
     pub fn decode(&self, ids: &[u32]) -> Result<String, String> {
         guarded(|| self.inner.decode(ids, true).map_err(|e| e.to_string()))
     }
 
+    /// The vocabulary's spelling of a token: the library's own encoding also shows the white space that a token swallowed.
     pub fn piece(&self, id: u32) -> String {
         self.inner.id_to_token(id).unwrap_or_default()
     }

@@ -29,16 +29,13 @@ const LINE_BREAK: &str = "\n";
 pub struct Encoding {
     /// Token ids.
     pub ids: Vec<u32>,
-    /// The vocabulary's spelling of each token.
-    pub pieces: Vec<String>,
     /// Half-open spans in the text, in Unicode scalar values; empty for tokens without text.
     pub offsets: Vec<(u32, u32)>,
 }
 
 impl Encoding {
-    fn push(&mut self, id: u32, piece: &str, span: (u32, u32)) {
+    fn push(&mut self, id: u32, span: (u32, u32)) {
         self.ids.push(id);
-        self.pieces.push(piece.to_owned());
         self.offsets.push(span);
     }
 }
@@ -166,11 +163,12 @@ impl Tokenizer {
         &self.chat
     }
 
-    /// The vocabulary's spelling of a token.
-    pub fn piece(&self, id: u32) -> String {
-        match &self.engine {
-            Engine::Library(engine) => engine.piece(id),
-            Engine::SentencePiece(engine) => engine.piece(id).to_owned(),
-        }
+    /// The vocabulary's spelling of each token.
+    pub fn pieces(&self, ids: &[u32]) -> Vec<String> {
+        let piece = |id: &u32| match &self.engine {
+            Engine::Library(engine) => engine.piece(*id),
+            Engine::SentencePiece(engine) => engine.piece(*id).to_owned(),
+        };
+        ids.iter().map(piece).collect()
     }
 }

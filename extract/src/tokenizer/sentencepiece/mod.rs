@@ -105,19 +105,19 @@ impl SentencePiece {
         let mut encoding = Encoding::default();
         let is_surrounded = surround == Surround::AsDeclared;
         if let Some(id) = self.before.filter(|_| is_surrounded) {
-            encoding.push(id, self.piece(id), (0, 0));
+            encoding.push(id, (0, 0));
         }
         // Byte and character at which the text not yet tokenized begins.
         let mut rest = (0, 0);
         for (start, end, whole) in self.whole_tokens(text) {
             let from = self.encode_plain(&text[rest.0..start], rest.1, &mut encoding);
             let to = from + text[start..end].chars().count() as u32;
-            encoding.push(whole.id, self.piece(whole.id), (from, to));
+            encoding.push(whole.id, (from, to));
             rest = (end, to);
         }
         let end = self.encode_plain(&text[rest.0..], rest.1, &mut encoding);
         if let Some(id) = self.after.filter(|_| is_surrounded) {
-            encoding.push(id, self.piece(id), (end, end));
+            encoding.push(id, (end, end));
         }
         encoding
     }
@@ -158,7 +158,7 @@ impl SentencePiece {
                 (Some(bytes), Kind::Unknown) => {
                     for byte in normalized.text[range].bytes() {
                         let id = bytes[usize::from(byte)];
-                        encoding.push(id, self.piece(id), span);
+                        encoding.push(id, span);
                     }
                 }
                 // Characters in a row that no piece spells are one token.
@@ -167,8 +167,8 @@ impl SentencePiece {
                         last.1 = span.1;
                     }
                 }
-                (_, Kind::Control) => encoding.push(id, self.piece(id), (span.0, span.0)),
-                _ => encoding.push(id, self.piece(id), span),
+                (_, Kind::Control) => encoding.push(id, (span.0, span.0)),
+                _ => encoding.push(id, span),
             }
             is_after_unknown = is_unknown;
         }
