@@ -39,7 +39,7 @@ seed config "$fixtures"/families/*/config.json
 words model/families model/checkpoint | sed 's/"\(.*\)"/"\\"\1\\""/' >"$directory/seeds/config.words"
 seed sentencepiece "$fixtures"/tokenizers/*/tokenizer.model
 seed gguf "$fixtures"/families/*/model.gguf "$fixtures"/tokenizers/*/tokenizer.gguf
-words model/families model/checkpoint tokenizer/gguf.rs tokenizer/pre_tokenizer.rs >"$directory/seeds/gguf.words"
+words model/families model/checkpoint tokenize/tokenizer/gguf.rs tokenize/tokenizer/pre_tokenizer.rs >"$directory/seeds/gguf.words"
 printf '"\\xe2\\x96\\x81"\n"<0x41>"\n' >"$directory/seeds/sentencepiece.words"
 
 # What is fuzzed has the product's versions of its dependencies.

@@ -3,7 +3,7 @@
 use crate::arithmetic;
 use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use hypercolumn_extract::resources::Resources;
+use hypercolumn_extract::stage::resources::Resources;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\

@@ -6,7 +6,7 @@ use crate::nearest::nearest;
 use hypercolumn_analyze::AnalyzeError;
 use hypercolumn_analyze::report::ReportError;
 use hypercolumn_extract::ExtractError;
-use hypercolumn_extract::source::SourceError;
+use hypercolumn_extract::model::source::SourceError;
 use hypercolumn_ingest::IngestError;
 use hypercolumn_schemas::LakeError;
 use std::io;

@@ -1,6 +1,6 @@
 //! Everything that can go wrong between a prompt and its rows.
 
-use crate::source::SourceError;
+use crate::model::source::SourceError;
 use hypercolumn_schemas::LakeError;
 use std::path::PathBuf;
 

@@ -3,39 +3,21 @@
 //! Reads `prompts` and `segments` from a lake, runs a language model over them once, and writes
 //! `tokens`, `responses`, `choices`, `hidden_states` and `attention`, shard by shard.
 //!
-//! The road of a prompt: `chat` puts a template around it if asked to, [`tokenizer`] gives ids and character offsets,
-//! `membership` says which tokens belong to which segment, `tree` packs prompts so that tokens they share are computed
-//! once, [`backend`] is what a model must do, [`model`] reads a checkpoint and does it, `taps` pool what passes by,
-//! `rows` turns pools into table rows. `sweep` keeps how far a model larger than memory is, [`profile`] where time goes.
+//! - [`model`]: model files, from where a model comes from to the architecture that its files describe.
+//! - [`tokenize`]: chat templates, tokenizers, and which tokens belong to which segment.
+//! - [`forward`]: the seam to a backend, and the prefix tree that it computes.
+//! - [`cpu`]: the backend on the CPU, which is the reference.
+//! - [`stage`]: what is to be done, doing it shard by shard, and writing it.
 //!
 //! What this crate leaves to others: where prompts come from (ingest) and what the tables mean (analyze).
 
-mod attention_files;
-pub mod backend;
-mod chat;
-mod chunk;
+pub mod cpu;
 mod error;
-mod forecast;
-pub mod inspect;
-mod membership;
+pub mod forward;
 pub mod model;
-mod plan;
-pub mod profile;
-mod prompts;
-mod reading;
-pub mod resources;
-mod rows;
-pub mod settings;
-mod shard;
-pub mod source;
-mod stage;
-mod sweep;
-mod taps;
-pub mod tokenizer;
-mod tree;
-mod vector;
-mod writers;
+pub mod stage;
+pub mod tokenize;
 
 pub use error::ExtractError;
-pub use forecast::Forecast;
+pub use stage::forecast::Forecast;
 pub use stage::{ExtractPlan, Outcome, extract, plan};

@@ -1,6 +1,6 @@
 //! Tokenizer files that are malformed or lie: each is refused with a sentence, and none brings the program down.
 
-use hypercolumn_extract::tokenizer::Tokenizer;
+use hypercolumn_extract::tokenize::tokenizer::Tokenizer;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -3,7 +3,7 @@
 //! HYPERCOLUMN_TOKENIZERS names another directory of cases than `tests/fixtures/tokenizers`.
 
 use candle_core::quantized::gguf_file::Content;
-use hypercolumn_extract::tokenizer::Tokenizer;
+use hypercolumn_extract::tokenize::tokenizer::Tokenizer;
 use serde::Deserialize;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

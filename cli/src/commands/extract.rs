@@ -9,11 +9,11 @@ use crate::nearest::suggest;
 use crate::progress::{Reporter, bytes, duration};
 use crate::resolve::{override_settings, resolve_study};
 use hypercolumn_extract::Outcome;
-use hypercolumn_extract::model::Placement;
-use hypercolumn_extract::profile::{Work, peak_flop_per_second};
-use hypercolumn_extract::resources::Resources;
-use hypercolumn_extract::settings::Settings;
-use hypercolumn_extract::source::{ALIASES, ModelSource, ResolvedModel};
+use hypercolumn_extract::cpu::Placement;
+use hypercolumn_extract::forward::profile::{Work, peak_flop_per_second};
+use hypercolumn_extract::model::source::{ALIASES, ModelSource, ResolvedModel};
+use hypercolumn_extract::stage::resources::Resources;
+use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_schemas::Lake;
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedTask, resolve_study};
-use hypercolumn_extract::settings::Settings;
+use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_ingest::{Generator, PromptSource, load};
 use hypercolumn_schemas::Lake;
 

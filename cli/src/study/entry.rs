@@ -3,7 +3,7 @@
 //! A generator's settings stand beside the task's own keys, so which keys are known depends on the
 //! generator. They are kept with their place in the file until the generator has judged them.
 
-use hypercolumn_extract::settings::{AttentionRule, ChatTemplate, HiddenRule, Settings};
+use hypercolumn_extract::stage::settings::{AttentionRule, ChatTemplate, HiddenRule, Settings};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,7 +1,7 @@
 //! What the fuzz targets share: a bound on what a reader may allocate at once, and what must hold of what it accepts.
 
 use hypercolumn_extract::model::architecture::{Architecture, Norm, Positions};
-use hypercolumn_extract::tokenizer::Tokenizer;
+use hypercolumn_extract::tokenize::tokenizer::Tokenizer;
 use std::alloc::{GlobalAlloc, Layout, System};
 
 /// Largest single allocation in bytes. Inputs are small, so nothing honest comes near it.

@@ -5,8 +5,8 @@
 
 #![no_main]
 
-use hypercolumn_extract::model::{ModelFile, open_checkpoint};
-use hypercolumn_extract::source::ResolvedModel;
+use hypercolumn_extract::{model::open_checkpoint, stage::ModelFile};
+use hypercolumn_extract::model::source::ResolvedModel;
 use hypercolumn_extract_fuzz::{check_architecture, use_tokenizer};
 use libfuzzer_sys::fuzz_target;
 use std::fs::File;

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use hypercolumn_extract::tokenizer::Tokenizer;
+use hypercolumn_extract::tokenize::tokenizer::Tokenizer;
 use hypercolumn_extract_fuzz::use_tokenizer;
 use libfuzzer_sys::fuzz_target;
 

@@ -4,8 +4,8 @@
 //! the weights lie; the engine carries it out. Neither knows the other. What cannot be said here is not
 //! supported, and a family refuses it by name.
 
-use crate::backend::Shape;
 use crate::error::ExtractError;
+use crate::forward::Shape;
 
 /// A decoder-only transformer without its weights.
 #[derive(Clone, Debug, PartialEq)]

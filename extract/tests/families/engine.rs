@@ -1,9 +1,9 @@
 //! Everything that the engine shows, collected by prompt.
 
 use crate::reference::Passed;
-use hypercolumn_extract::backend::{Backend, Site, Taps, TokenTree};
+use hypercolumn_extract::cpu::{Placement, load};
+use hypercolumn_extract::forward::{Backend, Site, Taps, TokenTree};
 use hypercolumn_extract::model::architecture::Checkpoint;
-use hypercolumn_extract::model::{Placement, load};
 use std::collections::HashMap;
 use std::sync::Mutex;
 

@@ -3,7 +3,8 @@
 use crate::engine::{read_in_steps, read_together};
 use crate::expected::{Difference, Expected};
 use crate::reference::forward;
-use hypercolumn_extract::model::{Placement, load, open_checkpoint};
+use hypercolumn_extract::cpu::{Placement, load};
+use hypercolumn_extract::model::open_checkpoint;
 use std::path::{Path, PathBuf};
 
 /// Largest absolute difference at any position, layer and head.

@@ -1,8 +1,8 @@
 //! The models of the published study at full size: checkpoints whose files are holes, opened without reading a weight.
 
 use crate::hostile::LONGEST;
-use hypercolumn_extract::model::ModelFile;
-use hypercolumn_extract::source::ResolvedModel;
+use hypercolumn_extract::model::source::ResolvedModel;
+use hypercolumn_extract::stage::ModelFile;
 use serde_json::{Map, json};
 use std::fs::File;
 use std::io::Write;

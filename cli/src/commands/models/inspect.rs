@@ -9,8 +9,8 @@ use crate::failure::{Failure, could_not};
 use crate::progress::{Reporter, bytes};
 use crate::resolve::override_settings;
 use hypercolumn_extract::Forecast;
-use hypercolumn_extract::inspect::{Inspection, Weights};
-use hypercolumn_extract::settings::Settings;
+use hypercolumn_extract::stage::inspect::{Inspection, Weights};
+use hypercolumn_extract::stage::settings::Settings;
 
 pub fn inspect(args: &InspectArgs, as_json: bool, reporter: &Reporter) -> Result<Exit, Failure> {
     let source = parse(&args.model)?;
@@ -18,8 +18,8 @@ pub fn inspect(args: &InspectArgs, as_json: bool, reporter: &Reporter) -> Result
     let model = fetch(&source, reporter)?;
     let settings = override_settings(Settings::default(), &args.keep);
     let task = lake.as_ref().zip(args.task.as_deref()).map(|(lake, task)| (lake, task, &settings));
-    let found =
-        hypercolumn_extract::inspect::inspect(&model, task).map_err(could_not("inspect", &args.model))?;
+    let found = hypercolumn_extract::stage::inspect::inspect(&model, task)
+        .map_err(could_not("inspect", &args.model))?;
     if args.json || as_json {
         print_json(&found)?;
         return Ok(Exit::Success);

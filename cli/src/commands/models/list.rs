@@ -6,7 +6,7 @@ use crate::answer::draw;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::{Reporter, bytes};
-use hypercolumn_extract::source::{ALIASES, Alias, CachedModel, Caches, ModelSource};
+use hypercolumn_extract::model::source::{ALIASES, Alias, CachedModel, Caches, ModelSource};
 use serde::Serialize;
 use std::path::PathBuf;
 

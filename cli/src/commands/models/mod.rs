@@ -8,7 +8,7 @@ use crate::args::{ModelsAction, ModelsArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
-use hypercolumn_extract::source::{ALIASES, Caches, ModelSource, ResolvedModel};
+use hypercolumn_extract::model::source::{ALIASES, Caches, ModelSource, ResolvedModel};
 
 pub fn run(args: &ModelsArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     match &args.action {

@@ -230,7 +230,7 @@ fn number(entry: &Entry) -> Option<f64> {
     match *entry {
         Entry::F32(v) => Some(v.into()),
         Entry::F64(v) => Some(v),
-        ref other => crate::tokenizer::unsigned(other).map(|v| v as f64),
+        ref other => crate::tokenize::tokenizer::unsigned(other).map(|v| v as f64),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::super::architecture::{Activation, Architecture, Layer, Norm, Positions, Residual, RotaryAngles};
 use super::super::checkpoint::Config;
 use super::rotary::{RotaryDefaults, rotary};
-use crate::backend::Shape;
 use crate::error::ExtractError;
+use crate::forward::Shape;
 
 /// Most blocks that a model may have.
 const MOST_BLOCKS: usize = 1 << 12;

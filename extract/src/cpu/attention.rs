@@ -1,0 +1,191 @@
+//! Attention over a token tree: every run attends to the keys on its own path and nothing else.
+//!
+//! One run's weights for one group of heads exist at a time in each thread; they are shown to the taps and
+//! overwritten. No padding, no mask over other prompts: what is not on the path is never read.
+
+use super::elementwise::softcap;
+use super::keys_values::LayerMemory;
+use super::pass::Pass;
+use super::product::{Left, Rows, Stretch, multiply, n_lanes};
+use super::workers::sized;
+use crate::cpu::vector::{N_PARTS, softmax, vectorized};
+use crate::forward::profile::{Clock, Work};
+use crate::forward::{Run, Taps};
+use std::ops::Range;
+
+/// Rows of a long run whose queries are multiplied together: keys that none of them sees are left out.
+const QUERY_ROWS: usize = 32;
+
+/// The sizes of a model's heads.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key and value heads; each serves `n_heads / n_key_heads` query heads in order.
+    pub n_key_heads: usize,
+    /// Width of a head.
+    pub width: usize,
+}
+
+impl Heads {
+    /// Values of all query heads of a row.
+    pub fn all(&self) -> usize {
+        self.n_heads * self.width
+    }
+
+    /// Values of all key heads, or of all value heads, of a row.
+    pub fn shared(&self) -> usize {
+        self.n_key_heads * self.width
+    }
+
+    /// Width of a head's values in memory: whole vectors.
+    pub fn padded(&self) -> usize {
+        self.width.next_multiple_of(n_lanes())
+    }
+
+    fn group(&self) -> usize {
+        self.n_heads / self.n_key_heads
+    }
+}
+
+/// How scores become weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoring {
+    /// Factor of query · key.
+    pub scale: f32,
+    /// c in c · tanh(score / c).
+    pub softcap: Option<f32>,
+    /// Tokens that a query sees, itself included.
+    pub window: Option<usize>,
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+pub struct AttentionScratch {
+    queries: Vec<f32>,
+    weights: Vec<f32>,
+}
+
+/// Attention of one layer, for any run of a pass.
+pub struct Attention<'a> {
+    /// What is computed together.
+    pub pass: &'a Pass<'a>,
+    /// Keys and values of the layer.
+    pub memory: &'a LayerMemory,
+    /// Head sizes.
+    pub heads: Heads,
+    /// From scores to weights.
+    pub scoring: Scoring,
+    /// Counted from 1, for the taps.
+    pub layer: usize,
+}
+
+impl Attention<'_> {
+    /// Attends for one run of the pass: `queries` and `out` are its rows, `len × (n_heads · width)`.
+    pub fn attend(
+        &self,
+        run: usize,
+        queries: &[f32],
+        out: &mut [f32],
+        (scratch, clock): (&mut AttentionScratch, &mut Clock),
+        taps: &dyn Taps,
+    ) {
+        let AttentionScratch { queries: gathered, weights } = scratch;
+        let n_keys = self.pass.n_keys(run);
+        let len = self.pass.run(run).len;
+        let group = self.heads.group();
+        for key_head in 0..self.heads.n_key_heads {
+            let heads = key_head * group..(key_head + 1) * group;
+            self.gather(queries, heads.clone(), gathered);
+            let weights = sized(weights, group * len * n_keys);
+            self.weigh(run, key_head, gathered, weights);
+            self.mix(run, heads.clone(), weights, out);
+            clock.lap(Work::Attention);
+            for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
+                taps.attention(self.layer, head, run, weights);
+            }
+            clock.lap(Work::Pooling);
+        }
+    }
+
+    /// Queries of some heads, head by head and row by row, scaled.
+    fn gather(&self, queries: &[f32], heads: Range<usize>, gathered: &mut Vec<f32>) {
+        let (all, width) = (self.heads.all(), self.heads.width);
+        gathered.clear();
+        for head in heads {
+            for row in queries.chunks(all) {
+                gathered.extend(row[head * width..][..width].iter().map(|q| q * self.scoring.scale));
+            }
+        }
+    }
+
+    /// Attention weights of the gathered queries: rows of `n_keys`.
+    fn weigh(&self, run: usize, key_head: usize, queries: &[f32], weights: &mut [f32]) {
+        let n_keys = self.pass.n_keys(run);
+        let width = self.heads.width;
+        let &Run { position, len, .. } = self.pass.run(run);
+        let n = queries.len() / width;
+        // Of a short run all heads together, otherwise some rows of a head.
+        let (part, block) = if len <= QUERY_ROWS { (n, n) } else { (len, QUERY_ROWS) };
+        for (queries, weights) in queries.chunks(part * width).zip(weights.chunks_mut(part * n_keys)) {
+            for (first, queries) in (0..).step_by(block).zip(queries.chunks(block * width)) {
+                let n = queries.len() / width;
+                let left = Left::Rows(Rows { values: queries, n, stride: width });
+                for piece in self.pass.path_to(run, n_keys.min(position + first + n)) {
+                    let keys = self.memory.of(&piece).keys_of(&piece, key_head);
+                    let values = &mut weights[first * n_keys + piece.position..];
+                    multiply(&left, &[keys], &mut Rows { values, n, stride: n_keys }, piece.len, &[]);
+                }
+            }
+        }
+        if let Some(c) = self.scoring.softcap {
+            softcap(weights, c);
+        }
+        soften(weights, n_keys, (position, len), self.scoring.window.unwrap_or(usize::MAX));
+    }
+
+    /// Weighted sums of values, into the rows' places of these heads.
+    fn mix(&self, run: usize, heads: Range<usize>, weights: &[f32], out: &mut [f32]) {
+        let n_keys = self.pass.n_keys(run);
+        let &Run { position, len, .. } = self.pass.run(run);
+        let (all, width) = (self.heads.all(), self.heads.width);
+        let key_head = heads.start / self.heads.group();
+        let values = |end: usize| -> Vec<Stretch> {
+            let path = self.pass.path_to(run, end);
+            path.map(|p| self.memory.of(&p).values_of(&p, key_head)).collect()
+        };
+        if len == 1 {
+            let n = heads.len();
+            let left = Rows { values: weights, n, stride: n_keys };
+            let mut out = Rows { values: &mut out[heads.start * width..], n, stride: width };
+            return multiply(&Left::Rows(left), &values(n_keys), &mut out, width, &[]);
+        }
+        for first in (0..len).step_by(QUERY_ROWS) {
+            let n = QUERY_ROWS.min(len - first);
+            let values = values(position + first + n);
+            for (index, head) in heads.clone().enumerate() {
+                let left = Rows { values: &weights[(index * len + first) * n_keys..], n, stride: n_keys };
+                let mut out = Rows { values: &mut out[first * all + head * width..], n, stride: all };
+                multiply(&Left::Rows(left), &values, &mut out, width, &[]);
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Softmax of each row of scores over the keys that it sees, exactly 0 elsewhere. Rows are those of a run, given by
+    /// its position and length, head after head.
+    fn soften<'a>(scores: &'a mut [f32], n_keys: usize, place: (usize, usize), window: usize) {
+        let (position, len) = place;
+        for (i, row) in scores.chunks_exact_mut(n_keys).enumerate() {
+            let visible = position + i % len + 1;
+            let first = visible.saturating_sub(window);
+            // Of keys that are not seen, as many as fill up a vector take part as e^-87, which is nothing beside the sum.
+            let end = n_keys.min(first + (visible - first).next_multiple_of(N_PARTS));
+            row[..first].fill(0.0);
+            row[visible..end].fill(f32::NEG_INFINITY);
+            softmax(&mut row[first..end]);
+            row[visible..].fill(0.0);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! One transformer block over the rows of a pass.
+
+use super::attention::{Attention, AttentionScratch, Heads, Scoring};
+use super::elementwise::{RotaryTable, add, normalize};
+use super::feed_forward::{FeedForward, FeedForwardScratch};
+use super::keys_values::{KeysValues, KeysValuesPart, LayerMemory};
+use super::matrix::Matrix;
+use super::pass::Pass;
+use super::product::PackedRows;
+use super::workers::{block_rows, share_out, sized};
+use crate::forward::Taps;
+use crate::forward::profile::{Clock, Profile, Work};
+use crate::model::architecture::{Architecture, Layer, LayerWeights, NormWeights, Residual};
+use std::ops::Range;
+
+/// Rows at which a thread has enough neighbouring runs to attend for.
+const NEIGHBOUR_ROWS: usize = 8;
+
+/// The weights of a block, packed.
+pub struct Block {
+    kind: Layer,
+    attention_norm: NormWeights,
+    query_key_value: Matrix,
+    query_norm: Option<NormWeights>,
+    key_norm: Option<NormWeights>,
+    attention_output: Matrix,
+    post_attention_norm: Option<NormWeights>,
+    feed_forward_norm: NormWeights,
+    feed_forward: FeedForward,
+    post_feed_forward_norm: Option<NormWeights>,
+}
+
+/// Buffers for the rows of a pass, kept from block to block.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    queries: Vec<f32>,
+    mixed: Vec<f32>,
+    logits: Vec<f32>,
+    keys_values: Option<KeysValues>,
+    threads: Vec<Scratch>,
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// What the thread's time went to.
+    pub clock: Clock,
+    attention: AttentionScratch,
+    normal: Vec<f32>,
+    wide: Vec<f32>,
+    feed_forward: FeedForwardScratch,
+    result: Vec<f32>,
+    packed: PackedRows,
+}
+
+impl Workspace {
+    /// Buffers for as many threads as there are.
+    pub fn new() -> Self {
+        let threads = (0..rayon::current_num_threads()).map(|_| Scratch::default()).collect();
+        Self { threads, ..Self::default() }
+    }
+
+    /// What the threads' time went to since this was last asked.
+    pub fn take_profile(&mut self) -> Profile {
+        let n = self.threads.len();
+        self.threads.iter_mut().fold(Profile::default(), |mut total, thread| {
+            total += thread.clock.take(n);
+            total
+        })
+    }
+
+    /// Takes keys and values that nobody needs any more, for the next block to overwrite.
+    pub fn take_back(&mut self, keys_values: Option<KeysValues>) {
+        self.keys_values = keys_values;
+    }
+
+    /// The threads' buffers.
+    pub fn threads(&mut self) -> &mut [Scratch] {
+        &mut self.threads
+    }
+
+    /// `n` values to fill with logits, and the threads' buffers.
+    pub fn logits(&mut self, n: usize) -> (&mut [f32], &mut [Scratch]) {
+        (sized(&mut self.logits, n), &mut self.threads)
+    }
+}
+
+impl Scratch {
+    /// `n` values to fill.
+    pub fn values(&mut self, n: usize) -> &mut [f32] {
+        sized(&mut self.wide, n)
+    }
+}
+
+/// What a block needs besides its weights and rows.
+pub struct Surroundings<'a> {
+    /// The model.
+    pub architecture: &'a Architecture,
+    /// The rows' places in the tree.
+    pub pass: &'a Pass<'a>,
+    /// Rotary angles, where the model has them.
+    pub rotary: Option<&'a RotaryTable>,
+}
+
+impl Block {
+    /// Packs the weights of block `index`, from 0.
+    pub fn pack(weights: LayerWeights, architecture: &Architecture, index: usize) -> Self {
+        let Architecture { activation, is_gated, .. } = *architecture;
+        Self {
+            kind: architecture.layers[index],
+            attention_norm: weights.attention_norm,
+            query_key_value: Matrix::pack(&weights.query_key_value),
+            query_norm: weights.query_norm,
+            key_norm: weights.key_norm,
+            attention_output: Matrix::pack(&weights.attention_output),
+            post_attention_norm: weights.post_attention_norm,
+            feed_forward_norm: weights.feed_forward_norm,
+            feed_forward: FeedForward::pack(activation, is_gated, &weights.up, &weights.down),
+            post_feed_forward_norm: weights.post_feed_forward_norm,
+        }
+    }
+
+    /// Takes the residual stream `x` (`n_rows × d_model`) past this block, the layer `layer` counted from 1.
+    /// `memory` has the layer's keys and values of the passes so far; this pass's are added.
+    pub fn forward(
+        &self,
+        around: &Surroundings,
+        layer: usize,
+        x: &mut [f32],
+        memory: &mut LayerMemory,
+        work: &mut Workspace,
+        taps: &dyn Taps,
+    ) {
+        let heads = heads(around.architecture);
+        let n = around.pass.n_rows() * heads.all();
+        sized(&mut work.queries, n);
+        sized(&mut work.mixed, n);
+        let mut own = memory.begin(around.pass, work.keys_values.take());
+        self.project(around, x, &mut own, work);
+        work.keys_values = memory.end(around.pass, own);
+        self.attend(around, layer, memory, work, taps);
+        self.finish(around, x, work);
+    }
+
+    /// Queries, keys and values of every row.
+    fn project(&self, around: &Surroundings, x: &[f32], own: &mut KeysValues, work: &mut Workspace) {
+        let heads = heads(around.architecture);
+        let d = around.architecture.shape.d_model;
+        let n_rows = block_rows(around.pass.n_rows(), around.pass.key_tile());
+        let queries = work.queries[..around.pass.n_rows() * heads.all()].chunks_mut(n_rows * heads.all());
+        let positions = around.pass.positions.chunks(n_rows);
+        let tasks = x.chunks(n_rows * d).zip(queries).zip(own.parts(n_rows)).zip(positions);
+        share_out(tasks, &mut work.threads, |(((x, queries), mut part), positions), scratch| {
+            let Scratch { clock, normal, wide, packed, .. } = scratch;
+            clock.begin();
+            let normal = sized(normal, x.len());
+            normalize(around.architecture.norm, &self.attention_norm, x, normal);
+            clock.lap(Work::Elementwise);
+            let wide = sized(wide, positions.len() * self.query_key_value.n_out);
+            packed.fill(normal, d);
+            self.query_key_value.apply(packed, wide);
+            clock.lap_linear(positions.len(), self.query_key_value.n_weights());
+            self.take_heads(around, wide, positions, queries, &mut part);
+            clock.lap(Work::Elementwise);
+        });
+    }
+
+    /// Splits rows of `[query | key | value]`, normalizing and rotating what is to be.
+    fn take_heads(
+        &self,
+        around: &Surroundings,
+        wide: &mut [f32],
+        positions: &[usize],
+        queries: &mut [f32],
+        part: &mut KeysValuesPart,
+    ) {
+        let heads = heads(around.architecture);
+        let rotary = around.rotary.filter(|_| self.kind.rotates);
+        let norm = around.architecture.norm;
+        let turn = |vectors: &mut [f32], weights: &Option<NormWeights>, position: usize| {
+            for head in vectors.chunks_mut(heads.width) {
+                if let Some(weights) = weights {
+                    let before = head.to_vec();
+                    normalize(norm, weights, &before, head);
+                }
+                if let Some(rotary) = rotary {
+                    rotary.rotate(head, position);
+                }
+            }
+        };
+        let rows = wide.chunks_mut(heads.all() + 2 * heads.shared());
+        for (index, ((row, query), position)) in
+            rows.zip(queries.chunks_mut(heads.all())).zip(positions).enumerate()
+        {
+            let (own, rest) = row.split_at_mut(heads.all());
+            let (keys, values) = rest.split_at_mut(heads.shared());
+            turn(own, &self.query_norm, *position);
+            turn(keys, &self.key_norm, *position);
+            query.copy_from_slice(own);
+            part.put(index, keys, values);
+        }
+    }
+
+    fn attend(
+        &self,
+        around: &Surroundings,
+        layer: usize,
+        memory: &LayerMemory,
+        work: &mut Workspace,
+        taps: &dyn Taps,
+    ) {
+        let pass = around.pass;
+        let heads = heads(around.architecture);
+        let scoring = Scoring {
+            scale: around.architecture.attention_scale,
+            softcap: around.architecture.attention_softcap,
+            window: self.kind.window,
+        };
+        let attention = Attention { pass, memory, heads, scoring, layer };
+        let mut rest = &mut work.mixed[..pass.n_rows() * heads.all()];
+        let queries = &work.queries;
+        let tasks = neighbours(pass).map(|runs| {
+            let n_rows: usize = runs.clone().map(|run| pass.run(run).len).sum();
+            (runs, rest.split_off_mut(..n_rows * heads.all()).expect("every row is of one run"))
+        });
+        share_out(tasks, &mut work.threads, |(runs, mut out), scratch| {
+            let Scratch { clock, attention: buffers, .. } = scratch;
+            clock.begin();
+            for run in runs {
+                let start = (pass.run(run).row - pass.first_row()) * heads.all();
+                let out = out.split_off_mut(..pass.run(run).len * heads.all()).expect("rows of these runs");
+                attention.attend(
+                    run,
+                    &queries[start..][..out.len()],
+                    out,
+                    (&mut *buffers, &mut *clock),
+                    taps,
+                );
+            }
+        });
+    }
+
+    /// From mixed values to the residual stream after the block.
+    fn finish(&self, around: &Surroundings, x: &mut [f32], work: &mut Workspace) {
+        let d = around.architecture.shape.d_model;
+        let all = heads(around.architecture).all();
+        let n_rows = block_rows(around.pass.n_rows(), 1);
+        let tasks = x.chunks_mut(n_rows * d).zip(work.mixed.chunks(n_rows * all));
+        share_out(tasks, &mut work.threads, |(x, mixed), scratch| {
+            let n = x.len() / d;
+            let mixed = &mixed[..n * all];
+            let norm = around.architecture.norm;
+            let Scratch { clock, normal, result, feed_forward, packed, .. } = scratch;
+            clock.begin();
+            let (normal, result) = (sized(normal, n * d), sized(result, n * d));
+            packed.fill(mixed, all);
+            self.attention_output.apply(packed, result);
+            clock.lap_linear(n, self.attention_output.n_weights());
+            if around.architecture.residual == Residual::Parallel {
+                normalize(norm, &self.feed_forward_norm, x, normal);
+                add(x, result);
+            } else {
+                self.join(around, &self.post_attention_norm, x, result, normal);
+                normalize(norm, &self.feed_forward_norm, x, normal);
+            }
+            clock.lap(Work::Elementwise);
+            self.feed_forward.apply(normal, result, feed_forward, clock);
+            self.join(around, &self.post_feed_forward_norm, x, result, normal);
+            clock.lap(Work::Elementwise);
+        });
+    }
+
+    /// Adds a part's result to the residual stream, normalized first where the model does so.
+    fn join(
+        &self,
+        around: &Surroundings,
+        norm: &Option<NormWeights>,
+        x: &mut [f32],
+        result: &[f32],
+        normal: &mut [f32],
+    ) {
+        match norm {
+            Some(weights) => {
+                normalize(around.architecture.norm, weights, result, normal);
+                add(x, normal);
+            }
+            None => add(x, result),
+        }
+    }
+}
+
+/// Runs that a thread attends for one after the other: neighbours read the same keys, which are then in its cache.
+fn neighbours(pass: &Pass) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = pass.runs();
+    std::iter::from_fn(move || {
+        let start = rest.start;
+        let mut n_rows = 0;
+        while n_rows < NEIGHBOUR_ROWS && !rest.is_empty() {
+            n_rows += pass.run(rest.start).len;
+            rest.start += 1;
+        }
+        (start < rest.start).then_some(start..rest.start)
+    })
+}
+
+/// Head sizes of a model.
+pub fn heads(architecture: &Architecture) -> Heads {
+    Heads {
+        n_heads: architecture.shape.n_heads,
+        n_key_heads: architecture.n_key_heads,
+        width: architecture.head_width,
+    }
+}

@@ -1,0 +1,353 @@
+//! The stage itself: what is to be done, what is done already, and doing the rest.
+
+mod batch;
+pub(crate) mod forecast;
+pub mod inspect;
+mod model_file;
+mod output;
+mod prompts;
+pub mod resources;
+mod resume;
+pub mod settings;
+mod shard;
+mod taps;
+mod tokenized;
+
+pub use model_file::ModelFile;
+
+use crate::cpu::{Placement, product_flop_per_second};
+use crate::error::ExtractError;
+use crate::forward::profile::{Profile, Work};
+use crate::model::source::ResolvedModel;
+use crate::stage::forecast::{predicted_lake_bytes, product_flop, seconds};
+use crate::stage::resources::Resources;
+use crate::stage::resume::Sweep;
+use crate::stage::settings::Settings;
+use crate::stage::shard::{Reader, count_unique, most_rows, plan_shards, writing_thread};
+use crate::stage::tokenized::{Reading, read_task};
+use hypercolumn_schemas::{CommitInfo, Lake, Partition, Progress, Snapshot, content_key};
+use serde::Serialize;
+use serde_json::{Map, json};
+use std::time::Instant;
+
+/// Raised when the same prompts, model and settings would give other rows than before.
+const CODE_VERSION: u32 = 1;
+
+/// What an extraction would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExtractPlan {
+    /// Where the weights would be.
+    pub placement: Placement,
+    /// Bytes of memory at most, about.
+    pub n_memory_bytes: u64,
+    /// Bytes that the lake grows by, about, if nothing is there yet.
+    pub n_lake_bytes: u64,
+    /// Seconds of computing and writing what is missing, about: by the rate of products that the machine has at this
+    /// moment. How soon responses end is a guess. Loading the model is not in it.
+    pub seconds: f64,
+    /// Shards that the prompts make.
+    pub n_shards: usize,
+    /// Shards that are in the lake already.
+    pub n_shards_done: usize,
+    /// Prompts.
+    pub n_prompts: usize,
+    /// Tokens of all prompts.
+    pub n_tokens: usize,
+    /// Tokens when each shared beginning counts once a shard: what has to be computed.
+    pub n_unique_tokens: usize,
+    /// Why there is something to do, or that there is nothing.
+    pub reason: String,
+}
+
+/// What an extraction did.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Prompts of the task.
+    pub n_prompts: usize,
+    /// Tokens of all prompts.
+    pub n_tokens: usize,
+    /// Tokens when each shared beginning counts once a shard.
+    pub n_unique_tokens: usize,
+    /// Shards computed now.
+    pub n_shards_run: usize,
+    /// Shards that were there already.
+    pub n_shards_reused: usize,
+    /// Wall time in seconds.
+    pub elapsed_s: f64,
+    /// Seconds of it that reading and packing the weights took.
+    pub load_s: f64,
+    /// Seconds that passes and writing took.
+    pub shards_s: f64,
+    /// Where the time of the passes went.
+    pub profile: Profile,
+}
+
+/// Says what [`extract`] would do, reading no weights.
+///
+/// # Errors
+/// As [`extract`], short of those of the forward pass and of writing.
+pub fn plan(
+    lake: &Lake,
+    task: &str,
+    model: &ResolvedModel,
+    settings: &Settings,
+    resources: &Resources,
+) -> Result<ExtractPlan, ExtractError> {
+    let job = Job::prepare(lake, task, model, settings)?;
+    let n_shards = job.shards.len();
+    let n_shards_done = (0..n_shards).filter(|i| job.is_done(*i)).count();
+    let reason = if n_shards_done == n_shards {
+        "same prompts, model and settings".to_owned()
+    } else if n_shards_done > 0 {
+        format!("{} of {n_shards} shards are missing", n_shards - n_shards_done)
+    } else if job.snapshot.commits_under(&job.slot_prefix()).next().is_some() {
+        "prompts, model or settings changed".to_owned()
+    } else {
+        "not in the lake".to_owned()
+    };
+    let n_unique_tokens = job.n_unique_tokens();
+    let n_tokens = job.n_tokens();
+    let (placement, n_memory_bytes) = job.place(resources)?;
+    let architecture = job.file.architecture();
+    let missing = job.shards.iter().enumerate().filter(|(i, _)| !job.is_done(*i)).map(|(_, shard)| shard);
+    let flop = product_flop(architecture, &job.readings, missing, settings);
+    let seconds = if flop > 0.0 { seconds(flop, product_flop_per_second(architecture)) } else { 0.0 };
+    Ok(ExtractPlan {
+        placement,
+        n_memory_bytes,
+        n_lake_bytes: predicted_lake_bytes(&job.readings, settings, architecture.shape, n_shards),
+        seconds,
+        n_shards,
+        n_shards_done,
+        n_prompts: job.readings.len(),
+        n_tokens,
+        n_unique_tokens,
+        reason,
+    })
+}
+
+/// Runs a model over a task's prompts and commits the tables shard by shard; shards that are in the lake with the
+/// same content key are not computed again.
+///
+/// # Errors
+/// [`ExtractError::UnknownTask`], [`ExtractError::Model`], [`ExtractError::TooLong`], [`ExtractError::Memory`] and others before anything is
+/// written; an error of the forward pass or the lake leaves the shards committed before it.
+pub fn extract(
+    lake: &Lake,
+    task: &str,
+    model: &ResolvedModel,
+    settings: &Settings,
+    resources: &Resources,
+    progress: &dyn Progress,
+) -> Result<Outcome, ExtractError> {
+    let started = Instant::now();
+    let job = Job::prepare(lake, task, model, settings)?;
+    let missing: Vec<usize> = (0..job.shards.len()).filter(|i| !job.is_done(*i)).collect();
+    let mut spent = Spent::default();
+    if !missing.is_empty() {
+        let placement = job.place(resources)?.0;
+        spent = job.run(lake, &missing, placement, progress)?;
+    }
+    Ok(Outcome {
+        n_prompts: job.readings.len(),
+        n_tokens: job.n_tokens(),
+        n_unique_tokens: job.n_unique_tokens(),
+        n_shards_run: missing.len(),
+        n_shards_reused: job.shards.len() - missing.len(),
+        elapsed_s: started.elapsed().as_secs_f64(),
+        load_s: spent.load_s,
+        shards_s: spent.shards_s,
+        profile: spent.profile,
+    })
+}
+
+/// Seconds of an extraction's parts.
+#[derive(Default)]
+struct Spent {
+    load_s: f64,
+    shards_s: f64,
+    profile: Profile,
+}
+
+/// Everything that is known before a weight is read.
+struct Job<'a> {
+    task: &'a str,
+    model: &'a ResolvedModel,
+    settings: &'a Settings,
+    template: Option<String>,
+    file: ModelFile,
+    blake3: String,
+    snapshot: Snapshot,
+    readings: Vec<Reading>,
+    shards: Vec<Vec<usize>>,
+    keys: Vec<String>,
+    run_key: String,
+}
+
+impl<'a> Job<'a> {
+    fn prepare(
+        lake: &Lake,
+        task: &'a str,
+        model: &'a ResolvedModel,
+        settings: &'a Settings,
+    ) -> Result<Self, ExtractError> {
+        let snapshot = lake.snapshot()?;
+        let file = ModelFile::open(model)?;
+        let (readings, template) = read_task(lake, &snapshot, task, &file, settings)?;
+        check_lengths(&readings, settings, file.shape().context)?;
+        let shards = plan_shards(&readings);
+        let blake3 = file.blake3()?.to_owned();
+        let inputs = (blake3.as_str(), settings, template.as_deref());
+        let keys: Vec<String> = shards.iter().map(|shard| shard_key(inputs, &readings, shard)).collect();
+        let run_key = content_key(&keys);
+        Ok(Self { task, model, settings, template, file, blake3, snapshot, readings, shards, keys, run_key })
+    }
+
+    fn slot_prefix(&self) -> String {
+        format!("extract/{}/{}/", self.model.name, self.task)
+    }
+
+    fn slot(&self, shard: usize) -> String {
+        format!("{}{shard:04}", self.slot_prefix())
+    }
+
+    fn is_done(&self, shard: usize) -> bool {
+        self.snapshot.slot(&self.slot(shard)).is_some_and(|c| {
+            c.key == self.keys[shard] && c.details["run_key"].as_str() == Some(&self.run_key)
+        })
+    }
+
+    fn n_tokens(&self) -> usize {
+        self.readings.iter().map(|r| r.ids.len()).sum()
+    }
+
+    fn n_unique_tokens(&self) -> usize {
+        self.shards.iter().map(|shard| count_unique(&self.readings, shard)).sum()
+    }
+
+    /// Where the weights go, and the bytes of memory that this is predicted to take.
+    fn place(&self, resources: &Resources) -> Result<(Placement, u64), ExtractError> {
+        let available_bytes = resources.available_bytes();
+        let goes_on = self.settings.max_new_tokens > 0;
+        let n_rows = most_rows(&self.readings, &self.shards, self.settings);
+        Placement::choose(self.file.architecture(), n_rows, goes_on, available_bytes)
+            .map_err(|needed_bytes| ExtractError::Memory { needed_bytes, available_bytes })
+    }
+
+    fn run(
+        &self,
+        lake: &Lake,
+        missing: &[usize],
+        placement: Placement,
+        progress: &dyn Progress,
+    ) -> Result<Spent, ExtractError> {
+        let loading = Instant::now();
+        let backend = self.file.load(placement)?;
+        let mut spent = Spent { load_s: loading.elapsed().as_secs_f64(), ..Spent::default() };
+        let reader = Reader {
+            backend: &*backend,
+            tokenizer: &self.file.tokenizer,
+            settings: self.settings,
+            partition: Partition::of_model(&self.model.name, self.task),
+            keeps_layers: placement != Placement::Resident,
+            writing: writing_thread(),
+        };
+        let tokens = |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].ids.len() as u64);
+        progress.start(&format!("extract {}", self.task), missing.iter().flat_map(tokens).sum(), "tokens");
+        let mut removes = self.outdated_slots();
+        for &shard in missing {
+            let started = Instant::now();
+            let mut transaction = lake.begin(self.slot(shard))?;
+            let named = (self.shards[shard].as_slice(), self.keys[shard].as_str());
+            let sweeps = reader.read_shard(&self.readings, named, &mut transaction, progress)?;
+            let profile = backend.take_profile();
+            let elapsed_s = started.elapsed().as_secs_f64();
+            let info = CommitInfo {
+                key: self.keys[shard].clone(),
+                details: self.details(shard, (spent.load_s, elapsed_s), &profile),
+                removes: std::mem::take(&mut removes),
+            };
+            transaction.commit(info)?;
+            sweeps.into_iter().for_each(Sweep::remove);
+            spent.shards_s += elapsed_s;
+            spent.profile += profile;
+        }
+        progress.finish();
+        Ok(spent)
+    }
+
+    /// Slots of an earlier extraction with other prompts, model or settings: emptied by this one's first commit, so
+    /// that no reader ever sees two runs side by side.
+    fn outdated_slots(&self) -> Vec<String> {
+        let current: Vec<String> =
+            (0..self.shards.len()).filter(|i| self.is_done(*i)).map(|i| self.slot(i)).collect();
+        let prefix = self.slot_prefix();
+        let slots = self.snapshot.commits_under(&prefix).map(|c| c.slot.clone());
+        slots.filter(|slot| !current.contains(slot)).collect()
+    }
+
+    fn details(&self, shard: usize, (load_s, elapsed_s): (f64, f64), profile: &Profile) -> serde_json::Value {
+        let shape = self.file.shape();
+        let by_work: Map<_, _> =
+            Work::ALL.iter().map(|w| (w.name().to_owned(), json!(profile.seconds(*w)))).collect();
+        json!({
+            "run_key": self.run_key,
+            "shard": shard,
+            "n_shards": self.shards.len(),
+            "n_prompts": self.shards[shard].len(),
+            "n_unique_tokens": count_unique(&self.readings, &self.shards[shard]),
+            "model": {
+                "name": self.model.name,
+                "source": self.model.source,
+                "blake3": self.blake3,
+                "n_layers": shape.n_layers,
+                "d_model": shape.d_model,
+                "n_heads": shape.n_heads,
+                "n_vocabulary": shape.n_vocabulary,
+            },
+            "settings": self.settings,
+            "chat_template": self.template,
+            "arithmetic": "f32 on the CPU, weights dequantised",
+            "code_version": CODE_VERSION,
+            "load_s": load_s,
+            "elapsed_s": elapsed_s,
+            "profile_s": by_work,
+            "linear_flop": profile.linear_flop,
+        })
+    }
+}
+
+fn check_lengths(readings: &[Reading], settings: &Settings, context: usize) -> Result<(), ExtractError> {
+    for reading in readings {
+        let answer = reading.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
+        let n_tokens = reading.ids.len() + answer.max(settings.max_new_tokens);
+        if n_tokens > context {
+            return Err(ExtractError::TooLong {
+                prompt_id: reading.prompt.prompt_id.clone(),
+                n_tokens,
+                context,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn shard_key(
+    (model, settings, template): (&str, &Settings, Option<&str>),
+    readings: &[Reading],
+    shard: &[usize],
+) -> String {
+    let prompts: Vec<_> = shard
+        .iter()
+        .map(|i| {
+            let prompt = &readings[*i].prompt;
+            let segments: Vec<_> =
+                prompt.segments.iter().map(|s| (s.number, &s.role, s.start, s.end)).collect();
+            (&prompt.prompt_id, &prompt.text, &prompt.expected, &prompt.choices, segments)
+        })
+        .collect();
+    match template {
+        None => content_key(&(CODE_VERSION, model, settings, prompts)),
+        Some(template) => content_key(&(CODE_VERSION, model, settings, prompts, template)),
+    }
+}

@@ -1,0 +1,184 @@
+//! Shards: the unit of work that is committed, and the chunks that it is computed in.
+
+use crate::cpu::{TAIL_TILE, n_lanes};
+use crate::error::ExtractError;
+use crate::forward::Backend;
+use crate::forward::prefix_tree::{ROW_ORDER, shared_prefix};
+use crate::stage::batch::{Chunk, run_chunk};
+use crate::stage::output::{Piece, ShardWriters};
+use crate::stage::resume::Sweep;
+use crate::stage::settings::Settings;
+use crate::stage::tokenized::Reading;
+use crate::tokenize::tokenizer::Tokenizer;
+use hypercolumn_schemas::{Partition, Progress, Transaction};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::mpsc::sync_channel;
+
+/// A shard's prompts hold at most about this many tokens that they do not share: about a minute of work
+/// for a small model on two cores, which is what a kill can lose.
+const SHARD_TOKENS: usize = 12_288;
+
+/// A chunk, whose keys and values are in memory at once, ends at this many rows of the tree: enough that decoding,
+/// one row a prompt and step, is still a product of large matrices.
+const CHUNK_ROWS: usize = 8_192;
+
+/// Parts of a chunk that may wait for the writer: each is one layer's.
+pub const WAITING_PARTS: usize = 8;
+
+/// Prompts in an order in which neighbours share their beginnings, cut into shards of indices.
+pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..readings.len()).collect();
+    order.sort_by(|a, b| {
+        let ids = |i: &usize| (&readings[*i].ids, &readings[*i].prompt.prompt_id);
+        ids(a).cmp(&ids(b))
+    });
+    cut(
+        &order,
+        |previous, next| readings[next].ids.len() - previous.map_or(0, |p| shared(readings, p, next)),
+        SHARD_TOKENS,
+    )
+}
+
+/// Cuts a shard into the chunks that are in memory at once.
+pub fn plan_chunks(readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
+    let cost = |previous: Option<usize>, next: usize| {
+        readings[next].n_rows(previous.map_or(0, |p| shared(readings, p, next)))
+    };
+    cut(shard, cost, CHUNK_ROWS)
+}
+
+/// Rows that there is room for at most: the first pass of the largest chunk, tokens that are not shared and answers, and
+/// the responses, at their longest, of the chunk that has most. Both rooms are kept from chunk to chunk.
+pub fn most_rows(readings: &[Reading], shards: &[Vec<usize>], settings: &Settings) -> usize {
+    let chunks: Vec<Vec<usize>> = shards.iter().flat_map(|shard| plan_chunks(readings, shard)).collect();
+    let n_first = |chunk: &Vec<usize>| {
+        let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].ids.len())).sum();
+        count_unique(readings, chunk) + answers
+    };
+    let n_response = |i: &usize| {
+        let n_unread = usize::from(!readings[*i].plan.keeps_response());
+        settings.max_new_tokens.saturating_sub(n_unread).next_multiple_of(TAIL_TILE)
+    };
+    let n_responses = |chunk: &Vec<usize>| chunk.iter().map(n_response).sum::<usize>();
+    let most = |rows: &dyn Fn(&Vec<usize>) -> usize| chunks.iter().map(rows).max().unwrap_or(0);
+    most(&n_first) + most(&n_responses)
+}
+
+/// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.
+pub fn count_unique(readings: &[Reading], prompts: &[usize]) -> usize {
+    let first = prompts.first().map_or(0, |p| readings[*p].ids.len());
+    let rest = prompts.windows(2).map(|w| readings[w[1]].ids.len() - shared(readings, w[0], w[1]));
+    first + rest.sum::<usize>()
+}
+
+fn shared(readings: &[Reading], a: usize, b: usize) -> usize {
+    shared_prefix(&readings[a].ids, &readings[b].ids)
+}
+
+/// Cuts `order` into parts of about equal cost, as few as `limit` allows, and before the element that would bring a
+/// part past `limit`. `cost` is given the element before it in its part.
+fn cut(order: &[usize], cost: impl Fn(Option<usize>, usize) -> usize, limit: usize) -> Vec<Vec<usize>> {
+    let first = order.first().map_or(0, |first| cost(None, *first));
+    let whole = first + order.windows(2).map(|w| cost(Some(w[0]), w[1])).sum::<usize>();
+    let fair = whole.div_ceil(whole.div_ceil(limit).max(1));
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    let mut total = 0;
+    for &next in order {
+        let here = parts.last().and_then(|p| p.last()).copied();
+        let joined = cost(here, next);
+        match parts.last_mut() {
+            Some(part) if total < fair && total + joined <= limit => {
+                part.push(next);
+                total += joined;
+            }
+            _ => {
+                parts.push(vec![next]);
+                total = cost(None, next);
+            }
+        }
+    }
+    parts
+}
+
+/// A model, ready to read prompts.
+pub struct Reader<'a> {
+    /// The loaded model.
+    pub backend: &'a dyn Backend,
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// What is kept.
+    pub settings: &'a Settings,
+    /// Model and task.
+    pub partition: Partition,
+    /// Whether a run that is killed goes on at the last layer that it finished, rather than with the shard.
+    pub keeps_layers: bool,
+    /// The thread that encodes and writes: one for all shards, since what a thread has freed is of use to itself first.
+    pub writing: ThreadPool,
+}
+
+/// A thread to write on.
+pub fn writing_thread() -> ThreadPool {
+    let thread = ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "writing".to_owned());
+    thread.build().expect("the system gives a thread")
+}
+
+impl Reader<'_> {
+    /// Computes a shard and stages its files. `key` is of everything that its numbers depend on. Gives what is to be
+    /// removed once the shard is committed.
+    pub fn read_shard(
+        &self,
+        readings: &[Reading],
+        (shard, key): (&[usize], &str),
+        transaction: &mut Transaction,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Sweep>, ExtractError> {
+        let mut sweeps = Vec::new();
+        let of = |chunk: Vec<usize>| Chunk::new(chunk.iter().map(|i| &readings[*i]).collect());
+        let chunks: Vec<Chunk> = plan_chunks(readings, shard).into_iter().map(of).collect();
+        if self.keeps_layers {
+            // Keys and values lie in memory as this processor's vectors want them.
+            let name = |index| format!("sweep-{key}-{index}-{}-{ROW_ORDER}", n_lanes());
+            let path = |index| transaction.lasting_directory(&name(index));
+            sweeps = (0..chunks.len()).map(|i| Sweep::open(path(i))).collect::<Result<_, _>>()?;
+        }
+        let writers = ShardWriters::open(transaction, &self.partition, self.backend.shape())?;
+        // The writer encodes one part while the next is computed; a few may wait, so memory is bounded.
+        let (sender, parts) = sync_channel(WAITING_PARTS);
+        let mut written = None;
+        let computed = self.writing.in_place_scope(|scope| {
+            let (chunks, written, tokenizer) = (&chunks, &mut written, self.tokenizer);
+            scope.spawn(move |_| *written = Some(writers.write_all(chunks, parts, tokenizer)));
+            // The scope waits for the writer, who waits for parts until no one can send any.
+            let sender = sender;
+            chunks.iter().enumerate().try_for_each(|(index, chunk)| {
+                // A writer that failed has gone; its error is what counts.
+                let hand_over = |part| drop(sender.send((index, Piece::Part(part))));
+                let written = run_chunk(self, chunk, progress, &hand_over, sweeps.get(index))?;
+                drop(sender.send((index, Piece::Written(written))));
+                Ok::<_, ExtractError>(())
+            })
+        });
+        let writers = computed.and(written.expect("the writer does not panic"))?;
+        writers.stage(transaction)?;
+        Ok(sweeps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn parts_stay_within_the_limit_and_keep_every_element() {
+        let cost = |previous: Option<usize>, next: usize| if previous.is_some() { next } else { next + 5 };
+        let parts = cut(&[1, 2, 3, 9, 30, 1], cost, 12);
+        assert_eq!(parts, [vec![1, 2, 3], vec![9], vec![30], vec![1]]);
+        assert!(cut(&[], cost, 12).is_empty());
+    }
+
+    #[test]
+    fn no_part_is_left_with_little() {
+        let parts = cut(&[1; 25], |_, next| next, 12);
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [9, 9, 7]);
+    }
+}

@@ -1,0 +1,168 @@
+//! A prompt as a model reads it: its tokens, those of its answers, and what is kept of its segments.
+
+use crate::error::ExtractError;
+use crate::forward::segment_plan::{PromptPlan, SegmentPlan};
+use crate::stage::ModelFile;
+use crate::stage::prompts::{Prompt, read_prompts};
+use crate::stage::settings::Settings;
+use crate::tokenize::chat::{Frame, Framed};
+use crate::tokenize::membership::{deciding_characters, positions_within, ranges};
+use crate::tokenize::tokenizer::Tokenizer;
+use hypercolumn_schemas::{Lake, Snapshot};
+use rayon::prelude::*;
+
+/// A prompt as the model reads it.
+#[derive(Debug)]
+pub struct Reading {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// Ids of its tokens, those of a chat template around it included.
+    pub ids: Vec<u32>,
+    /// Where each token lies in the prompt's own text; `None` for tokens of the template.
+    pub spans: Vec<Option<(u32, u32)>>,
+    /// Answers whose probability is asked for: the expected one first, if any, then the choices.
+    pub answers: Vec<Answer>,
+    /// What is kept of its segments.
+    pub plan: PromptPlan,
+}
+
+/// An answer whose probability is asked for.
+#[derive(Debug)]
+pub struct Answer {
+    /// The candidate's name in params; `None` for the expected answer itself.
+    pub choice: Option<String>,
+    /// The answer.
+    pub text: String,
+    /// Its tokens after the prompt's.
+    pub ids: Vec<u32>,
+}
+
+/// All prompts of a task as a model reads them, and the source of the chat template around them, if there is one.
+///
+/// # Errors
+/// [`ExtractError::UnknownTask`], and others where a prompt or the template cannot be used.
+pub fn read_task(
+    lake: &Lake,
+    snapshot: &Snapshot,
+    task: &str,
+    file: &ModelFile,
+    settings: &Settings,
+) -> Result<(Vec<Reading>, Option<String>), ExtractError> {
+    let prompts = read_prompts(lake, snapshot, task)?;
+    let frame = Frame::new(&settings.chat_template, &file.tokenizer)?;
+    let readings = prompts
+        .into_par_iter()
+        .map(|prompt| Reading::new(prompt, &file.tokenizer, frame.as_ref(), settings))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((readings, frame.as_ref().map(Frame::source)))
+}
+
+impl Reading {
+    /// Tokenizes a prompt and its answers.
+    pub fn new(
+        prompt: Prompt,
+        tokenizer: &Tokenizer,
+        frame: Option<&Frame>,
+        settings: &Settings,
+    ) -> Result<Self, ExtractError> {
+        let failed = |problem| ExtractError::Tokenize { prompt_id: prompt.prompt_id.clone(), problem };
+        let framed = frame.map_or_else(|| Ok(Framed::bare(&prompt.text)), |f| f.around(&prompt.text));
+        let framed = framed.map_err(failed)?;
+        let encoding = tokenizer.encode_within(&framed.text, framed.surround).map_err(failed)?;
+        if encoding.ids.is_empty() {
+            return Err(ExtractError::NoTokens { prompt_id: prompt.prompt_id });
+        }
+        let mut answers = Vec::new();
+        let expected = prompt.expected.iter().map(|text| (None, text));
+        let choices = prompt.choices.iter().map(|(name, text)| (Some(name.clone()), text));
+        for (choice, text) in expected.chain(choices) {
+            let spaced = format!("{}{text}", separator(&framed.text, text));
+            let before = (framed.text.as_str(), encoding.ids.as_slice());
+            let ids = tokenizer.encode_continuation(before, &spaced, framed.surround).map_err(failed)?;
+            if !ids.is_empty() {
+                answers.push(Answer { choice, text: text.clone(), ids });
+            }
+        }
+        let place = Place { start: framed.start, length: prompt.text.chars().count() as u32 };
+        let deciding = deciding_characters(&framed.text, &encoding);
+        let deciding: Vec<_> = deciding.into_iter().map(|d| place.of(d?)).collect();
+        let spans = encoding.offsets.iter().map(|span| place.overlap(*span)).collect();
+        let plan = plan_segments(&prompt, &deciding, settings);
+        Ok(Self { prompt, ids: encoding.ids, spans, answers, plan })
+    }
+
+    /// Rows that the prompt and its answers take at most in a tree, beyond `shared` prompt tokens.
+    pub fn n_rows(&self, shared: usize) -> usize {
+        let answers: usize = self.answers.iter().map(|a| a.ids.len() - 1).sum();
+        self.ids.len() - shared + answers
+    }
+}
+
+/// Where a prompt's own text lies in what the model reads.
+#[derive(Clone, Copy)]
+struct Place {
+    start: u32,
+    length: u32,
+}
+
+impl Place {
+    /// The character of the prompt's text that a character of the whole is.
+    fn of(self, character: u32) -> Option<u32> {
+        character.checked_sub(self.start).filter(|c| *c < self.length)
+    }
+
+    /// What a span of the whole covers of the prompt's text. Without a template that is the span itself.
+    fn overlap(self, (start, end): (u32, u32)) -> Option<(u32, u32)> {
+        let own_end = self.start + self.length;
+        let (from, to) = (start.max(self.start), end.min(own_end));
+        let is_inside = self.start <= start && end <= own_end;
+        (from < to || (is_inside && self.start == 0)).then(|| (from - self.start, to - self.start))
+    }
+}
+
+/// What stands between a prompt and its answer: a space after a letter, a digit or a closing mark, unless the
+/// answer brings its own; nothing after a space, a comma or an opening mark.
+fn separator(prompt: &str, answer: &str) -> &'static str {
+    let closes = |c: char| c.is_alphanumeric() || ":.?!)]}".contains(c);
+    let spaced = prompt.chars().last().is_some_and(closes) && !answer.starts_with(char::is_whitespace);
+    if spaced { " " } else { "" }
+}
+
+/// The segments of a prompt, whose tokens are decided by these characters of its text. A template's tokens have
+/// none: like BOS they belong to no segment, but that the last of them is `final`, which the response follows.
+fn plan_segments(prompt: &Prompt, deciding: &[Option<u32>], settings: &Settings) -> PromptPlan {
+    let n_tokens = deciding.len() as u32;
+    let segment = |number: i16, role: &str, ranges: Vec<(u32, u32)>, is_response: bool| SegmentPlan {
+        number,
+        role: role.to_owned(),
+        ranges,
+        is_response,
+        poolings: settings.poolings(role),
+        is_query: settings.attention.keeps_query(role),
+        is_key: settings.attention.keeps_key(role),
+    };
+    let within = |start, end| ranges(&positions_within(deciding, start, end));
+    let mut segments = vec![segment(0, "prompt", within(0, u32::MAX), false)];
+    for s in &prompt.segments {
+        segments.push(segment(s.number, &s.role, within(s.start, s.end), false));
+    }
+    let n = prompt.segments.len() as i16;
+    segments.push(segment(n + 1, "final", vec![(n_tokens - 1, n_tokens)], false));
+    if settings.max_new_tokens > 0 {
+        segments.push(segment(n + 2, "response", Vec::new(), true));
+    }
+    PromptPlan { n_tokens: n_tokens as usize, segments }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::separator;
+
+    #[test]
+    fn an_answer_is_spaced_as_a_writer_would() {
+        assert_eq!(separator("(0.63,", "17.9"), "");
+        assert_eq!(separator("Answer:", "watering"), " ");
+        assert_eq!(separator("Answer: ", "watering"), "");
+        assert_eq!(separator("Answer:", " watering"), "");
+    }
+}

@@ -1,0 +1,240 @@
+//! Chat templates: the text that a chat model is used to reading around what its user says.
+//!
+//! A prompt becomes the one message of a user, followed by the beginning of the assistant's turn. Where the
+//! prompt's text lies in the result is known exactly: a template is rendered once around a word of ours, which
+//! says what stands before and after, and a prompt that comes out otherwise is refused. [`jinja`] renders the
+//! checkpoint's own templates; conversation formats that no checkpoint carries are written out here.
+//!
+//! What tokens the result has is left to the tokenizer, which segments they belong to is left to `chunk`.
+
+mod jinja;
+
+use crate::error::ExtractError;
+use crate::stage::settings::ChatTemplate;
+use crate::tokenize::tokenizer::{Surround, Tokenizer};
+use std::collections::BTreeMap;
+
+/// Name of a checkpoint's template where it names none.
+pub const DEFAULT_NAME: &str = "default";
+
+/// Conversation formats of models whose checkpoints have no template: name, what stands before, what after.
+const BUILT_IN: [(&str, &str, &str); 1] = [(
+    "vicuna",
+    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, \
+     detailed, and polite answers to the user's questions. USER: ",
+    " ASSISTANT:",
+)];
+
+/// Stands for a prompt where only what surrounds it matters.
+const SENTINEL: &str = "Xq7Zk";
+
+/// What a checkpoint's files say about chats.
+#[derive(Clone, Debug, Default)]
+pub struct ChatFiles {
+    /// Templates by name.
+    pub templates: BTreeMap<String, String>,
+    /// What templates know tokens by (`bos_token`, …), and how the vocabulary spells them.
+    pub tokens: BTreeMap<String, String>,
+}
+
+/// A prompt as the model reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Framed {
+    /// The whole text.
+    pub text: String,
+    /// Characters before the prompt's own.
+    pub start: u32,
+    /// What the tokenizer adds around the whole text.
+    pub surround: Surround,
+}
+
+/// What stands around every prompt.
+#[derive(Debug)]
+pub struct Frame {
+    before: String,
+    after: String,
+    surround: Surround,
+    template: Option<jinja::Template>,
+}
+
+impl Frame {
+    /// The frame that the settings ask for, from what the model's files have; `None` for bare prompts.
+    ///
+    /// # Errors
+    /// [`ExtractError::ChatTemplate`] where the model has no such template, or the template is refused.
+    pub fn new(asked: &ChatTemplate, tokenizer: &Tokenizer) -> Result<Option<Self>, ExtractError> {
+        let files = tokenizer.chat();
+        let name = match asked {
+            ChatTemplate::None => return Ok(None),
+            ChatTemplate::Own => DEFAULT_NAME,
+            ChatTemplate::Named(name) => name,
+        };
+        if let Some((_, before, after)) = BUILT_IN.iter().find(|(known, ..)| *known == name) {
+            let (before, after) = ((*before).to_owned(), (*after).to_owned());
+            // The format is text alone; BOS is the tokenizer's business, as for any text.
+            return Ok(Some(Self { before, after, surround: Surround::AsDeclared, template: None }));
+        }
+        let source = files.templates.get(name);
+        let source = source.ok_or_else(|| refuse(absent(asked, files)))?;
+        Self::of_template(source, files).map(Some).map_err(refuse)
+    }
+
+    fn of_template(source: &str, files: &ChatFiles) -> Result<Self, String> {
+        let template = jinja::Template::new(source, files)?;
+        let rendered = template.render(SENTINEL)?;
+        let parts: Vec<&str> = rendered.split(SENTINEL).collect();
+        let [before, after] = parts[..] else {
+            return Err(format!("it shows the user's message {} times instead of once", parts.len() - 1));
+        };
+        let (before, after) = (before.to_owned(), after.to_owned());
+        // A template writes BOS itself or means that there is none.
+        Ok(Self { before, after, surround: Surround::Nothing, template: Some(template) })
+    }
+
+    /// The prompt's text with what stands around it.
+    ///
+    /// # Errors
+    /// Where the template refuses the text, or does not show it as it is.
+    pub fn around(&self, text: &str) -> Result<Framed, String> {
+        let framed = format!("{}{text}{}", self.before, self.after);
+        if let Some(template) = &self.template
+            && template.render(text)? != framed
+        {
+            return Err(
+                "the chat template changes the prompt's text, or what it says around it; white space where \
+                        the text begins or ends may be the reason"
+                    .to_owned(),
+            );
+        }
+        let start = self.before.chars().count() as u32;
+        Ok(Framed { text: framed, start, surround: self.surround })
+    }
+
+    /// What the frame is made of: its template's source, or the text around a prompt.
+    pub fn source(&self) -> String {
+        match &self.template {
+            Some(template) => template.source().to_owned(),
+            None => format!("{}{{prompt}}{}", self.before, self.after),
+        }
+    }
+}
+
+impl Framed {
+    /// A prompt that stands alone.
+    pub fn bare(text: &str) -> Self {
+        Self { text: text.to_owned(), start: 0, surround: Surround::AsDeclared }
+    }
+}
+
+fn refuse(problem: String) -> ExtractError {
+    ExtractError::ChatTemplate { problem }
+}
+
+fn absent(asked: &ChatTemplate, files: &ChatFiles) -> String {
+    let built_in = BUILT_IN.map(|(name, ..)| name).join(", ");
+    let own = match files.templates.is_empty() {
+        true => "the model's files have none".to_owned(),
+        false => {
+            let names: Vec<&str> = files.templates.keys().map(String::as_str).collect();
+            format!("the model's files have {}", names.join(", "))
+        }
+    };
+    match asked {
+        ChatTemplate::Named(name) => format!("there is no template `{name}`: {own}; built in: {built_in}"),
+        _ => format!("{own}; built in: {built_in}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    fn frame(template: &str) -> Result<Frame, String> {
+        let tokens = [("bos_token".to_owned(), "<s>".to_owned())].into();
+        Frame::of_template(template, &ChatFiles { templates: BTreeMap::new(), tokens })
+    }
+
+    #[test]
+    fn a_prompt_is_found_where_it_stands() {
+        let frame = frame(
+            "{{ bos_token }}é {% for m in messages %}[{{ m.role }}] {{ m['content'] }} [/]{% endfor %}",
+        );
+        let framed = frame.unwrap().around("line\n two").unwrap();
+        assert_eq!(framed.text, "<s>é [user] line\n two [/]");
+        assert_eq!(framed.start, 12);
+        assert_eq!(framed.surround, Surround::Nothing);
+    }
+
+    /// One row of `tests/fixtures/chat/rendered.json`.
+    #[derive(serde::Deserialize)]
+    struct Rendered {
+        template: String,
+        text: String,
+        rendered: String,
+    }
+
+    #[test]
+    fn templates_give_what_transformers_makes_of_them() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/chat");
+        let rows: Vec<Rendered> =
+            serde_json::from_slice(&fs::read(fixtures.join("rendered.json")).unwrap()).unwrap();
+        let tokens = [("bos_token", "<s>"), ("eos_token", "</s>")];
+        let tokens = tokens.map(|(key, spelling)| (key.to_owned(), spelling.to_owned())).into();
+        let files = ChatFiles { templates: BTreeMap::new(), tokens };
+        for row in rows {
+            let source = fs::read_to_string(fixtures.join("templates").join(&row.template)).unwrap();
+            let framed = Frame::of_template(&source, &files).unwrap().around(&row.text).unwrap();
+            assert_eq!(framed.text, row.rendered, "{}", row.template);
+            let own: String =
+                framed.text.chars().skip(framed.start as usize).take(row.text.chars().count()).collect();
+            assert_eq!(own, row.text);
+        }
+    }
+
+    #[test]
+    fn a_model_without_templates_has_the_built_in_ones() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tokenizers");
+        let tokenizer = Tokenizer::from_directory(&fixtures.join("spm-llama")).unwrap();
+        let refused = Frame::new(&ChatTemplate::Own, &tokenizer).unwrap_err().to_string();
+        assert!(refused.contains("the model's files have none; built in: vicuna"), "{refused}");
+        assert!(Frame::new(&ChatTemplate::None, &tokenizer).unwrap().is_none());
+        let frame = Frame::new(&ChatTemplate::Named("vicuna".to_owned()), &tokenizer).unwrap().unwrap();
+        let framed = frame.around(" Hi. ").unwrap();
+        assert!(framed.text.ends_with("answers to the user's questions. USER:  Hi.  ASSISTANT:"));
+        let encoding = tokenizer.encode_within(&framed.text, framed.surround).unwrap();
+        assert_eq!(tokenizer.pieces(&encoding.ids).iter().filter(|p| *p == "<s>").count(), 1);
+    }
+
+    #[test]
+    fn a_template_that_trims_or_repeats_is_refused() {
+        let trims = frame("{{ messages[0].content.strip() }}!").unwrap();
+        assert_eq!(trims.around("a b").unwrap().text, "a b!");
+        assert!(trims.around("a b ").unwrap_err().contains("changes the prompt's text"));
+        assert!(frame("{{ messages[0].content * 2 }}").unwrap_err().contains("2 times"));
+        assert!(frame("hello").unwrap_err().contains("0 times"));
+    }
+
+    #[test]
+    fn templates_have_what_transformers_gives_them() {
+        let said = |template: &str| frame(template).and_then(|f| f.around("a")).map(|f| f.text);
+        let source = "{%- set ns = namespace(n=0) %}{% for m in messages %}\n    {% if m.role == 'user' %}\n\
+                      {{- m.content }}{% set ns.n = ns.n + 1 %}{% continue %}\n{% endif %}\n{% endfor %}{{ ns.n }}";
+        assert_eq!(said(source).unwrap(), "a1");
+        assert_eq!(said("{% generation %}{{ messages[0].content }}{% endgeneration %}").unwrap(), "a");
+        assert_eq!(
+            said("{{ {'k': ['<é>', 1]} | tojson }}{{ messages[0].content }}").unwrap(),
+            "{\"k\": [\"<é>\", 1]}a"
+        );
+        let source =
+            "{% if tools is not none %}x{% endif %}{{ messages[0].content }}{{ add_generation_prompt }}";
+        assert_eq!(said(source).unwrap().to_lowercase(), "atrue");
+        assert!(said("{{ raise_exception('no chats') }}").unwrap_err().contains("no chats"));
+        assert!(said("{{ strftime_now('%Y') }}").unwrap_err().contains("strftime_now"));
+        assert!(
+            said("{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}").is_err()
+        );
+        assert!(said("{{ messages[0]").is_err());
+    }
+}

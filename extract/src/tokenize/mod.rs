@@ -1,0 +1,8 @@
+//! Text to tokens: which token ids a prompt becomes, and which of them belong to a segment.
+//!
+//! [`chat`] renders a prompt with a model's chat template, [`tokenizer`] gives ids and character offsets,
+//! [`membership`] says which tokens belong to which segment. Reading prompts from a lake is left to the stage.
+
+pub(crate) mod chat;
+pub(crate) mod membership;
+pub mod tokenizer;
