@@ -3,15 +3,15 @@
 use crate::catalog::Catalog;
 use crate::columns::{Answer, ask};
 use crate::error::AnalyzeError;
-use crate::numerics::bootstrap::{BootstrapSettings, ItemDesign};
-use crate::numerics::correlation::{CorrelationKind, bootstrap_correlation, correlate};
-use crate::numerics::paired::{one_sample_t, wilcoxon_signed_rank};
-use crate::numerics::resampling::bootstrap_rows;
-use crate::numerics::summary::{mean, percentile_interval, standard_deviation};
-use crate::numerics::{NumericsError, Undefined};
 use crate::prompts::TaskPrompts;
 use crate::rows::{Cell, correct};
 use crate::settings::AnalysisSettings;
+use crate::stats::bootstrap::{BootstrapSettings, ItemDesign};
+use crate::stats::correlation::{CorrelationKind, bootstrap_correlation, correlate};
+use crate::stats::paired::{one_sample_t, wilcoxon_signed_rank};
+use crate::stats::resampling::bootstrap_rows;
+use crate::stats::summary::{mean, percentile_interval, standard_deviation};
+use crate::stats::{NumericsError, Undefined};
 use hypercolumn_schemas::{Progress, tables};
 use rayon::prelude::*;
 

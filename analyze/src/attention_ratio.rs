@@ -7,13 +7,13 @@ use crate::catalog::Catalog;
 use crate::columns::ask;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
-use crate::numerics::bootstrap::{BootstrapSettings, ItemDesign};
-use crate::numerics::paired::one_sample_t;
-use crate::numerics::resampling::bootstrap_mean;
-use crate::numerics::summary::mean;
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::rows::{Cell, Outcome, correct};
 use crate::settings::{AnalysisSettings, AttentionRatio};
+use crate::stats::bootstrap::{BootstrapSettings, ItemDesign};
+use crate::stats::paired::one_sample_t;
+use crate::stats::resampling::bootstrap_mean;
+use crate::stats::summary::mean;
 use duckdb::params;
 use hypercolumn_schemas::{Progress, tables};
 use rayon::prelude::*;
@@ -294,7 +294,7 @@ fn bootstrap(
         return Ok(None);
     }
     let names: Vec<&Arc<str>> = usable.iter().map(|u| &prompts.items[u.0.prompt]).collect();
-    let items: Vec<u32> = crate::probes::encode(&names).into_iter().map(|i| i as u32).collect();
+    let items: Vec<u32> = crate::stats::probes::encode(&names).into_iter().map(|i| i as u32).collect();
     let n_items = items.iter().max().map_or(0, |i| *i as usize + 1);
     let draws = BootstrapSettings { n_draws: settings.n_bootstraps as usize, seed: settings.seed, stream: 0 };
     let design = ItemDesign { items: &items, n_items };

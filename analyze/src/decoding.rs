@@ -1,18 +1,18 @@
 //! Probes over a lake: targets from SQL, states layer by layer, scores into rows.
 //!
-//! What a probe is and how it is judged is in [`crate::probes`]; here prompts, groups and targets are
+//! What a probe is and how it is judged is in [`crate::stats::probes`]; here prompts, groups and targets are
 //! chosen, layers are spread over threads, and results become tables.
 
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
-use crate::probes::{
-    Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,
-};
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::rows::{Cell, Outcome, correct};
 use crate::settings::{AnalysisSettings, Pooling, Probe, ProbeKind};
 use crate::states::{Place, StateSource, States};
+use crate::stats::probes::{
+    Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,
+};
 use hypercolumn_schemas::{Progress, tables};
 use rayon::prelude::*;
 use std::collections::BTreeMap;

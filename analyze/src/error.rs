@@ -1,6 +1,6 @@
 //! Everything that can go wrong between a lake and its answers.
 
-use crate::numerics::NumericsError;
+use crate::stats::NumericsError;
 use hypercolumn_schemas::LakeError;
 
 /// An error of the analysis.

@@ -18,9 +18,7 @@ mod expression;
 mod inputs;
 mod kept;
 mod measures;
-pub mod numerics;
 mod params;
-pub mod probes;
 mod prompts;
 pub mod report;
 mod rows;
@@ -29,6 +27,7 @@ pub mod settings;
 mod sql;
 mod stage;
 mod states;
+pub mod stats;
 
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
 pub use error::AnalyzeError;

@@ -1,7 +1,7 @@
 //! Result rows on their way into a table, and the corrections that need many rows at once.
 
 use crate::error::AnalyzeError;
-use crate::numerics::multiple_testing::benjamini_hochberg;
+use crate::stats::multiple_testing::benjamini_hochberg;
 use arrow::array::{ArrayRef, Float64Array, Int16Array, Int32Array, RecordBatch, StringArray};
 use hypercolumn_schemas::{ColumnType, Table};
 use std::collections::BTreeMap;

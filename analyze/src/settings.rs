@@ -2,7 +2,7 @@
 //! its `[analysis]` table, as serde reads them. Whether the questions can be asked of the data is
 //! found out by [`crate::run`].
 
-use crate::numerics::{Comparison, Normalization, Similarity};
+use crate::stats::{Comparison, Normalization, Similarity};
 use serde::{Deserialize, Serialize};
 
 /// Everything that the stage is asked to do.

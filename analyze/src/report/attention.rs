@@ -9,7 +9,7 @@ use super::question::{Question, Row, question};
 use super::wording::{Estimate, count, interval, layer_ranges, number, sentence_case, with_interval, words};
 use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
-use crate::numerics::summary::percentile;
+use crate::stats::summary::percentile;
 use std::collections::{BTreeMap, BTreeSet};
 
 const RATIOS: Question = question!("report_ratios");

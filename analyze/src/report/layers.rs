@@ -3,7 +3,7 @@
 
 use super::chart::AxisPlan;
 use super::wording::{Estimate, interval, sentence_case, signed};
-use crate::numerics::multiple_testing::benjamini_hochberg;
+use crate::stats::multiple_testing::benjamini_hochberg;
 
 /// Level of q below which a change counts in sentences and marks.
 pub(super) const Q_LEVEL: f64 = 0.05;

@@ -10,7 +10,7 @@ use super::question::{Question, Row, question};
 use super::wording::{Estimate, count, interval, layer_ranges, number, with_interval, words};
 use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
-use crate::numerics::summary::mean;
+use crate::stats::summary::mean;
 use std::collections::{BTreeMap, BTreeSet};
 
 const TARGETS: Question = question!("report_targets");

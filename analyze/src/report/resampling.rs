@@ -1,8 +1,8 @@
 //! Intervals of behaviour: items are drawn with replacement, and the same draws serve every condition.
 
 use super::wording::Estimate;
-use crate::numerics::bootstrap::{BootstrapSettings, draw_multiplicities};
-use crate::numerics::summary::{CONFIDENCE, percentile, percentile_interval};
+use crate::stats::bootstrap::{BootstrapSettings, draw_multiplicities};
+use crate::stats::summary::{CONFIDENCE, percentile, percentile_interval};
 use std::collections::BTreeMap;
 
 /// Draws of items.
@@ -56,7 +56,7 @@ impl ItemScores {
 fn compute(statistic: Statistic, values: impl Iterator<Item = f64>) -> Option<f64> {
     let values: Vec<f64> = values.collect();
     match statistic {
-        Statistic::Mean => crate::numerics::summary::mean(&values),
+        Statistic::Mean => crate::stats::summary::mean(&values),
         Statistic::Median => percentile(&values, 50.0),
     }
 }

@@ -1,7 +1,7 @@
 //! A frame: the prompts of one condition that an entry compares, their pairs and their items.
 
-use crate::numerics::{Hypothesis, PairList};
 use crate::prompts::TaskPrompts;
+use crate::stats::{Hypothesis, PairList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -3,18 +3,18 @@
 use super::frame::Frame;
 use super::similarities::{Measure, Measured};
 use crate::error::AnalyzeError;
-use crate::numerics::bootstrap::{
-    BootstrapDraws, BootstrapSettings, ItemDesign, bootstrap_all_comparisons, paired_differences,
-};
-use crate::numerics::comparison::compare;
-use crate::numerics::permutation::{
-    Alternative, Exchangeability, MeasureTest, PermutationSettings, permutation_test,
-};
-use crate::numerics::summary::percentile_interval;
-use crate::numerics::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
 use crate::prompts::TaskPrompts;
 use crate::rows::{Cell, Outcome};
 use crate::settings::{AnalysisSettings, Hypothesis, Pooling};
+use crate::stats::bootstrap::{
+    BootstrapDraws, BootstrapSettings, ItemDesign, bootstrap_all_comparisons, paired_differences,
+};
+use crate::stats::comparison::compare;
+use crate::stats::permutation::{
+    Alternative, Exchangeability, MeasureTest, PermutationSettings, permutation_test,
+};
+use crate::stats::summary::percentile_interval;
+use crate::stats::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
 use hypercolumn_schemas::Progress;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -388,7 +388,7 @@ pub(super) fn matrix(frame: &Frame) -> &Matrix {
 }
 
 /// The reason for a null; any other error is a fault of this program.
-fn undefined(error: crate::numerics::NumericsError) -> Result<Undefined, AnalyzeError> {
+fn undefined(error: crate::stats::NumericsError) -> Result<Undefined, AnalyzeError> {
     error.undefined().ok_or(AnalyzeError::Numerics(error))
 }
 

@@ -4,8 +4,8 @@ use super::frame::Frame;
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
-use crate::numerics::Hypothesis;
 use crate::prompts::{INDEX, TaskPrompts};
+use crate::stats::Hypothesis;
 use std::collections::HashMap;
 
 /// Values that differ by less than this share are equal: rounding depends on the order of a sum.

@@ -2,8 +2,8 @@
 
 use super::frame::Frame;
 use super::inference::{Inference, Scope, matrix};
-use crate::numerics::comparison::compare_vectors;
 use crate::rows::Outcome;
+use crate::stats::comparison::compare_vectors;
 use rayon::prelude::*;
 use std::sync::Arc;
 

@@ -2,10 +2,10 @@
 
 use super::frame::Frame;
 use crate::error::AnalyzeError;
-use crate::numerics::similarity::{compute_rectangle, compute_similarities, normalize};
-use crate::numerics::{Normalization, NumericsError, Similarity, pairs::condensed_index};
 use crate::settings::{Hypothesis, Site};
 use crate::states::{Place, StateSource, States};
+use crate::stats::similarity::{compute_rectangle, compute_similarities, normalize};
+use crate::stats::{Normalization, NumericsError, Similarity, pairs::condensed_index};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 

@@ -24,6 +24,7 @@
 //! | [`paired`] | did items change between two conditions? |
 //! | [`correlation`] | do two quantities go together across items? |
 //! | [`resampling`] | how much does any other statistic vary over items? |
+//! | [`probes`] | what can a linear model read from the vectors of prompts it has not seen? |
 //! | [`summary`] | means, percentiles and their intervals |
 
 pub mod alignment;
@@ -38,6 +39,7 @@ pub mod paired;
 pub mod pairs;
 pub mod partial;
 pub mod permutation;
+pub mod probes;
 pub mod ranking;
 pub mod resampling;
 pub mod similarity;
