@@ -1,7 +1,7 @@
 //! What the stage starts from: which tasks a model has read, whether completely, and the digest of it all.
 
 use crate::error::AnalyzeError;
-use hypercolumn_schemas::{Commit, Snapshot, Table, tables};
+use hypercolumn_schemas::{Snapshot, Table, tables};
 use std::collections::BTreeSet;
 
 /// The tasks to analyse: those asked for, or all that the model has read.
@@ -57,18 +57,15 @@ fn list(names: impl Iterator<Item = String>) -> String {
 
 /// Refuses an extraction of which shards are missing.
 fn check_extraction(snapshot: &Snapshot, model: &str, task: &str) -> Result<(), AnalyzeError> {
-    let prefix = format!("extract/{model}/{task}/");
-    let commits: Vec<&Commit> = snapshot.commits_under(&prefix).collect();
-    let Some(latest) = commits.iter().max_by_key(|c| c.sequence) else { return Ok(()) };
-    let run = &latest.details["run_key"];
-    let n_done = commits.iter().filter(|c| c.details["run_key"] == *run).count() as u64;
-    match latest.details["n_shards"].as_u64() {
-        Some(n_shards) if n_done < n_shards => {
-            let (model, task) = (model.to_owned(), task.to_owned());
-            Err(AnalyzeError::Incomplete { model, task, n_done, n_shards })
-        }
-        _ => Ok(()),
+    let shards = || snapshot.shards(model, task);
+    let Some((_, latest)) = shards().max_by_key(|(commit, _)| commit.sequence) else { return Ok(()) };
+    let n_done = shards().filter(|(_, record)| record.run_key == latest.run_key).count() as u64;
+    let n_shards = u64::from(latest.n_shards);
+    if n_done < n_shards {
+        let (model, task) = (model.to_owned(), task.to_owned());
+        return Err(AnalyzeError::Incomplete { model, task, n_done, n_shards });
     }
+    Ok(())
 }
 
 /// Digests of the files of `inputs` for this model and task (tables without a model: for this task).

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Questions {
+    /// Name of the study that asks.
+    pub study: String,
     /// The tasks to analyse; none means every task that the model has read.
     #[serde(skip)]
     pub tasks: Vec<String>,

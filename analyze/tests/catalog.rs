@@ -3,7 +3,7 @@
 use arrow::array::{Array, ArrayRef, Float64Array, Int32Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;
 use hypercolumn_analyze::{AnalyzeError, Catalog, ParamType, query};
-use hypercolumn_schemas::{CommitInfo, Lake, Partition, tables};
+use hypercolumn_schemas::{CommitInfo, IngestRecord, Lake, Partition, Record, Slot, tables};
 use std::sync::Arc;
 
 fn text(values: &[&str]) -> ArrayRef {
@@ -13,7 +13,7 @@ fn text(values: &[&str]) -> ArrayRef {
 /// A lake with three prompts of a task whose name needs encoding.
 fn lake(home: &std::path::Path) -> Lake {
     let lake = Lake::create(home.join("la'ke")).unwrap();
-    let mut transaction = lake.begin("ingest/a b").unwrap();
+    let mut transaction = lake.begin(Slot::Ingest { task: "a b".into() }).unwrap();
     let mut writer = transaction.writer(&tables::PROMPTS, Partition::of_task("a b/c"), None).unwrap();
     let params = [
         r#"{"slope": 1, "name": "Kevin", "easy": true, "text": "x", "mixed": 1, "a/b": 2}"#,
@@ -31,7 +31,13 @@ fn lake(home: &std::path::Path) -> Lake {
     ];
     writer.write(&tables::PROMPTS.batch(rows).unwrap()).unwrap();
     transaction.stage(writer).unwrap();
-    transaction.commit(CommitInfo::default()).unwrap();
+    transaction
+        .commit(CommitInfo {
+            key: String::new(),
+            details: Record::Ingest(IngestRecord::default()),
+            removes: Vec::new(),
+        })
+        .unwrap();
     lake
 }
 

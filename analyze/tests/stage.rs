@@ -194,7 +194,7 @@ fn the_same_values_come_from_any_number_of_threads() {
         questions.analysis.seed = 7;
         pool.install(|| run(&lake, MODEL, &questions, &())).unwrap();
         let snapshot = lake.snapshot().unwrap();
-        let files = snapshot.commits().filter(|c| c.slot.starts_with("analyze/")).flat_map(|c| &c.files);
+        let files = snapshot.commits().filter(|c| c.details.as_analyze().is_some()).flat_map(|c| &c.files);
         files.map(|f| f.blake3.clone()).collect::<Vec<_>>()
     };
     assert_eq!(sums(1), sums(3));
@@ -265,7 +265,7 @@ fn sql_that_cannot_be_asked_is_refused_before_anything_is_written() {
             assert!(message.contains(part), "`{part}` is missing in: {message}");
         }
     }
-    assert_eq!(lake.snapshot().unwrap().commits_under("analyze/").count(), 0);
+    assert_eq!(lake.snapshot().unwrap().commits().filter(|c| c.details.as_analyze().is_some()).count(), 0);
     assert!(lake.unlisted().unwrap().is_empty());
 }
 
@@ -290,7 +290,7 @@ fn entries_that_make_no_sense_are_refused_by_name() {
     assert!(found.contains("`other`") && found.contains("`planted`"), "{found}");
     let found = refused(&|q| q.analysis.confidence = 95.0);
     assert!(found.contains("confidence"), "{found}");
-    assert_eq!(lake.snapshot().unwrap().commits_under("analyze/").count(), 0);
+    assert_eq!(lake.snapshot().unwrap().commits().filter(|c| c.details.as_analyze().is_some()).count(), 0);
 }
 
 #[test]

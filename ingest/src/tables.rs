@@ -9,7 +9,9 @@ use crate::prompt::Prompt;
 use crate::read::read_prompts;
 use crate::tasks::Generator;
 use arrow::array::{ArrayRef, Int16Array, Int32Array, StringArray};
-use hypercolumn_schemas::{CommitInfo, Lake, Partition, Transaction, content_key, tables};
+use hypercolumn_schemas::{
+    CommitInfo, IngestRecord, Lake, Partition, Record, RecordVersion, Slot, Transaction, content_key, tables,
+};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io;
@@ -52,12 +54,6 @@ pub struct IngestPlan {
     pub reason: String,
 }
 
-/// The slot of a task's prompts.
-#[must_use]
-pub fn slot(task: &str) -> String {
-    format!("ingest/{task}")
-}
-
 /// Puts a task's prompts into `lake`, replacing what it held under this name, unless they are the same.
 ///
 /// # Errors
@@ -67,8 +63,9 @@ pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOu
     let started = Instant::now();
     check_task(task)?;
     let description = describe(source)?;
+    let slot = Slot::Ingest { task: task.to_owned() };
     let key = content_key(&(CODE_VERSION, &description));
-    if let Some(commit) = lake.snapshot()?.slot(&slot(task)).filter(|c| c.key == key) {
+    if let Some(commit) = lake.snapshot()?.slot(&slot).filter(|c| c.key == key) {
         let n_rows = |table: &str| commit.files.iter().filter(|f| f.table == table).map(|f| f.n_rows).sum();
         let (n_prompts, n_segments) = (n_rows(tables::PROMPTS.name), n_rows(tables::SEGMENTS.name));
         return Ok(IngestOutcome { n_prompts, n_segments, reused: true });
@@ -76,11 +73,13 @@ pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOu
     let prompts = load(source)?;
     let n_prompts = prompts.len() as u64;
     let n_segments = prompts.iter().map(|p| p.segments.len() as u64).sum();
-    let mut transaction = lake.begin(slot(task))?;
+    let mut transaction = lake.begin(slot)?;
     write(&mut transaction, task, &prompts)?;
-    let details = json!({
-        "stage": "ingest", "task": task, "source": description,
-        "n_prompts": n_prompts, "elapsed_ms": started.elapsed().as_millis() as u64,
+    let details = Record::Ingest(IngestRecord {
+        version: RecordVersion,
+        source: description,
+        n_prompts: prompts.len(),
+        elapsed_ms: started.elapsed().as_millis() as u64,
     });
     transaction.commit(CommitInfo { key, details, removes: Vec::new() })?;
     Ok(IngestOutcome { n_prompts, n_segments, reused: false })
@@ -95,10 +94,13 @@ pub fn plan(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestPlan
     let description = describe(source)?;
     let key = content_key(&(CODE_VERSION, &description));
     let snapshot = lake.snapshot()?;
-    let (reused, reason) = match snapshot.slot(&slot(task)) {
+    let (reused, reason) = match snapshot.slot(&Slot::Ingest { task: task.to_owned() }) {
         None => (false, "not in the lake yet".to_owned()),
         Some(commit) if commit.key == key => (true, "same source".to_owned()),
-        Some(commit) => (false, explain_change(&commit.details["source"], &description)),
+        Some(commit) => match commit.details.as_ingest() {
+            Some(record) => (false, explain_change(&record.source, &description)),
+            None => (false, "it was not ingested by this program".to_owned()),
+        },
     };
     Ok(IngestPlan { reused, reason })
 }

@@ -1,11 +1,12 @@
 //! Commits: the log that says which files are in a lake.
 //!
-//! A commit fills a *slot* (one piece of work, such as `ingest/linear_regression` or shard 3 of an
-//! extraction) with files. The latest commit of a slot is what the slot holds; a commit may also empty
+//! A commit fills a [`Slot`] with files. The latest commit of a slot is what the slot holds; a commit may also empty
 //! other slots. A [`Snapshot`] is the log replayed.
 
 use crate::error::LakeError;
 use crate::partition::Partition;
+use crate::record::{ExtractRecord, Record};
+use crate::slot::Slot;
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 /// Version of the commit files that this program writes and reads.
-pub const COMMIT_FORMAT: u32 = 1;
+pub const COMMIT_FORMAT: u32 = 2;
 
 /// Name of the log's directory inside a lake.
 pub(crate) const LOG_DIRECTORY: &str = "_log";
@@ -49,18 +50,18 @@ pub struct Commit {
     /// Place in the log, from 0.
     pub sequence: u64,
     /// The piece of work.
-    pub slot: String,
+    pub slot: Slot,
     /// Hash of inputs, settings and code version (see [`crate::content_key`]).
     pub key: String,
-    /// What a person needs to explain the files: settings, model, seeds, timings.
-    pub details: Value,
+    /// What explains the files: settings, model, timings.
+    pub details: Record,
     /// Seconds since the Unix epoch at commit.
     pub committed_at_s: u64,
     /// Version of the program.
     pub program: String,
     /// Slots that this commit empties.
     #[serde(default)]
-    pub removes: Vec<String>,
+    pub removes: Vec<Slot>,
     /// The slot's files.
     pub files: Vec<FileEntry>,
 }
@@ -68,7 +69,7 @@ pub struct Commit {
 /// What a lake held at one moment: the latest commit of every slot.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    slots: BTreeMap<String, Commit>,
+    slots: BTreeMap<Slot, Commit>,
     next_sequence: u64,
 }
 
@@ -107,18 +108,27 @@ impl Snapshot {
     }
 
     /// The commit that fills `slot`, if any.
-    pub fn slot(&self, slot: &str) -> Option<&Commit> {
+    pub fn slot(&self, slot: &Slot) -> Option<&Commit> {
         self.slots.get(slot)
     }
 
-    /// All filled slots in name order.
+    /// All filled slots in order.
     pub fn commits(&self) -> impl Iterator<Item = &Commit> {
         self.slots.values()
     }
 
-    /// Filled slots whose name starts with `prefix`.
-    pub fn commits_under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Commit> {
-        self.slots.range(prefix.to_owned()..).map(|(_, c)| c).take_while(move |c| c.slot.starts_with(prefix))
+    /// All shards of all extractions, with what they record.
+    pub fn extractions(&self) -> impl Iterator<Item = (&Commit, &ExtractRecord)> {
+        self.commits().filter_map(|c| c.details.as_extract().map(|record| (c, record)))
+    }
+
+    /// The shards of `model`'s extraction of `task`.
+    pub fn shards<'a>(
+        &'a self,
+        model: &'a str,
+        task: &'a str,
+    ) -> impl Iterator<Item = (&'a Commit, &'a ExtractRecord)> {
+        self.extractions().filter(move |(c, _)| c.slot.model() == Some(model) && c.slot.task() == task)
     }
 
     /// Every file of `table`.

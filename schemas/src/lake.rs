@@ -2,6 +2,7 @@
 
 use crate::commit::{LOG_DIRECTORY, Snapshot};
 use crate::error::LakeError;
+use crate::slot::Slot;
 use crate::transaction::Transaction;
 use crate::writer::hash_file;
 use std::fs;
@@ -79,8 +80,8 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError::Io`] when the staging directory cannot be created (a read-only lake).
-    pub fn begin(&self, slot: impl Into<String>) -> Result<Transaction, LakeError> {
-        Transaction::begin(self.clone(), slot.into())
+    pub fn begin(&self, slot: Slot) -> Result<Transaction, LakeError> {
+        Transaction::begin(self.clone(), slot)
     }
 
     /// Compares every listed file with what its commit recorded: present, size, BLAKE3.

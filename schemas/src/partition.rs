@@ -1,7 +1,9 @@
 //! Typed partition paths: `model=…/task=…/layer=…`, encoded so that any name is a safe directory.
 
 use crate::table::{PartitionColumn, Table};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// The partition that a file belongs to. A level that its table does not have is `None`.
@@ -55,17 +57,20 @@ impl Partition {
     }
 }
 
-/// Percent-encodes everything but ASCII letters, digits, `-`, `_` and inner `.`, as Hive readers decode it.
-fn percent_encode(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    for (i, byte) in value.bytes().enumerate() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || (byte == b'.' && i > 0) {
-            out.push(byte as char);
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
+/// What a Hive reader takes for itself unless it is encoded: everything but ASCII letters, digits, `-`, `_` and `.`.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// A name as one level of a path: percent-encoded, a leading `.` too, so that no name hides or leaves its directory.
+pub(crate) fn percent_encode(name: &str) -> String {
+    match name.strip_prefix('.') {
+        Some(rest) => format!("%2E{}", utf8_percent_encode(rest, ENCODED)),
+        None => utf8_percent_encode(name, ENCODED).to_string(),
     }
-    out
+}
+
+/// The name that a level of a path encodes, if it encodes one.
+pub(crate) fn percent_decode(level: &str) -> Option<String> {
+    percent_decode_str(level).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use crate::commit::{COMMIT_FORMAT, Commit, FileEntry, LOG_DIRECTORY, Snapshot, f
 use crate::error::LakeError;
 use crate::lake::{Lake, STAGING_DIRECTORY, relative_text};
 use crate::partition::Partition;
+use crate::record::Record;
 use crate::sharing::SharingWriter;
+use crate::slot::Slot;
 use crate::table::Table;
 use crate::writer::{FileWriter, StagedFile, Target};
 use rayon::prelude::*;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
@@ -21,28 +22,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a commit records beside its files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct CommitInfo {
     /// Hash of inputs, settings and code version.
     pub key: String,
-    /// Settings, model, seeds, timings: whatever explains the files.
-    pub details: Value,
+    /// What explains the files.
+    pub details: Record,
     /// Slots to empty in the same step.
-    pub removes: Vec<String>,
+    pub removes: Vec<Slot>,
 }
 
 /// Work in progress on one slot.
 #[derive(Debug)]
 pub struct Transaction {
     lake: Lake,
-    slot: String,
+    slot: Slot,
     staging: PathBuf,
     n_writers: usize,
     staged: Vec<StagedFile>,
 }
 
 impl Transaction {
-    pub(crate) fn begin(lake: Lake, slot: String) -> Result<Self, LakeError> {
+    pub(crate) fn begin(lake: Lake, slot: Slot) -> Result<Self, LakeError> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let staging = lake.root().join(STAGING_DIRECTORY).join(unique);

@@ -3,7 +3,8 @@
 use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, Int16Array, Int32Array, StringArray};
 use arrow::compute::concat_batches;
 use hypercolumn_schemas::{
-    CommitInfo, FileEntry, Lake, LakeError, Partition, SharedColumns, read_batches, tables, vector_element,
+    CommitInfo, FileEntry, IngestRecord, Lake, LakeError, Partition, Record, SharedColumns, Slot,
+    read_batches, tables, vector_element,
 };
 use std::fs;
 use std::sync::Arc;
@@ -24,13 +25,18 @@ fn segments(ids: &[&str]) -> Vec<ArrayRef> {
     ]
 }
 
+fn slot_of(task: &str) -> Slot {
+    Slot::Ingest { task: task.to_owned() }
+}
+
 fn fill(lake: &Lake, slot: &str, ids: &[&str], removes: &[&str]) -> Result<(), LakeError> {
-    let mut transaction = lake.begin(slot)?;
+    let mut transaction = lake.begin(slot_of(slot))?;
     let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task("t"), None)?;
     writer.write(&tables::SEGMENTS.batch(segments(ids))?)?;
     transaction.stage(writer)?;
-    let removes = removes.iter().map(|s| s.to_string()).collect();
-    transaction.commit(CommitInfo { key: ids.join(","), removes, ..CommitInfo::default() })?;
+    let removes = removes.iter().map(|s| slot_of(s)).collect();
+    let details = Record::Ingest(IngestRecord::default());
+    transaction.commit(CommitInfo { key: ids.join(","), details, removes })?;
     Ok(())
 }
 
@@ -47,7 +53,7 @@ fn a_commit_replaces_its_slot_and_its_files() {
     fill(&lake, "b", &["p2"], &[]).unwrap();
     fill(&lake, "a", &["p3", "p4"], &[]).unwrap();
     let snapshot = lake.snapshot().unwrap();
-    assert_eq!(snapshot.slot("a").unwrap().key, "p3,p4");
+    assert_eq!(snapshot.slot(&slot_of("a")).unwrap().key, "p3,p4");
     assert_eq!(snapshot.files(&tables::SEGMENTS).map(|f| f.n_rows).sum::<u64>(), 3);
     assert_eq!(n_files(&lake), 2, "the replaced file is gone, so globbing readers agree");
     fill(&lake, "c", &["p5"], &["a", "b"]).unwrap();
@@ -61,7 +67,7 @@ fn a_commit_replaces_its_slot_and_its_files() {
 fn a_dropped_transaction_leaves_nothing() {
     let home = tempfile::tempdir().unwrap();
     let lake = Lake::create(home.path().join("lake")).unwrap();
-    let mut transaction = lake.begin("a").unwrap();
+    let mut transaction = lake.begin(slot_of("a")).unwrap();
     let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task("t"), None).unwrap();
     writer.write(&tables::SEGMENTS.batch(segments(&["p1"])).unwrap()).unwrap();
     transaction.stage(writer).unwrap();
@@ -121,7 +127,7 @@ fn vectors_keep_their_length_and_digits() {
     let home = tempfile::tempdir().unwrap();
     let lake = Lake::create(home.path().join("lake")).unwrap();
     let values = vec![1.5f32, -0.1, f32::MIN_POSITIVE, 3e30, 0.0, -2.0];
-    let mut transaction = lake.begin("x").unwrap();
+    let mut transaction = lake.begin(slot_of("x")).unwrap();
     let partition = Partition::of_model("m", "t").at_layer(0);
     let mut writer = transaction.writer(&tables::HIDDEN_STATES, partition, Some(3)).unwrap();
     let vectors =
@@ -137,7 +143,13 @@ fn vectors_keep_their_length_and_digits() {
     ]);
     writer.write(&batch.unwrap()).unwrap();
     transaction.stage(writer).unwrap();
-    transaction.commit(CommitInfo::default()).unwrap();
+    transaction
+        .commit(CommitInfo {
+            key: String::new(),
+            details: Record::Ingest(IngestRecord::default()),
+            removes: Vec::new(),
+        })
+        .unwrap();
     let snapshot = lake.snapshot().unwrap();
     let entry = snapshot.files(&tables::HIDDEN_STATES).next().unwrap();
     assert_eq!(entry.vector_length, Some(3));
@@ -151,7 +163,7 @@ fn vectors_keep_their_length_and_digits() {
 fn a_row_group_that_ends_is_on_disk_before_the_file_is() {
     let home = tempfile::tempdir().unwrap();
     let lake = Lake::create(home.path().join("lake")).unwrap();
-    let mut transaction = lake.begin("a").unwrap();
+    let mut transaction = lake.begin(slot_of("a")).unwrap();
     let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task("t"), None).unwrap();
     let staged_bytes = || {
         let slot = fs::read_dir(lake.root().join("_staging")).unwrap().next().unwrap().unwrap();
@@ -166,7 +178,13 @@ fn a_row_group_that_ends_is_on_disk_before_the_file_is() {
     }
     assert!(sizes.is_sorted_by(|a, b| a < b), "{sizes:?}");
     transaction.stage(writer).unwrap();
-    transaction.commit(CommitInfo::default()).unwrap();
+    transaction
+        .commit(CommitInfo {
+            key: String::new(),
+            details: Record::Ingest(IngestRecord::default()),
+            removes: Vec::new(),
+        })
+        .unwrap();
     let snapshot = lake.snapshot().unwrap();
     let file = snapshot.files(&tables::SEGMENTS).next().unwrap();
     let batches = read_batches(&lake, file).unwrap();
@@ -201,7 +219,7 @@ fn files_that_share_columns_read_like_files_written_row_by_row() {
     let at_layer = |layer| Partition::of_model("m", "t").at_layer(layer);
     let write = |slot: &str, shares: bool| {
         let lake = Lake::create(home.path().join(slot)).unwrap();
-        let mut transaction = lake.begin(slot).unwrap();
+        let mut transaction = lake.begin(slot_of(slot)).unwrap();
         for layer in 1..=3 {
             if shares {
                 let mut writer = transaction.sharing_writer(&tables::ATTENTION, at_layer(layer)).unwrap();
@@ -218,7 +236,13 @@ fn files_that_share_columns_read_like_files_written_row_by_row() {
                 transaction.stage_all(vec![writer]).unwrap();
             }
         }
-        transaction.commit(CommitInfo::default()).unwrap();
+        transaction
+            .commit(CommitInfo {
+                key: String::new(),
+                details: Record::Ingest(IngestRecord::default()),
+                removes: Vec::new(),
+            })
+            .unwrap();
         lake
     };
     let rows = |lake: &Lake| -> Vec<_> {
@@ -245,7 +269,7 @@ fn files_that_share_columns_read_like_files_written_row_by_row() {
 fn shared_columns_of_another_shape_are_refused() {
     let home = tempfile::tempdir().unwrap();
     let lake = Lake::create(home.path().join("lake")).unwrap();
-    let mut transaction = lake.begin("a").unwrap();
+    let mut transaction = lake.begin(slot_of("a")).unwrap();
     let number: ArrayRef = Arc::new(Int16Array::from(vec![0]));
     let refused = SharedColumns::encode(&tables::ATTENTION, &[text(&["p"]), text(&["q"])]).unwrap_err();
     assert!(refused.to_string().contains("attention"), "{refused}");

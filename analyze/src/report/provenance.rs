@@ -59,7 +59,7 @@ fn group_commits<'a>(catalog: &'a Catalog, model: &str) -> BTreeMap<String, Vec<
         commit.files.iter().all(|f| f.partition.model.as_deref().is_none_or(|m| m == model))
     };
     for commit in catalog.snapshot().commits().filter(|c| concerns(c)) {
-        groups.entry(slot_group(&commit.slot)).or_default().push(commit);
+        groups.entry(commit.slot.without_shard()).or_default().push(commit);
     }
     groups
 }
@@ -69,12 +69,6 @@ fn in_order_of_work(groups: BTreeMap<String, Vec<&Commit>>) -> Vec<(String, Vec<
     let mut ordered: Vec<_> = groups.into_iter().collect();
     ordered.sort_by_key(|(_, commits)| commits.iter().map(|c| c.sequence).max());
     ordered
-}
-
-/// A slot's name with its running numbers taken away.
-fn slot_group(slot: &str) -> String {
-    let parts = slot.split('/').filter(|part| !part.bytes().all(|b| b.is_ascii_digit()));
-    parts.collect::<Vec<_>>().join("/")
 }
 
 fn render_group(catalog: &Catalog, commits: &[&Commit]) -> Result<String, ReportError> {
@@ -103,8 +97,8 @@ fn render_group(catalog: &Catalog, commits: &[&Commit]) -> Result<String, Report
         let text = format!("{}; the details are those of {}", thousands(commits.len()), first.slot);
         rows.push(vec!["commits".to_owned(), text]);
     }
-    flatten("", &first.details, &mut rows);
-    Ok(table(&first.slot, rows))
+    flatten("", &first.details.to_json(), &mut rows);
+    Ok(table(&first.slot.to_string(), rows))
 }
 
 /// Every leaf of `value` as a row: its path, its value.
@@ -168,11 +162,5 @@ mod tests {
                 "timings[0].ms=3"
             ]
         );
-    }
-
-    #[test]
-    fn shards_are_one_piece_of_work() {
-        assert_eq!(slot_group("extract/m/t/0003"), "extract/m/t");
-        assert_eq!(slot_group("ingest/t"), "ingest/t");
     }
 }

@@ -1,6 +1,6 @@
 //! The stage: what is to be done for a model's tasks, doing it, and committing it.
 //!
-//! Each analysis of each task fills one slot, `analyze/MODEL/TASK/ANALYSIS`. A slot is done again when
+//! Each analysis of each task fills one slot, `analyze/STUDY/MODEL/TASK/ANALYSIS`. A slot is done again when
 //! its key changes: the digests of what it reads, the settings it depends on, or its method. All SQL of
 //! a study is evaluated before the first slot is written.
 
@@ -18,9 +18,10 @@ use crate::rows::{Cell, build_batch};
 use crate::settings::Questions;
 use crate::{associations, attention_ratio, behavior, decoding, rsa};
 use entries::TaskEntries;
-use hypercolumn_schemas::{CommitInfo, Lake, Partition, Progress, Table, tables};
+use hypercolumn_schemas::{
+    AnalyzeRecord, CommitInfo, Lake, Partition, Progress, Record, Slot, Snapshot, Table, tables,
+};
 use plan::Step;
-use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// What came of one step.
@@ -165,7 +166,7 @@ fn commit(
     filled: Filled,
     begun: Instant,
 ) -> Result<u64, AnalyzeError> {
-    let mut transaction = lake.begin(&step.planned.slot)?;
+    let mut transaction = lake.begin(step.planned.slot.clone())?;
     let mut n_rows = 0;
     for (table, rows) in filled {
         let mut writer = transaction.writer(table, Partition::of_model(model, &step.planned.task), None)?;
@@ -175,10 +176,23 @@ fn commit(
         n_rows += rows.len() as u64;
         transaction.stage(writer)?;
     }
-    let mut details = step.details.clone();
-    details["elapsed_ms"] = json!(begun.elapsed().as_millis() as u64);
-    transaction.commit(CommitInfo { key: step.planned.key.clone(), details, ..CommitInfo::default() })?;
+    let elapsed_ms = begun.elapsed().as_millis() as u64;
+    let details = Record::Analyze(AnalyzeRecord { elapsed_ms, ..step.record.clone() });
+    let removes = of_other_studies(&lake.snapshot()?, &step.planned.slot);
+    transaction.commit(CommitInfo { key: step.planned.key.clone(), details, removes })?;
     Ok(n_rows)
+}
+
+/// Slots of other studies that hold results of the same question about the same model and task. The tables do not say
+/// which study a row belongs to, so that one commit takes the place of the other.
+fn of_other_studies(snapshot: &Snapshot, slot: &Slot) -> Vec<Slot> {
+    let Slot::Analyze { model, task, question, .. } = slot else { return Vec::new() };
+    let same = |other: &&Slot| match other {
+        Slot::Analyze { model: m, task: t, question: q, .. } => (m, t, q) == (model, task, question),
+        _ => false,
+    };
+    let slots = snapshot.commits().map(|commit| &commit.slot).filter(|other| *other != slot);
+    slots.filter(same).cloned().collect()
 }
 
 /// Rows turned into Arrow at a time.

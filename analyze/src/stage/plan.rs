@@ -5,7 +5,7 @@ use crate::error::AnalyzeError;
 use crate::inputs::{digest, find_tasks};
 use crate::settings::{AnalysisSettings, Questions};
 use crate::{associations, attention_ratio, behavior, decoding, rsa};
-use hypercolumn_schemas::{Snapshot, Table, content_key, tables};
+use hypercolumn_schemas::{AnalyzeRecord, RecordVersion, Slot, Snapshot, Table, content_key, tables};
 use serde_json::{Value, json};
 
 /// The analyses, in the order in which they are done.
@@ -102,8 +102,8 @@ pub enum Action {
 /// One step: one analysis of one task.
 #[derive(Clone, Debug)]
 pub struct PlannedStep {
-    /// The slot that it fills: `analyze/MODEL/TASK/ANALYSIS`.
-    pub slot: String,
+    /// The slot that it fills.
+    pub slot: Slot,
     /// The task.
     pub task: String,
     /// The analysis.
@@ -119,7 +119,7 @@ pub struct PlannedStep {
 /// A step with what its commit records.
 pub(super) struct Step {
     pub(super) planned: PlannedStep,
-    pub(super) details: Value,
+    pub(super) record: AnalyzeRecord,
 }
 
 /// All steps of the tasks asked for.
@@ -140,7 +140,13 @@ pub(super) fn plan(
                 inputs.append(&mut earlier);
             }
             let settings = analysis.settings(&questions.analysis, &entries);
-            let step = plan_step(snapshot, (model, task), analysis, &inputs, settings);
+            let slot = Slot::Analyze {
+                study: questions.study.clone(),
+                model: model.to_owned(),
+                task: task.clone(),
+                question: analysis.name().to_owned(),
+            };
+            let step = plan_step(snapshot, slot, analysis, &inputs, settings);
             earlier.push(step.planned.key.clone());
             steps.push(step);
         }
@@ -150,27 +156,35 @@ pub(super) fn plan(
 
 fn plan_step(
     snapshot: &Snapshot,
-    (model, task): (&str, &str),
+    slot: Slot,
     analysis: Analysis,
     inputs: &[String],
     settings: Value,
 ) -> Step {
-    let slot = format!("analyze/{model}/{task}/{}", analysis.name());
     let version = analysis.code_version();
     let inputs_key = content_key(&inputs);
     let key = content_key(&json!([analysis.name(), version, inputs_key, settings]));
-    let details = json!({"inputs_key": inputs_key, "settings": settings, "code_version": version, "n_inputs": inputs.len()});
+    let record = AnalyzeRecord {
+        version: RecordVersion,
+        inputs_key,
+        n_inputs: inputs.len(),
+        settings,
+        code_version: version,
+        elapsed_ms: 0,
+    };
+    let before = snapshot.slot(&slot).and_then(|commit| commit.details.as_analyze());
     let (action, reason) = match snapshot.slot(&slot) {
         None => (Action::Run, "there is no result yet"),
         Some(commit) if commit.key == key => (Action::Reuse, "inputs, settings and method are the same"),
-        Some(commit) if commit.details["inputs_key"] != details["inputs_key"] => {
+        Some(_) if before.is_some_and(|b| b.inputs_key != record.inputs_key) => {
             (Action::Run, "what it reads has changed")
         }
-        Some(commit) if commit.details["settings"] != details["settings"] => {
+        Some(_) if before.is_some_and(|b| b.settings != record.settings) => {
             (Action::Run, "its settings have changed")
         }
         Some(_) => (Action::Run, "its method has changed"),
     };
-    let planned = PlannedStep { slot, task: task.to_owned(), analysis, action, reason: reason.into(), key };
-    Step { planned, details }
+    let task = slot.task().to_owned();
+    let planned = PlannedStep { slot, task, analysis, action, reason: reason.into(), key };
+    Step { planned, record }
 }

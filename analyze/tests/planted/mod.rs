@@ -12,7 +12,9 @@ use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int16Array, Int32Array, StringArray,
     UInt32Array,
 };
-use hypercolumn_schemas::{CommitInfo, Lake, Partition, Table, tables, vector_element};
+use hypercolumn_schemas::{
+    CommitInfo, ExtractRecord, IngestRecord, Lake, Partition, Record, Slot, Table, tables, vector_element,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
@@ -91,7 +93,7 @@ fn write_prompts(lake: &Lake) {
     let prompts = prompts();
     let n = prompts.len();
     let column = |f: &dyn Fn(&Prompt) -> String| text(&prompts.iter().map(f).collect::<Vec<_>>());
-    let mut transaction = lake.begin(format!("ingest/{TASK}")).unwrap();
+    let mut transaction = lake.begin(Slot::Ingest { task: TASK.into() }).unwrap();
     let rows = vec![
         column(&|p| p.id.clone()),
         column(&|p| format!("i{:03}", p.item)),
@@ -115,7 +117,8 @@ fn write_prompts(lake: &Lake) {
         text(&["Aa bb.", "Ccc dd."].repeat(n)),
     ];
     put(&mut transaction, &tables::SEGMENTS, Partition::of_task(TASK), rows);
-    transaction.commit(CommitInfo { key: "1".into(), ..CommitInfo::default() }).unwrap();
+    let details = Record::Ingest(IngestRecord::default());
+    transaction.commit(CommitInfo { key: "1".into(), details, removes: Vec::new() }).unwrap();
 }
 
 /// Writes one of two shards: the first or the second half of the prompts.
@@ -123,14 +126,16 @@ pub fn write_extraction(lake: &Lake, shard: u32, n_shards: u32, is_first: bool) 
     let all = prompts();
     let half = all.len() / 2;
     let own = if is_first { &all[..half] } else { &all[half..] };
-    let mut transaction = lake.begin(format!("extract/{MODEL}/{TASK}/{shard:04}")).unwrap();
+    let mut transaction =
+        lake.begin(Slot::Extract { model: MODEL.into(), task: TASK.into(), shard }).unwrap();
     write_answers(&mut transaction, own);
     for layer in 0..N_LAYERS {
         write_states(&mut transaction, own, layer);
         write_attention(&mut transaction, own, layer);
     }
-    let details = json!({"run_key": "r", "n_shards": n_shards});
-    transaction.commit(CommitInfo { key: shard.to_string(), details, ..CommitInfo::default() }).unwrap();
+    let record = ExtractRecord { run_key: "r".into(), n_shards, ..ExtractRecord::default() };
+    let details = Record::Extract(Box::new(record));
+    transaction.commit(CommitInfo { key: shard.to_string(), details, removes: Vec::new() }).unwrap();
 }
 
 fn write_answers(transaction: &mut hypercolumn_schemas::Transaction, prompts: &[Prompt]) {

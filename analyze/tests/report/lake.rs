@@ -4,7 +4,10 @@ use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int16Array, Int32Array,
     RecordBatch, StringArray, UInt32Array,
 };
-use hypercolumn_schemas::{ColumnType, CommitInfo, Lake, Partition, Table, tables, vector_element};
+use hypercolumn_schemas::{
+    AnalyzeRecord, ColumnType, CommitInfo, ExtractRecord, IngestRecord, Lake, ModelRecord, Partition, Record,
+    Slot, Table, tables, vector_element,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::f64::consts::PI;
@@ -117,7 +120,7 @@ fn column<'a>(kind: ColumnType, cells: impl Iterator<Item = &'a Cell>) -> ArrayR
     }
 }
 
-pub fn commit(lake: &Lake, slot: &str, details: serde_json::Value, all: &[Rows]) {
+pub fn commit(lake: &Lake, slot: Slot, details: Record, all: &[Rows]) {
     let mut transaction = lake.begin(slot).unwrap();
     for rows in all.iter().filter(|r| !r.rows.is_empty()) {
         let length = rows.table.has_vector().then_some(D_MODEL as i32);
@@ -175,19 +178,29 @@ struct World<'a> {
 
 impl World<'_> {
     fn write(&self, lake: &Lake, random: &mut ChaCha8Rng) {
-        let ingest = format!("ingest/{}", self.task);
-        let details =
-            serde_json::json!({"task": self.task, "settings": {"seed": 7, "examples": [0, 1, 2, 4]}});
-        commit(lake, &ingest, details, &[self.prompts()]);
+        let source = serde_json::json!({"settings": {"seed": 7, "examples": [0, 1, 2, 4]}});
+        let details = Record::Ingest(IngestRecord { source, ..IngestRecord::default() });
+        let task = self.task.to_owned();
+        commit(lake, Slot::Ingest { task: task.clone() }, details, &[self.prompts()]);
         let mut extracted = vec![self.choices()];
         extracted.extend((0..=N_BLOCKS).map(|layer| self.hidden_states(layer, random)));
-        let details = serde_json::json!({
-            "model": {"name": MODEL, "sha256": "1f".repeat(32), "architecture": "llama", "blocks": N_BLOCKS},
-            "settings": {"pooling": ["mean"], "max_new_tokens": 12, "precision": "exact"},
-            "versions": {"hypercolumn": "0.1.0", "candle": "0.11"},
-            "timings": {"forward_s": 83.4, "write_s": 2.1}
-        });
-        commit(lake, &format!("extract/{MODEL}/{}/0000", self.task), details, &extracted);
+        let details = Record::Extract(Box::new(ExtractRecord {
+            model: ModelRecord {
+                name: MODEL.into(),
+                content_hash: "1f".repeat(32),
+                n_layers: N_BLOCKS as usize,
+                ..ModelRecord::default()
+            },
+            settings: serde_json::json!({"pooling": ["mean"], "max_new_tokens": 12, "precision": "exact"}),
+            elapsed_s: 83.4,
+            ..ExtractRecord::default()
+        }));
+        commit(
+            lake,
+            Slot::Extract { model: MODEL.into(), task: task.clone(), shard: 0 },
+            details,
+            &extracted,
+        );
         let analyzed = [
             self.behavior(random),
             self.rsa(random),
@@ -195,8 +208,10 @@ impl World<'_> {
             self.ratios(random),
             self.associations(random),
         ];
-        let details = serde_json::json!({"seed": "7", "n_permutations": 1000, "elapsed_s": 21.7});
-        commit(lake, &format!("analyze/{MODEL}/{}", self.task), details, &analyzed);
+        let settings = serde_json::json!({"seed": "7", "n_permutations": 1000});
+        let details = Record::Analyze(AnalyzeRecord { settings, ..AnalyzeRecord::default() });
+        let slot = Slot::Analyze { study: "s".into(), model: MODEL.into(), task, question: "all".into() };
+        commit(lake, slot, details, &analyzed);
     }
 
     fn of_model(&self) -> Partition {

@@ -87,12 +87,11 @@ fn task_statuses(snapshot: &Snapshot) -> Vec<TaskStatus> {
 
 fn extraction_statuses(snapshot: &Snapshot) -> Vec<ExtractionStatus> {
     let mut found: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
-    for commit in snapshot.commits_under("extract/") {
-        let Some(partition) = commit.files.first().map(|f| f.partition.clone()) else { continue };
-        let key = (partition.model.unwrap_or_default(), partition.task.unwrap_or_default());
+    for (commit, record) in snapshot.extractions() {
+        let key = (record.model.name.clone(), commit.slot.task().to_owned());
         let shards = found.entry(key).or_default();
         shards.0 += 1;
-        shards.1 = shards.1.max(commit.details["n_shards"].as_u64().unwrap_or(0));
+        shards.1 = shards.1.max(u64::from(record.n_shards));
     }
     let status = |((model, task), (n_shards_done, n_shards))| ExtractionStatus {
         model,

@@ -59,6 +59,7 @@ impl StudyFile {
             entries.iter().map(|e| e.get_ref().clone()).collect()
         }
         Questions {
+            study: self.name.clone(),
             tasks,
             analysis: self.analysis.get_ref().clone(),
             rsa: plain(&self.rsa),

@@ -24,6 +24,7 @@ use crate::forward::{Backend, Ledger, Session, Shape, Site, Started, Taps, Token
 use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions};
 use block::{Surroundings, Workspace};
 use elementwise::{RotaryTable, add, normalize, softcap};
+use hypercolumn_schemas::BackendId;
 use keys_values::LayerMemory;
 use matrix::Matrix;
 pub use pass::TAIL_TILE;
@@ -40,6 +41,14 @@ use workers::{block_rows, share_out};
 
 /// Rows whose logits are computed together at most: bounds the vocabulary-wide memory.
 const LOGIT_ROWS: usize = 192;
+
+/// Raised when this backend would give other numbers than before.
+const VERSION: u32 = 1;
+
+/// What a shard computed by this backend records of it.
+pub fn id() -> BackendId {
+    BackendId { name: "cpu".to_owned(), device: "cpu".to_owned(), dtype: "f32".to_owned(), version: VERSION }
+}
 
 /// A model, ready to read.
 pub struct Engine<'a> {

@@ -146,7 +146,7 @@ pub fn inspect(
             n_vocabulary: file.tokenizer.n_vocabulary(),
             around,
         },
-        blake3: file.blake3()?.to_owned(),
+        blake3: file.content_hash()?.to_owned(),
         forecast,
     })
 }

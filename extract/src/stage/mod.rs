@@ -15,7 +15,7 @@ mod tokenized;
 
 pub use model_file::ModelFile;
 
-use crate::cpu::{Placement, product_flop_per_second};
+use crate::cpu::{self, Placement, product_flop_per_second};
 use crate::error::ExtractError;
 use crate::forward::profile::{Profile, Work};
 use crate::model::source::ResolvedModel;
@@ -25,9 +25,11 @@ use crate::stage::resume::Sweep;
 use crate::stage::settings::Settings;
 use crate::stage::shard::{Reader, count_unique, most_rows, plan_shards, writing_thread};
 use crate::stage::tokenized::{Reading, read_task};
-use hypercolumn_schemas::{CommitInfo, Lake, Partition, Progress, Snapshot, content_key};
+use hypercolumn_schemas::{
+    BackendId, CommitInfo, ExtractRecord, Lake, ModelRecord, Partition, Progress, Record, RecordVersion,
+    Slot, Snapshot, content_key,
+};
 use serde::Serialize;
-use serde_json::{Map, json};
 use std::time::Instant;
 
 /// Raised when the same prompts, model and settings would give other rows than before.
@@ -100,7 +102,7 @@ pub fn plan(
         "same prompts, model and settings".to_owned()
     } else if n_shards_done > 0 {
         format!("{} of {n_shards} shards are missing", n_shards - n_shards_done)
-    } else if job.snapshot.commits_under(&job.slot_prefix()).next().is_some() {
+    } else if job.snapshot.shards(&model.name, task).next().is_some() {
         "prompts, model or settings changed".to_owned()
     } else {
         "not in the lake".to_owned()
@@ -176,7 +178,7 @@ struct Job<'a> {
     settings: &'a Settings,
     template: Option<String>,
     file: ModelFile,
-    blake3: String,
+    content_hash: String,
     snapshot: Snapshot,
     readings: Vec<Reading>,
     shards: Vec<Vec<usize>>,
@@ -196,24 +198,39 @@ impl<'a> Job<'a> {
         let (readings, template) = read_task(lake, &snapshot, task, &file, settings)?;
         check_lengths(&readings, settings, file.shape().context)?;
         let shards = plan_shards(&readings);
-        let blake3 = file.blake3()?.to_owned();
-        let inputs = (blake3.as_str(), settings, template.as_deref());
-        let keys: Vec<String> = shards.iter().map(|shard| shard_key(inputs, &readings, shard)).collect();
+        let content_hash = file.content_hash()?.to_owned();
+        let inputs = KeyInputs {
+            code_version: CODE_VERSION,
+            content_hash: &content_hash,
+            backend: cpu::id(),
+            settings,
+            chat_template: template.as_deref(),
+        };
+        let keys: Vec<String> = shards.iter().map(|shard| shard_key(&inputs, &readings, shard)).collect();
         let run_key = content_key(&keys);
-        Ok(Self { task, model, settings, template, file, blake3, snapshot, readings, shards, keys, run_key })
+        Ok(Self {
+            task,
+            model,
+            settings,
+            template,
+            file,
+            content_hash,
+            snapshot,
+            readings,
+            shards,
+            keys,
+            run_key,
+        })
     }
 
-    fn slot_prefix(&self) -> String {
-        format!("extract/{}/{}/", self.model.name, self.task)
-    }
-
-    fn slot(&self, shard: usize) -> String {
-        format!("{}{shard:04}", self.slot_prefix())
+    fn slot(&self, shard: usize) -> Slot {
+        Slot::Extract { model: self.model.name.clone(), task: self.task.to_owned(), shard: shard as u32 }
     }
 
     fn is_done(&self, shard: usize) -> bool {
         self.snapshot.slot(&self.slot(shard)).is_some_and(|c| {
-            c.key == self.keys[shard] && c.details["run_key"].as_str() == Some(&self.run_key)
+            c.key == self.keys[shard]
+                && c.details.as_extract().is_some_and(|record| record.run_key == self.run_key)
         })
     }
 
@@ -264,7 +281,7 @@ impl<'a> Job<'a> {
             let elapsed_s = started.elapsed().as_secs_f64();
             let info = CommitInfo {
                 key: self.keys[shard].clone(),
-                details: self.details(shard, (spent.load_s, elapsed_s), &profile),
+                details: self.record(shard, &Spent { load_s: spent.load_s, shards_s: elapsed_s, profile }),
                 removes: std::mem::take(&mut removes),
             };
             transaction.commit(info)?;
@@ -278,42 +295,41 @@ impl<'a> Job<'a> {
 
     /// Slots of an earlier extraction with other prompts, model or settings: emptied by this one's first commit, so
     /// that no reader ever sees two runs side by side.
-    fn outdated_slots(&self) -> Vec<String> {
-        let current: Vec<String> =
+    fn outdated_slots(&self) -> Vec<Slot> {
+        let current: Vec<Slot> =
             (0..self.shards.len()).filter(|i| self.is_done(*i)).map(|i| self.slot(i)).collect();
-        let prefix = self.slot_prefix();
-        let slots = self.snapshot.commits_under(&prefix).map(|c| c.slot.clone());
+        let slots = self.snapshot.shards(&self.model.name, self.task).map(|(c, _)| c.slot.clone());
         slots.filter(|slot| !current.contains(slot)).collect()
     }
 
-    fn details(&self, shard: usize, (load_s, elapsed_s): (f64, f64), profile: &Profile) -> serde_json::Value {
+    fn record(&self, shard: usize, spent: &Spent) -> Record {
         let shape = self.file.shape();
-        let by_work: Map<_, _> =
-            Work::ALL.iter().map(|w| (w.name().to_owned(), json!(profile.seconds(*w)))).collect();
-        json!({
-            "run_key": self.run_key,
-            "shard": shard,
-            "n_shards": self.shards.len(),
-            "n_prompts": self.shards[shard].len(),
-            "n_unique_tokens": count_unique(&self.readings, &self.shards[shard]),
-            "model": {
-                "name": self.model.name,
-                "source": self.model.source,
-                "blake3": self.blake3,
-                "n_layers": shape.n_layers,
-                "d_model": shape.d_model,
-                "n_heads": shape.n_heads,
-                "n_vocabulary": shape.n_vocabulary,
+        let seconds = |work: &Work| (work.name().to_owned(), spent.profile.seconds(*work));
+        Record::Extract(Box::new(ExtractRecord {
+            version: RecordVersion,
+            run_key: self.run_key.clone(),
+            shard: shard as u32,
+            n_shards: self.shards.len() as u32,
+            n_prompts: self.shards[shard].len(),
+            n_unique_tokens: count_unique(&self.readings, &self.shards[shard]),
+            model: ModelRecord {
+                name: self.model.name.clone(),
+                source: self.model.source.clone(),
+                content_hash: self.content_hash.clone(),
+                n_layers: shape.n_layers,
+                d_model: shape.d_model,
+                n_heads: shape.n_heads,
+                n_vocabulary: shape.n_vocabulary,
             },
-            "settings": self.settings,
-            "chat_template": self.template,
-            "arithmetic": "f32 on the CPU, weights dequantised",
-            "code_version": CODE_VERSION,
-            "load_s": load_s,
-            "elapsed_s": elapsed_s,
-            "profile_s": by_work,
-            "linear_flop": profile.linear_flop,
-        })
+            backend: cpu::id(),
+            settings: serde_json::to_value(self.settings).expect("settings are JSON"),
+            chat_template: self.template.clone(),
+            code_version: CODE_VERSION,
+            load_s: spent.load_s,
+            elapsed_s: spent.shards_s,
+            profile_s: Work::ALL.iter().map(seconds).collect(),
+            linear_flop: spent.profile.linear_flop,
+        }))
     }
 }
 
@@ -332,11 +348,17 @@ fn check_lengths(readings: &[Reading], settings: &Settings, context: usize) -> R
     Ok(())
 }
 
-fn shard_key(
-    (model, settings, template): (&str, &Settings, Option<&str>),
-    readings: &[Reading],
-    shard: &[usize],
-) -> String {
+/// What decides the rows of a shard beside its prompts.
+#[derive(Serialize)]
+struct KeyInputs<'a> {
+    code_version: u32,
+    content_hash: &'a str,
+    backend: BackendId,
+    settings: &'a Settings,
+    chat_template: Option<&'a str>,
+}
+
+fn shard_key(inputs: &KeyInputs, readings: &[Reading], shard: &[usize]) -> String {
     let prompts: Vec<_> = shard
         .iter()
         .map(|i| {
@@ -346,8 +368,5 @@ fn shard_key(
             (&prompt.prompt_id, &prompt.text, &prompt.expected, &prompt.choices, segments)
         })
         .collect();
-    match template {
-        None => content_key(&(CODE_VERSION, model, settings, prompts)),
-        Some(template) => content_key(&(CODE_VERSION, model, settings, prompts, template)),
-    }
+    content_key(&(inputs, prompts))
 }

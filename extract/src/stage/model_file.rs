@@ -17,7 +17,7 @@ pub struct ModelFile {
     checkpoint: StoredCheckpoint,
     /// The model's tokenizer.
     pub tokenizer: Tokenizer,
-    blake3: OnceLock<String>,
+    content_hash: OnceLock<String>,
 }
 
 impl ModelFile {
@@ -41,7 +41,7 @@ impl ModelFile {
             let problem = format!("its tokenizer has {n_tokens} entries, its embedding {n_vocabulary}");
             return Err(refuse(problem));
         }
-        Ok(Self { path: path.clone(), checkpoint, tokenizer, blake3: OnceLock::new() })
+        Ok(Self { path: path.clone(), checkpoint, tokenizer, content_hash: OnceLock::new() })
     }
 
     /// What the model is.
@@ -68,13 +68,13 @@ impl ModelFile {
     ///
     /// # Errors
     /// [`ExtractError::Model`] when a file cannot be read.
-    pub fn blake3(&self) -> Result<&str, ExtractError> {
-        if let Some(hash) = self.blake3.get() {
+    pub fn content_hash(&self) -> Result<&str, ExtractError> {
+        if let Some(hash) = self.content_hash.get() {
             return Ok(hash);
         }
         let cache = Caches::from_env().ok().map(|caches| caches.own);
         let hash = content_hash(&self.path, &self.checkpoint, cache.as_deref())?;
-        Ok(self.blake3.get_or_init(|| hash))
+        Ok(self.content_hash.get_or_init(|| hash))
     }
 
     /// The model, ready to read; weights that are to stay in memory are read now, as f32.

@@ -23,10 +23,12 @@ use crate::error::ExtractError;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Files beside the weights that decide what a directory computes.
+/// Files beside the weights that decide a number or an answer: the architecture, tokens, chat templates, end tokens.
 const SETTINGS: &[&str] = &[
     "added_tokens.json",
+    "chat_template.jinja",
     "config.json",
+    "generation_config.json",
     "merges.txt",
     "special_tokens_map.json",
     "tokenizer.json",
