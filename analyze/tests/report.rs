@@ -82,7 +82,7 @@ fn every_section_has_its_figures_and_the_summary_its_direction() {
     assert!(alignment.contains("Normalization: standardize") && alignment.contains("Normalization: none"));
     assert!(alignment.contains("Undefined in icl_0 (none), layers 0: constant measure."));
     assert!(section(&html, "behavior").contains("undefined because nothing to score was found in"));
-    assert!(section(&html, "provenance").contains("model.sha256"));
+    assert!(section(&html, "provenance").contains("model.content_hash"));
 }
 
 #[test]

@@ -74,6 +74,18 @@ pub struct ChatOption {
     pub chat_template: Option<String>,
 }
 
+/// The model in place of the study's, and its name in the lake.
+#[derive(Debug, Default, ClapArgs)]
+pub struct ModelOptions {
+    /// Model to use in place of the study's: an alias from `hypercolumn models`, a .gguf file, a directory,
+    /// `hf:ORG/NAME[@REV][/FILE.gguf]`, or pypi:….
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Name of the model in the lake, in place of the one that its source gives it.
+    #[arg(long, value_name = "NAME")]
+    pub model_name: Option<String>,
+}
+
 /// What may be used of the machine.
 #[derive(Debug, ClapArgs)]
 #[command(args = arithmetic::options())]
@@ -94,9 +106,8 @@ impl ResourceOptions {
 pub struct RunArgs {
     /// Study to carry out; the built-in one if absent.
     pub study: Option<PathBuf>,
-    /// Model to use in place of the study's.
-    #[arg(long)]
-    pub model: Option<String>,
+    #[command(flatten)]
+    pub model: ModelOptions,
     /// Where to write the report; `report.html` in the lake if absent.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
@@ -130,10 +141,8 @@ pub struct ExtractArgs {
     /// One task of the lake, or of the study if one is given.
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
-    /// Model to use: an alias from `hypercolumn models`, a .gguf file, a directory, `hf:ORG/NAME[@REV][/FILE.gguf]`,
-    /// or pypi:….
-    #[arg(long)]
-    pub model: Option<String>,
+    #[command(flatten)]
+    pub model: ModelOptions,
     /// Say what would be computed, and about how long it would take and how much memory and space; compute nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -178,9 +187,8 @@ pub enum PoolingArg {
 pub struct AnalyzeArgs {
     /// Study whose questions are asked; the built-in one if absent.
     pub study: Option<PathBuf>,
-    /// Model to ask about in place of the study's.
-    #[arg(long)]
-    pub model: Option<String>,
+    #[command(flatten)]
+    pub model: ModelOptions,
     /// Where to write the report; `report.html` in the lake if absent.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
@@ -228,9 +236,8 @@ pub struct LakeArgs {
 pub struct PlanArgs {
     /// Study to plan; the built-in one if absent.
     pub study: Option<PathBuf>,
-    /// Model to use in place of the study's.
-    #[arg(long)]
-    pub model: Option<String>,
+    #[command(flatten)]
+    pub model: ModelOptions,
     /// Write JSON.
     #[arg(long)]
     pub json: bool,

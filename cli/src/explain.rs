@@ -95,6 +95,7 @@ impl Explain for SourceError {
     fn exit(&self) -> Exit {
         match self {
             Self::Unknown { .. }
+            | Self::Name { .. }
             | Self::PypiForm { .. }
             | Self::Missing { .. }
             | Self::NotAModel { .. }
@@ -134,6 +135,11 @@ impl Explain for ExtractError {
             Self::Model { .. } => {
                 Some("fetch the file again, or use a known model: `hypercolumn models` lists them".into())
             }
+            Self::NameTaken { .. } => Some(
+                "--model-name NAME (in a study: model_name) gives this model a name of its own; --lake DIR names \
+                 another lake"
+                    .into(),
+            ),
             Self::ChatTemplate { .. } => Some(
                 "--chat-template=NAME chooses a template, --chat-template=none reads bare prompts".into(),
             ),

@@ -2,15 +2,15 @@
 //! names that refer to each other checked. Everything that can be refused is refused here, before the
 //! first stage starts.
 
-use crate::args::{ChatOption, KeepArgs, OWN_TEMPLATE, PoolingArg};
+use crate::args::{ChatOption, KeepArgs, ModelOptions, OWN_TEMPLATE, PoolingArg};
 use crate::commands::models;
 use crate::failure::Failure;
 use crate::nearest::suggest;
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
 use hypercolumn_analyze::settings::Questions;
-use hypercolumn_extract::model::source::{ALIASES, ModelSource, SourceError};
+use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
 use hypercolumn_extract::stage::settings::{ChatTemplate, Pooling, Settings};
-use hypercolumn_ingest::{EXTENSIONS, Generator, IngestError, PromptSource};
+use hypercolumn_ingest::{EXTENSIONS, Generator, IngestError, PromptSource, check_task};
 use serde_json::{Map, Value};
 use std::path::Path;
 use toml::Spanned;
@@ -21,7 +21,7 @@ pub struct ResolvedStudy {
     /// Name of the study.
     pub name: String,
     /// The model.
-    pub model: ModelSource,
+    pub model: NamedModel,
     /// The tasks, in the study's order.
     pub tasks: Vec<ResolvedTask>,
     /// The questions.
@@ -54,7 +54,7 @@ impl ResolvedStudy {
 ///
 /// # Errors
 /// Where the study, or a file that it names, is refused.
-pub fn resolve_study(path: Option<&Path>, model: Option<&str>) -> Result<ResolvedStudy, Failure> {
+pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<ResolvedStudy, Failure> {
     let study = Study::read(path)?;
     let model = resolve_model(&study, model)?;
     let mut tasks: Vec<ResolvedTask> = Vec::new();
@@ -81,10 +81,21 @@ pub fn resolve_study(path: Option<&Path>, model: Option<&str>) -> Result<Resolve
     Ok(ResolvedStudy { name: study.file.name.clone(), model, tasks, questions, label: study.label })
 }
 
-fn resolve_model(study: &Study, given: Option<&str>) -> Result<ModelSource, Failure> {
-    if let Some(text) = given {
-        return models::parse(text);
+/// The model of the command line, or else of the study; a name for it likewise.
+fn resolve_model(study: &Study, given: &ModelOptions) -> Result<NamedModel, Failure> {
+    let own_name = study.file.model_name.as_ref();
+    match (&given.model, &given.model_name, own_name) {
+        // The study's name is its own model's.
+        (Some(text), name, _) => models::name(models::parse(text)?, name.as_deref()),
+        (None, None, Some(name)) => {
+            let named = NamedModel::new(resolve_source(study)?, Some(name.get_ref()));
+            named.map_err(|e| study.refuse(Problem::at(name.span(), e.to_string())))
+        }
+        (None, name, _) => models::name(resolve_source(study)?, name.as_deref()),
     }
+}
+
+fn resolve_source(study: &Study) -> Result<ModelSource, Failure> {
     let Some(text) = &study.file.model else {
         return Ok(ModelSource::Alias(&ALIASES[0]));
     };
@@ -103,9 +114,7 @@ fn resolve_model(study: &Study, given: Option<&str>) -> Result<ModelSource, Fail
 
 fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Problem> {
     let name = entry.name.get_ref().clone();
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err(Problem::at(entry.name.span(), "a task needs a plain name"));
-    }
+    check_task(&name).map_err(|e| Problem::at(entry.name.span(), e.to_string()))?;
     let source = match &entry.prompts {
         Some(file) => resolve_prompts(study, entry, file)?,
         None => PromptSource::Generator(resolve_generator(entry)?),

@@ -30,6 +30,20 @@ pub enum ExtractError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The lake holds another model under this name.
+    #[error("{}", describe_clash(name, [held_source, held_hash], [source_text, content_hash]))]
+    NameTaken {
+        /// The name in the lake.
+        name: String,
+        /// Where the model of the lake came from.
+        held_source: String,
+        /// Its content hash.
+        held_hash: String,
+        /// Where this model comes from.
+        source_text: String,
+        /// Its content hash.
+        content_hash: String,
+    },
     /// The chat template that was asked for is absent or cannot be used.
     #[error("chat template: {problem}")]
     ChatTemplate {
@@ -90,4 +104,20 @@ pub enum ExtractError {
         /// The prompt.
         prompt_id: String,
     },
+}
+
+/// Names both models that would have one name: their source and the first digits of their content hash.
+fn describe_clash(name: &str, held: [&str; 2], given: [&str; 2]) -> String {
+    let [[held_source, held_hash], [source, hash]] =
+        [held, given].map(|[source, hash]| [source, hash.get(..12).unwrap_or(hash)]);
+    if held_source == source {
+        return format!(
+            "`{source}` has changed since the lake's rows of model `{name}` were made: its content was {held_hash}, \
+             it is {hash}"
+        );
+    }
+    format!(
+        "the lake already holds another model as `{name}`: `{held_source}` with content {held_hash}; this one is \
+         `{source}` with content {hash}"
+    )
 }

@@ -15,7 +15,7 @@ pub enum IngestError {
         /// The name.
         name: String,
         /// What is wrong with it.
-        problem: &'static str,
+        problem: String,
     },
     /// The lake could not be read or written.
     #[error(transparent)]

@@ -10,7 +10,8 @@ use crate::read::read_prompts;
 use crate::tasks::Generator;
 use arrow::array::{ArrayRef, Int16Array, Int32Array, StringArray};
 use hypercolumn_schemas::{
-    CommitInfo, IngestRecord, Lake, Partition, Record, RecordVersion, Slot, Transaction, content_key, tables,
+    CommitInfo, IngestRecord, Lake, Partition, PartitionColumn, Record, RecordVersion, Slot, Transaction,
+    content_key, name_problem, tables,
 };
 use serde_json::{Value, json};
 use std::fs::File;
@@ -116,15 +117,15 @@ pub fn load(source: &PromptSource) -> Result<Vec<Prompt>, IngestError> {
     }
 }
 
-fn check_task(task: &str) -> Result<(), IngestError> {
-    let problem = if task.trim().is_empty() {
-        "it is empty"
-    } else if task.chars().any(char::is_control) {
-        "it has a control character"
-    } else {
-        return Ok(());
-    };
-    Err(IngestError::TaskName { name: task.to_owned(), problem })
+/// Refuses a name that could not be a partition, before anything is written under it.
+///
+/// # Errors
+/// [`IngestError::TaskName`].
+pub fn check_task(task: &str) -> Result<(), IngestError> {
+    match name_problem(PartitionColumn::Task, task) {
+        Some(problem) => Err(IngestError::TaskName { name: task.to_owned(), problem }),
+        None => Ok(()),
+    }
 }
 
 /// What decides the prompts, as JSON; the file's place on this machine does not.

@@ -11,10 +11,7 @@ use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::settings::{AttentionRatio, Hypothesis, Probe, Questions};
-use hypercolumn_schemas::Lake;
-
-/// Roles that every prompt has once a model has read it.
-const ROLES_OF_EVERY_PROMPT: [&str; 3] = ["prompt", "final", "response"];
+use hypercolumn_schemas::{Lake, OWN_ROLES};
 
 /// Checks `questions` against the prompts of a lake, with or without extractions.
 ///
@@ -39,7 +36,7 @@ pub fn check(lake: &Lake, questions: &Questions) -> Result<(), AnalyzeError> {
 fn read_roles(catalog: &Catalog, task: &str) -> Result<Vec<String>, AnalyzeError> {
     let sql = "SELECT DISTINCT role FROM segments WHERE task = ? ORDER BY role";
     let mut roles = ask(catalog.connection(), sql, &[&task], "read the roles")?.names(0);
-    roles.extend(ROLES_OF_EVERY_PROMPT.map(str::to_owned));
+    roles.extend(OWN_ROLES.map(str::to_owned));
     Ok(roles)
 }
 

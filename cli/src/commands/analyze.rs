@@ -15,7 +15,7 @@ use std::time::Instant;
 pub const REPORT_NAME: &str = "report.html";
 
 pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    let study = resolve_study(args.study.as_deref(), &args.model)?;
     let lake = open(&args.lake.lake)?;
     let path = args.report.clone().unwrap_or_else(|| lake.root().join(REPORT_NAME));
     analyze(&lake, &study, &path, reporter)?;
@@ -24,7 +24,7 @@ pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 
 /// Asks the questions that have no answer in the lake yet, writes the report, prints the findings.
 pub fn analyze(lake: &Lake, study: &ResolvedStudy, path: &Path, reporter: &Reporter) -> Result<(), Failure> {
-    let model = study.model.name();
+    let model = study.model.name.clone();
     let started = Instant::now();
     let outcomes = hypercolumn_analyze::run(lake, &model, &study.questions, reporter)
         .map_err(could_not("analyze", lake.root().display()))?;

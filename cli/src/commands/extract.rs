@@ -11,16 +11,16 @@ use crate::resolve::{override_settings, resolve_study};
 use hypercolumn_extract::Outcome;
 use hypercolumn_extract::cpu::Placement;
 use hypercolumn_extract::forward::profile::{Work, peak_flop_per_second};
-use hypercolumn_extract::model::source::{ALIASES, ModelSource, ResolvedModel};
+use hypercolumn_extract::model::source::{ALIASES, NamedModel, ResolvedModel};
 use hypercolumn_extract::stage::resources::Resources;
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_schemas::Lake;
 use std::time::Duration;
 
 pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let (source, tasks) = resolve(args)?;
+    let (named, tasks) = resolve(args)?;
     let lake = open(&args.lake.lake)?;
-    let model = models::fetch(&source, reporter)?;
+    let model = named.named(models::fetch(&named.source, reporter)?);
     if args.dry_run {
         return dry_run(&lake, &model, &tasks, &args.resources.resources());
     }
@@ -95,13 +95,14 @@ fn profile(task: &str, outcome: &Outcome) -> String {
 }
 
 /// The model, and each task with its settings.
-fn resolve(args: &ExtractArgs) -> Result<(ModelSource, Vec<(String, Settings)>), Failure> {
+fn resolve(args: &ExtractArgs) -> Result<(NamedModel, Vec<(String, Settings)>), Failure> {
     if let (None, Some(task)) = (&args.study, &args.task) {
-        let model = args.model.as_deref().unwrap_or(ALIASES[0].name);
+        let model = models::parse(args.model.model.as_deref().unwrap_or(ALIASES[0].name))?;
+        let model = models::name(model, args.model.model_name.as_deref())?;
         let settings = override_settings(Settings::default(), &args.keep);
-        return Ok((models::parse(model)?, vec![(task.clone(), settings)]));
+        return Ok((model, vec![(task.clone(), settings)]));
     }
-    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    let study = resolve_study(args.study.as_deref(), &args.model)?;
     let names: Vec<_> = study.tasks.iter().map(|t| t.name.clone()).collect();
     let chosen = |name: &String| args.task.as_ref().is_none_or(|task| task == name);
     let tasks: Vec<_> = study

@@ -2,18 +2,18 @@
 
 use super::create;
 use crate::answer::format_count;
-use crate::args::IngestArgs;
+use crate::args::{IngestArgs, ModelOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedTask, resolve_study};
 use hypercolumn_extract::stage::settings::Settings;
-use hypercolumn_ingest::{Generator, PromptSource, load};
+use hypercolumn_ingest::{Generator, PromptSource, check_task, load};
 use hypercolumn_schemas::Lake;
 
 pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let tasks = match &args.task {
-        None => resolve_study(args.study.as_deref(), None)?.tasks,
+        None => resolve_study(args.study.as_deref(), &ModelOptions::default())?.tasks,
         Some(name) => {
             let source = source_of(name, args)?;
             vec![ResolvedTask { name: name.clone(), source, extract: Settings::default() }]
@@ -38,6 +38,7 @@ fn source_of(name: &str, args: &IngestArgs) -> Result<PromptSource, Failure> {
 /// Reads or generates the prompts of all tasks, so that nothing is written if one is refused.
 pub fn check(tasks: &[ResolvedTask]) -> Result<(), Failure> {
     for task in tasks {
+        check_task(&task.name).map_err(could_not("ingest", &task.name))?;
         load(&task.source).map_err(could_not("ingest", &task.name))?;
     }
     Ok(())

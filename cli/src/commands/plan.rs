@@ -45,10 +45,12 @@ impl Action {
 }
 
 pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?.with_template(&args.chat);
+    let study = resolve_study(args.study.as_deref(), &args.model)?.with_template(&args.chat);
     let steps = plan(&args.lake.lake, &study, &args.resources.resources())?;
     if args.json {
-        print_json(&serde_json::json!({ "study": study.name, "model": study.model.name(), "steps": steps }))?;
+        print_json(
+            &serde_json::json!({ "study": study.name, "model": study.model.name.clone(), "steps": steps }),
+        )?;
         return Ok(Exit::Success);
     }
     let rows: Vec<_> = steps
@@ -160,7 +162,7 @@ fn plan_analyze(lake: &Lake, study: &ResolvedStudy, is_extracted: bool) -> Resul
     if !is_extracted {
         return Ok(vec![step(study.name.clone(), Action::Run, "what it reads changes".into())]);
     }
-    let planned = hypercolumn_analyze::plan(lake, &study.model.name(), &study.questions)
+    let planned = hypercolumn_analyze::plan(lake, &study.model.name, &study.questions)
         .map_err(could_not("plan", &study.name))?;
     let steps = planned.into_iter();
     Ok(steps

@@ -12,7 +12,7 @@ use hypercolumn_schemas::Lake;
 use std::path::Path;
 
 pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?;
+    let study = resolve_study(args.study.as_deref(), &args.model)?;
     let lake = open(&args.lake.lake)?;
     let path = args.report.clone().unwrap_or_else(|| lake.root().join(analyze::REPORT_NAME));
     write(&lake, &study, &path)?;
@@ -32,9 +32,12 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
     let root = lake.root().display().to_string();
     let request = ReportRequest {
         title: study.name.clone(),
-        model: study.model.name(),
+        model: study.model.name.clone(),
         hypotheses: hypotheses.collect(),
-        facts: vec![("study".into(), study.label.clone()), ("model source".into(), study.model.to_string())],
+        facts: vec![
+            ("study".into(), study.label.clone()),
+            ("model source".into(), study.model.source.to_string()),
+        ],
         lake_argument: (root != "lake").then_some(root),
     };
     write_report(&catalog, &request, path).map_err(could_not("write report", path.display()))?;

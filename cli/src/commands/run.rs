@@ -11,9 +11,9 @@ use std::time::Instant;
 
 pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let study = resolve_study(args.study.as_deref(), args.model.as_deref())?.with_template(&args.chat);
+    let study = resolve_study(args.study.as_deref(), &args.model)?.with_template(&args.chat);
     check(&study)?;
-    let model = models::fetch(&study.model, reporter)?;
+    let model = study.model.named(models::fetch(&study.model.source, reporter)?);
     let resources = args.resources.resources();
     let lake = create(&args.lake.lake)?;
     ingest::ingest(&lake, &study.tasks, reporter)?;

@@ -28,6 +28,8 @@ pub struct StudyFile {
     pub name: String,
     /// MODEL; the default alias if absent.
     pub model: Option<Spanned<String>>,
+    /// Name of the model in the lake; its source gives it one if absent.
+    pub model_name: Option<Spanned<String>>,
     /// Extraction settings of all tasks.
     #[serde(default)]
     pub extract: ExtractEntry,

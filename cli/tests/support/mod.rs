@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub mod checkpoint;
 pub mod hub;
 
 use serde_json::Value;

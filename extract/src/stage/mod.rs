@@ -199,6 +199,7 @@ impl<'a> Job<'a> {
         check_lengths(&readings, settings, file.shape().context)?;
         let shards = plan_shards(&readings);
         let content_hash = file.content_hash()?.to_owned();
+        check_identity(&snapshot, model, &content_hash)?;
         let inputs = KeyInputs {
             code_version: CODE_VERSION,
             content_hash: &content_hash,
@@ -330,6 +331,25 @@ impl<'a> Job<'a> {
             profile_s: Work::ALL.iter().map(seconds).collect(),
             linear_flop: spent.profile.linear_flop,
         }))
+    }
+}
+
+/// Refuses a model whose name the lake holds for another one: their rows would take each other's place.
+fn check_identity(
+    snapshot: &Snapshot,
+    model: &ResolvedModel,
+    content_hash: &str,
+) -> Result<(), ExtractError> {
+    let is_other = |held: &&ModelRecord| held.name == model.name && held.content_hash != content_hash;
+    match snapshot.extractions().map(|(_, record)| &record.model).find(is_other) {
+        None => Ok(()),
+        Some(held) => Err(ExtractError::NameTaken {
+            name: model.name.clone(),
+            held_source: held.source.clone(),
+            held_hash: held.content_hash.clone(),
+            source_text: model.source.clone(),
+            content_hash: content_hash.to_owned(),
+        }),
     }
 }
 

@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::prompt::{Prompt, Segment};
+use hypercolumn_schemas::OWN_ROLES;
 
 /// The fields of a prompt.
 pub(super) const FIELDS: [&str; 8] =
@@ -218,6 +219,11 @@ fn check_segment(
         find(findings, field(name), message);
     }
     let role = parse_text(role?).map_err(|found| expect(findings, &field("role"), NON_EMPTY, &found));
+    if let Some(own) = OWN_ROLES.iter().find(|own| role.as_deref() == Ok(**own)) {
+        let message =
+            format!("`{own}` is the role of a segment that every prompt has; expected another name");
+        find(findings, field("role"), message);
+    }
     let mut offset = |name: &str, value: Value| {
         let parsed = value.as_u64();
         if parsed.is_none() {

@@ -8,7 +8,7 @@ use crate::args::{ModelsAction, ModelsArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
-use hypercolumn_extract::model::source::{ALIASES, Caches, ModelSource, ResolvedModel};
+use hypercolumn_extract::model::source::{ALIASES, Caches, ModelSource, NamedModel, ResolvedModel};
 
 pub fn run(args: &ModelsArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     match &args.action {
@@ -29,6 +29,12 @@ pub fn parse(text: &str) -> Result<ModelSource, Failure> {
     let source = ModelSource::parse(text).map_err(could_not("use model", text))?;
     source.check().map_err(could_not("use model", text))?;
     Ok(source)
+}
+
+/// A model under the name that the user gives it, or its source.
+pub fn name(source: ModelSource, name: Option<&str>) -> Result<NamedModel, Failure> {
+    let text = source.to_string();
+    NamedModel::new(source, name).map_err(could_not("use model", text))
 }
 
 /// Finds a model, fetching it if need be and saying so.

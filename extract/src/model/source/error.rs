@@ -15,6 +15,14 @@ pub enum SourceError {
         /// What was written.
         model: String,
     },
+    /// A model cannot have this name in a lake.
+    #[error("`{name}` cannot be a model's name: {problem}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A model of the hub could not be named, found or fetched.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -138,6 +146,7 @@ impl SourceError {
     pub fn remedy(&self) -> String {
         match self {
             Self::Unknown { .. } => format!("accepted: {ACCEPTED_FORMS}"),
+            Self::Name { .. } => "--model-name NAME gives the model another name in the lake".to_owned(),
             Self::Hub(error) => error.remedy(),
             Self::NotAModel { remedy, .. } => remedy.clone(),
             Self::PypiForm { .. } => {

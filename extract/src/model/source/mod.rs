@@ -17,7 +17,7 @@ pub use error::SourceError;
 pub use pypi::PypiMember;
 
 use hub::{Hub, HubModel};
-use hypercolumn_schemas::Progress;
+use hypercolumn_schemas::{PartitionColumn, Progress, name_problem};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -63,10 +63,44 @@ pub struct CachedModel {
     pub is_whole: bool,
 }
 
+/// A model, and its name in a lake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedModel {
+    /// Where it comes from.
+    pub source: ModelSource,
+    /// Name of its partitions.
+    pub name: String,
+}
+
+impl NamedModel {
+    /// A model under `name`, or under the name that its source gives it.
+    ///
+    /// # Errors
+    /// [`SourceError::Name`] where the name cannot be a partition's.
+    pub fn new(source: ModelSource, name: Option<&str>) -> Result<Self, SourceError> {
+        let name = name.map_or_else(|| source.name(), str::to_owned);
+        match name_problem(PartitionColumn::Model, &name) {
+            Some(problem) => Err(SourceError::Name { name, problem }),
+            None => Ok(Self { source, name }),
+        }
+    }
+
+    /// As [`ModelSource::cached`].
+    pub fn cached(&self, caches: &Caches) -> Option<ResolvedModel> {
+        self.source.cached(caches).map(|model| self.named(model))
+    }
+
+    /// `model`, which this one's source was resolved to, under this name.
+    #[must_use]
+    pub fn named(&self, model: ResolvedModel) -> ResolvedModel {
+        ResolvedModel { name: self.name.clone(), ..model }
+    }
+}
+
 /// A model that is on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedModel {
-    /// Name of the model's partitions: the alias, or the file's stem, or the directory's name.
+    /// Name of the model's partitions.
     pub name: String,
     /// The GGUF file or the model's directory.
     pub path: PathBuf,
@@ -99,7 +133,8 @@ impl ModelSource {
         Err(SourceError::Unknown { model: text.to_owned() })
     }
 
-    /// Name of the model's partitions.
+    /// The name of the model's partitions unless the user gives another: the alias, the file's stem, the directory's
+    /// name, or the repository's with the revision asked for.
     pub fn name(&self) -> String {
         match self {
             Self::Alias(alias) => alias.name.to_owned(),
@@ -212,7 +247,8 @@ mod tests {
         assert_eq!(parse("models/Tiny.Q4_1.gguf").name(), "Tiny.Q4_1");
         assert_eq!(parse("pypi:a-b==1.0/a_b/weights.gguf").name(), "weights");
         assert_eq!(parse("hf:org/Tiny").name(), "Tiny");
-        assert_eq!(parse("hf:org/Tiny@v1/b/Tiny.Q4_1.gguf").name(), "Tiny.Q4_1");
+        assert_eq!(parse("hf:org/Tiny@v1/b/Tiny.Q4_1.gguf").name(), "Tiny.Q4_1@v1");
+        assert_ne!(parse("hf:org/X@step1000").name(), parse("hf:org/X@step2000").name());
         for text in ["./tiny", "tiny/", "/models/tiny", "../tiny", "models/tiny", "."] {
             assert_eq!(parse(text), ModelSource::Directory(text.into()));
         }

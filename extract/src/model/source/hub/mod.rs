@@ -27,6 +27,9 @@ const DEFAULT_REVISION: &str = "main";
 /// Hexadecimal digits of a commit.
 const N_COMMIT_DIGITS: usize = 40;
 
+/// Digits of a commit in a model's name.
+const N_NAME_DIGITS: usize = 12;
+
 /// One revision of a repository, or one GGUF file of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubModel {
@@ -69,11 +72,17 @@ impl HubModel {
         })
     }
 
-    /// Name of the model's partitions: NAME, or the file's stem.
+    /// Name of the model's partitions: NAME, or the file's stem, with `@REV` where a revision was asked for; of a
+    /// commit its first digits.
     pub(super) fn name(&self) -> String {
-        match &self.file {
+        let name = match &self.file {
             Some(file) => super::name_of(file.file_stem(), file),
             None => self.repository.rsplit('/').next().unwrap_or_default().to_owned(),
+        };
+        match self.revision.as_deref() {
+            None => name,
+            Some(commit) if is_commit(commit) => format!("{name}@{}", &commit[..N_NAME_DIGITS]),
+            Some(revision) => format!("{name}@{revision}"),
         }
     }
 
@@ -156,7 +165,7 @@ mod tests {
         assert_eq!(file.revision.as_deref(), Some("refs/pr/3"));
         assert_eq!(
             (file.file_text().as_deref(), file.name().as_str()),
-            (Some("quantised/a.Q4_0.gguf"), "a.Q4_0")
+            (Some("quantised/a.Q4_0.gguf"), "a.Q4_0@refs/pr/3")
         );
         assert_eq!(parse("org/name/a.gguf").file, Some("a.gguf".into()));
     }
