@@ -8,16 +8,15 @@ use crate::error::IngestError;
 use crate::prompt::Prompt;
 use crate::read::read_prompts;
 use crate::tasks::Generator;
-use arrow::array::{ArrayRef, Int16Array, Int32Array, StringArray};
+use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
-    CommitInfo, IngestRecord, Lake, Partition, PartitionColumn, Record, RecordVersion, Slot, Transaction,
-    content_key, name_problem, tables,
+    CommitInfo, IngestRecord, Lake, Partition, PartitionColumn, Record, RecordVersion, Row, Slot,
+    Transaction, content_key, name_problem, tables,
 };
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Raised when the same source would give other prompts than before.
@@ -169,49 +168,39 @@ fn explain_change(before: &Value, now: &Value) -> String {
 fn write(transaction: &mut Transaction, task: &str, prompts: &[Prompt]) -> Result<(), IngestError> {
     let mut writer = transaction.writer(&tables::PROMPTS, Partition::of_task(task), None)?;
     for chunk in prompts.chunks(BATCH_PROMPTS) {
-        writer.write(&tables::PROMPTS.batch(prompt_columns(chunk))?)?;
+        writer.write(&PromptRow::to_batch(&chunk.iter().map(prompt_row).collect::<Vec<_>>())?)?;
     }
     transaction.stage(writer)?;
     let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task(task), None)?;
     for chunk in prompts.chunks(BATCH_PROMPTS) {
-        writer.write(&tables::SEGMENTS.batch(segment_columns(chunk))?)?;
+        writer.write(&SegmentRow::to_batch(&chunk.iter().flat_map(segment_rows).collect::<Vec<_>>())?)?;
     }
     transaction.stage(writer)?;
     Ok(())
 }
 
-fn prompt_columns(prompts: &[Prompt]) -> Vec<ArrayRef> {
-    let text = |get: fn(&Prompt) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(prompts.iter().map(get)))
-    };
-    let params = prompts.iter().map(|p| Value::Object(p.params.clone()).to_string());
-    vec![
-        text(|p| &p.prompt_id),
-        text(|p| &p.item_id),
-        text(|p| &p.condition),
-        Arc::new(Int32Array::from_iter_values(prompts.iter().map(|p| p.n_examples))),
-        text(|p| &p.text),
-        Arc::new(prompts.iter().map(|p| p.expected.as_deref()).collect::<StringArray>()),
-        Arc::new(StringArray::from_iter_values(params)),
-    ]
+fn prompt_row(prompt: &Prompt) -> PromptRow {
+    PromptRow {
+        prompt_id: prompt.prompt_id.clone(),
+        item_id: prompt.item_id.clone(),
+        condition: prompt.condition.clone(),
+        n_examples: prompt.n_examples,
+        text: prompt.text.clone(),
+        expected: prompt.expected.clone(),
+        params: Value::Object(prompt.params.clone()).to_string(),
+    }
 }
 
-fn segment_columns(prompts: &[Prompt]) -> Vec<ArrayRef> {
-    let rows: Vec<_> = prompts
-        .iter()
-        .flat_map(|p| p.segments.iter().enumerate().map(move |(i, s)| (p, i as i16 + 1, s)))
-        .collect();
-    // Offsets fit: no text in memory as one Arrow string has 2^31 characters.
-    vec![
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(p, ..)| &p.prompt_id))),
-        Arc::new(Int16Array::from_iter_values(rows.iter().map(|&(_, number, _)| number))),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(.., s)| &s.role))),
-        Arc::new(Int32Array::from_iter_values(rows.iter().map(|(.., s)| s.start as i32))),
-        Arc::new(Int32Array::from_iter_values(rows.iter().map(|(.., s)| s.end as i32))),
-        Arc::new(StringArray::from_iter_values(
-            rows.iter().map(|(p, _, s)| s.slice(&p.text).unwrap_or_default()),
-        )),
-    ]
+/// Segments are numbered from 1. Offsets fit: no text in memory as one Arrow string has 2^31 characters.
+fn segment_rows(prompt: &Prompt) -> impl Iterator<Item = SegmentRow> {
+    prompt.segments.iter().zip(1..).map(|(segment, number)| SegmentRow {
+        prompt_id: prompt.prompt_id.clone(),
+        segment: number,
+        role: segment.role.clone(),
+        start: segment.start as i32,
+        end: segment.end as i32,
+        text: segment.slice(&prompt.text).unwrap_or_default().to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -88,13 +88,3 @@ pub struct Column {
     /// What the value means, with its unit.
     pub doc: &'static str,
 }
-
-/// A column that every row fills.
-pub const fn required(name: &'static str, kind: ColumnType, doc: &'static str) -> Column {
-    Column { name, kind, nullable: false, doc }
-}
-
-/// A column that may be null; its `doc` says when.
-pub const fn nullable(name: &'static str, kind: ColumnType, doc: &'static str) -> Column {
-    Column { name, kind, nullable: true, doc }
-}

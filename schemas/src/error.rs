@@ -51,6 +51,26 @@ pub enum LakeError {
         /// Arrow's reason.
         source: arrow::error::ArrowError,
     },
+    /// A column that is not what its table says.
+    #[error("column `{column}` of table `{table}` {problem}")]
+    Column {
+        /// Table's name.
+        table: &'static str,
+        /// Column's name.
+        column: String,
+        /// What differs.
+        problem: String,
+    },
+    /// A NaN or an infinity on its way into a table.
+    #[error("column `{column}` of table `{table}` has a value that is not finite in row {row}")]
+    NotFinite {
+        /// Table's name.
+        table: &'static str,
+        /// Column's name.
+        column: String,
+        /// Row of the batch, from 0.
+        row: usize,
+    },
     /// Parquet could not be written or read.
     #[error("could not {action} Parquet file `{}`", path.display())]
     Parquet {

@@ -3,6 +3,7 @@
 use crate::commit::FileEntry;
 use crate::error::LakeError;
 use crate::lake::Lake;
+use crate::row::Row;
 use arrow::array::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::fs::File;
@@ -26,4 +27,16 @@ pub fn read_batches(lake: &Lake, entry: &FileEntry) -> Result<Vec<RecordBatch>, 
         return Err(LakeError::Damaged { path, problem });
     }
     Ok(batches)
+}
+
+/// Reads a committed file as rows.
+///
+/// # Errors
+/// As [`read_batches`]; [`LakeError::Column`] when a column is not what the table says.
+pub fn read_rows<R: Row>(lake: &Lake, file: &FileEntry) -> Result<Vec<R>, LakeError> {
+    let mut rows = Vec::with_capacity(file.n_rows as usize);
+    for batch in read_batches(lake, file)? {
+        rows.extend(R::from_batch(&batch)?);
+    }
+    Ok(rows)
 }

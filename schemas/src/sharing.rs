@@ -1,10 +1,12 @@
 //! Files that agree in all columns but their last, as those of a table's layers do: what they share is encoded once.
 
 use crate::error::LakeError;
+use crate::row::check_finite;
 use crate::table::Table;
 use crate::writer::{StagedFile, Target, properties};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, FieldRef, Schema};
+use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
@@ -25,19 +27,26 @@ pub struct SharedColumns {
 }
 
 impl SharedColumns {
-    /// Encodes `columns`, in file order, of a table whose last column is not a vector.
+    /// Encodes `columns`, each with its name: all of the table's but the last, which is not a vector.
     ///
     /// # Errors
     /// [`LakeError::Batch`] when a column's type or nullness is not what the table promises, or their lengths differ.
-    pub fn encode(table: &'static Table, columns: &[ArrayRef]) -> Result<Self, LakeError> {
+    pub fn encode(table: &'static Table, columns: &[(&str, ArrayRef)]) -> Result<Self, LakeError> {
         let refuse = |source| LakeError::Batch { table: table.name, source };
-        let fields: Vec<FieldRef> =
-            table.arrow_schema(0).fields().iter().take(columns.len()).cloned().collect();
+        let n_shared = table.columns.len() - 1;
+        let expected: Vec<&str> = table.columns[..n_shared].iter().map(|c| c.name).collect();
+        let given: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        if given != expected {
+            let text = format!("expected the columns {}, found {}", expected.join(", "), given.join(", "));
+            return Err(refuse(ArrowError::SchemaError(text)));
+        }
+        let fields: Vec<FieldRef> = table.arrow_schema(0).fields().iter().take(n_shared).cloned().collect();
         let schema = Arc::new(Schema::new(fields));
+        let arrays: Vec<ArrayRef> = columns.iter().map(|(_, array)| array.clone()).collect();
         // Made for its checks only.
-        arrow::array::RecordBatch::try_new(schema.clone(), columns.to_vec()).map_err(refuse)?;
-        let encoded = encode(table, &schema, columns).map_err(|e| refuse(e.into()))?;
-        Ok(Self { n_rows: columns.first().map_or(0, |c| c.len()), columns: encoded })
+        arrow::array::RecordBatch::try_new(schema.clone(), arrays.clone()).map_err(refuse)?;
+        let encoded = encode(table, &schema, &arrays).map_err(|e| refuse(e.into()))?;
+        Ok(Self { n_rows: arrays[0].len(), columns: encoded })
     }
 
     /// Number of rows.
@@ -113,6 +122,7 @@ impl SharingWriter {
         let Some(own) = own.filter(|_| last.len() == shared.n_rows) else {
             return Err(ParquetError::General("the last column does not fit the others".to_owned()));
         };
+        check_finite(self.target.table, own.name(), last).map_err(|e| ParquetError::External(Box::new(e)))?;
         let writer = self.factory.create_column_writers(self.file.flushed_row_groups().len())?.pop();
         let chunk = encode_column(writer.expect("a table has columns"), own, last)?;
         let mut row_group = self.file.next_row_group()?;

@@ -2,6 +2,7 @@
 
 use crate::column::{Column, ColumnType};
 use crate::error::LakeError;
+use crate::row::check_finite;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
@@ -67,15 +68,20 @@ impl Table {
         Arc::new(Schema::new(self.columns.iter().map(field).collect::<Vec<_>>()))
     }
 
-    /// Builds a batch from `columns` in file order and checks it against the schema.
+    /// Builds a batch from `columns` in file order and checks it against the schema; [`Row::to_batch`](crate::Row) and a
+    /// table's struct of columns call this by name.
     ///
     /// # Errors
-    /// [`LakeError::Batch`] when a column's type, length or nullness is not what the table promises.
-    pub fn batch(&self, columns: Vec<ArrayRef>) -> Result<RecordBatch, LakeError> {
+    /// [`LakeError::Batch`] when a column's type, length or nullness is not what the table promises;
+    /// [`LakeError::NotFinite`] for a NaN or an infinity.
+    pub fn batch(&'static self, columns: Vec<ArrayRef>) -> Result<RecordBatch, LakeError> {
         let length = columns.iter().find_map(|c| match c.data_type() {
             DataType::FixedSizeList(_, n) => Some(*n),
             _ => None,
         });
+        for (column, array) in self.columns.iter().zip(&columns) {
+            check_finite(self, column.name, array)?;
+        }
         RecordBatch::try_new(self.arrow_schema(length.unwrap_or(0)), columns)
             .map_err(|source| LakeError::Batch { table: self.name, source })
     }

@@ -193,6 +193,11 @@ fn a_row_group_that_ends_is_on_disk_before_the_file_is() {
     assert!(lake.verify().unwrap().is_empty());
 }
 
+/// All columns of `attention` but the last, with their names.
+fn named(columns: &[ArrayRef]) -> Vec<(&'static str, ArrayRef)> {
+    tables::ATTENTION.columns.iter().map(|c| c.name).zip(columns.iter().cloned()).collect()
+}
+
 #[test]
 fn files_that_share_columns_read_like_files_written_row_by_row() {
     let names = |ids: &[&str]| -> Vec<ArrayRef> {
@@ -215,7 +220,7 @@ fn files_that_share_columns_read_like_files_written_row_by_row() {
     let groups = [names(&["p1"; 900]), names(&["p2", "p3"])];
     let home = tempfile::tempdir().unwrap();
     let shared: Vec<SharedColumns> =
-        groups.iter().map(|g| SharedColumns::encode(&tables::ATTENTION, g).unwrap()).collect();
+        groups.iter().map(|g| SharedColumns::encode(&tables::ATTENTION, &named(g)).unwrap()).collect();
     let at_layer = |layer| Partition::of_model("m", "t").at_layer(layer);
     let write = |slot: &str, shares: bool| {
         let lake = Lake::create(home.path().join(slot)).unwrap();
@@ -271,15 +276,19 @@ fn shared_columns_of_another_shape_are_refused() {
     let lake = Lake::create(home.path().join("lake")).unwrap();
     let mut transaction = lake.begin(slot_of("a")).unwrap();
     let number: ArrayRef = Arc::new(Int16Array::from(vec![0]));
-    let refused = SharedColumns::encode(&tables::ATTENTION, &[text(&["p"]), text(&["q"])]).unwrap_err();
+    let refused =
+        SharedColumns::encode(&tables::ATTENTION, &named(&[text(&["p"]), text(&["q"])])).unwrap_err();
     assert!(refused.to_string().contains("attention"), "{refused}");
+    let mut swapped = named(&vec![number.clone(); 6]);
+    swapped.swap(1, 2);
+    assert!(SharedColumns::encode(&tables::ATTENTION, &swapped).is_err(), "columns go by name");
     let names = [text(&["p"]), number.clone(), number.clone(), number, text(&["a"]), text(&["b"])];
-    let shared = SharedColumns::encode(&tables::ATTENTION, &names).unwrap();
+    let shared = SharedColumns::encode(&tables::ATTENTION, &named(&names)).unwrap();
     let partition = Partition::of_model("m", "t").at_layer(1);
     let mut writer = transaction.sharing_writer(&tables::ATTENTION, partition).unwrap();
     let short: ArrayRef = Arc::new(Float32Array::from(Vec::<f32>::new()));
     assert!(writer.write(&shared, &short).is_err());
     assert!(writer.write(&shared, &text(&["0.5"])).is_err());
-    let few = SharedColumns::encode(&tables::ATTENTION, &names[..2]).unwrap();
-    assert!(writer.write(&few, &(Arc::new(Float32Array::from(vec![0.5])) as ArrayRef)).is_err());
+    let infinite: ArrayRef = Arc::new(Float32Array::from(vec![f32::INFINITY]));
+    assert!(writer.write(&shared, &infinite).is_err());
 }

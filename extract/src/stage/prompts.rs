@@ -1,9 +1,8 @@
 //! Reads a task's prompts and segments from the lake.
 
 use crate::error::ExtractError;
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int16Type, Int32Type};
-use hypercolumn_schemas::{Lake, LakeError, Snapshot, Table, read_batches, tables};
+use hypercolumn_schemas::tables::{self, PromptRow, SegmentRow};
+use hypercolumn_schemas::{Lake, LakeError, Row, Snapshot, read_rows};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 
@@ -32,8 +31,8 @@ pub struct Segment {
 
 /// All prompts of `task`, in the order of ingestion.
 pub fn read_prompts(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<Vec<Prompt>, ExtractError> {
-    let batches = read_task(lake, snapshot, &tables::PROMPTS, task)?;
-    if batches.is_empty() {
+    let rows: Vec<PromptRow> = read_task(lake, snapshot, task)?;
+    if rows.is_empty() {
         let tasks: BTreeSet<_> =
             snapshot.files(&tables::PROMPTS).filter_map(|f| f.partition.task.clone()).collect();
         return Err(ExtractError::UnknownTask {
@@ -41,14 +40,12 @@ pub fn read_prompts(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<Vec<
             available: tasks.into_iter().collect(),
         });
     }
-    let mut prompts: Vec<Prompt> = batches.iter().flat_map(prompts_of).collect();
-    let places: HashMap<String, usize> =
+    let mut prompts: Vec<Prompt> = rows.into_iter().map(Prompt::from).collect();
+    let index_of: HashMap<String, usize> =
         prompts.iter().enumerate().map(|(i, p)| (p.prompt_id.clone(), i)).collect();
-    for batch in read_task(lake, snapshot, &tables::SEGMENTS, task)? {
-        for (prompt_id, segment) in segments_of(&batch) {
-            if let Some(&place) = places.get(&prompt_id) {
-                prompts[place].segments.push(segment);
-            }
+    for row in read_task::<SegmentRow>(lake, snapshot, task)? {
+        if let Some(&index) = index_of.get(&row.prompt_id) {
+            prompts[index].segments.push(Segment::from(row));
         }
     }
     for prompt in &mut prompts {
@@ -57,32 +54,25 @@ pub fn read_prompts(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<Vec<
     Ok(prompts)
 }
 
-fn read_task(
-    lake: &Lake,
-    snapshot: &Snapshot,
-    table: &'static Table,
-    task: &str,
-) -> Result<Vec<RecordBatch>, LakeError> {
-    let mut batches = Vec::new();
-    for file in snapshot.files(table).filter(|f| f.partition.task.as_deref() == Some(task)) {
-        batches.extend(read_batches(lake, file)?);
+fn read_task<R: Row>(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<Vec<R>, LakeError> {
+    let mut rows = Vec::new();
+    for file in snapshot.files(R::TABLE).filter(|f| f.partition.task.as_deref() == Some(task)) {
+        rows.extend(read_rows::<R>(lake, file)?);
     }
-    Ok(batches)
+    Ok(rows)
 }
 
-fn prompts_of(batch: &RecordBatch) -> Vec<Prompt> {
-    let column = |name: &str| batch.column_by_name(name).expect("a promised column").as_string::<i32>();
-    let (ids, texts, expected, params) =
-        (column("prompt_id"), column("text"), column("expected"), column("params"));
-    (0..batch.num_rows())
-        .map(|i| Prompt {
-            prompt_id: ids.value(i).to_owned(),
-            text: texts.value(i).to_owned(),
-            expected: expected.is_valid(i).then(|| expected.value(i).to_owned()),
-            choices: choices_of(params.value(i)),
-            segments: Vec::new(),
-        })
-        .collect()
+impl From<PromptRow> for Prompt {
+    fn from(row: PromptRow) -> Self {
+        let PromptRow { prompt_id, text, expected, params, .. } = row;
+        Self { prompt_id, text, expected, choices: choices_of(&params), segments: Vec::new() }
+    }
+}
+
+impl From<SegmentRow> for Segment {
+    fn from(row: SegmentRow) -> Self {
+        Self { number: row.segment, role: row.role, start: row.start as u32, end: row.end as u32 }
+    }
 }
 
 fn choices_of(params: &str) -> Vec<(String, String)> {
@@ -91,25 +81,5 @@ fn choices_of(params: &str) -> Vec<(String, String)> {
         .into_iter()
         .filter(|(name, _)| name.starts_with(CHOICE_PREFIX))
         .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        .collect()
-}
-
-fn segments_of(batch: &RecordBatch) -> Vec<(String, Segment)> {
-    let text = |name: &str| batch.column_by_name(name).expect("a promised column").as_string::<i32>();
-    let number = |name: &str| batch.column_by_name(name).expect("a promised column");
-    let (ids, roles) = (text("prompt_id"), text("role"));
-    let numbers = number("segment").as_primitive::<Int16Type>();
-    let starts = number("start").as_primitive::<Int32Type>();
-    let ends = number("end").as_primitive::<Int32Type>();
-    (0..batch.num_rows())
-        .map(|i| {
-            let segment = Segment {
-                number: numbers.value(i),
-                role: roles.value(i).to_owned(),
-                start: starts.value(i) as u32,
-                end: ends.value(i) as u32,
-            };
-            (ids.value(i).to_owned(), segment)
-        })
         .collect()
 }

@@ -1,28 +1,19 @@
 //! `choices`: how likely each candidate answer is.
 
-use crate::column::ColumnType::{Bool, Float32, Int32, Text};
-use crate::column::required;
-use crate::table::PartitionColumn::{Model, Task};
-use crate::table::Table;
+use crate::table;
 
-/// one candidate answer of a prompt.
-pub static CHOICES: Table = Table {
+table! {
+    CHOICES as ChoiceRow;
     name: "choices",
     version: 1,
     grain: "one candidate answer of a prompt",
     doc: "Forced choice: how likely the model finds each candidate. Candidates are the prompt's params whose name begins with choice_.",
-    partitions: &[Model, Task],
-    columns: &[
-        required("prompt_id", Text, "The prompt."),
-        required("choice", Text, "The candidate's name in params, e.g. choice_1."),
-        required("text", Text, "The candidate."),
-        required("n_tokens", Int32, "Number of its tokens."),
-        required(
-            "logprob",
-            Float32,
-            "Natural logarithm of its probability after the prompt, summed over its tokens.",
-        ),
-        required("is_expected", Bool, "Whether it is the expected answer."),
-    ],
-    key: &["model", "task", "prompt_id", "choice"],
-};
+    partitions: [Model, Task],
+    key: ["model", "task", "prompt_id", "choice"],
+    prompt_id: String = "The prompt.",
+    choice: String = "The candidate's name in params, e.g. choice_1.",
+    text: String = "The candidate.",
+    n_tokens: i32 = "Number of its tokens.",
+    logprob: f32 = "Natural logarithm of its probability after the prompt, summed over its tokens.",
+    is_expected: bool = "Whether it is the expected answer.",
+}

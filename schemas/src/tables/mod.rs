@@ -14,19 +14,19 @@ mod rsa;
 mod segments;
 mod tokens;
 
-pub use associations::ASSOCIATIONS;
-pub use attention::ATTENTION;
-pub use attention_ratios::ATTENTION_RATIOS;
-pub use behavior::BEHAVIOR;
-pub use choices::CHOICES;
-pub use hidden_states::HIDDEN_STATES;
-pub use measures::MEASURES;
-pub use probes::PROBES;
-pub use prompts::PROMPTS;
-pub use responses::RESPONSES;
-pub use rsa::RSA;
-pub use segments::SEGMENTS;
-pub use tokens::TOKENS;
+pub use associations::{ASSOCIATIONS, AssociationRow};
+pub use attention::{ATTENTION, AttentionRow};
+pub use attention_ratios::{ATTENTION_RATIOS, AttentionRatioRow};
+pub use behavior::{BEHAVIOR, BehaviorRow};
+pub use choices::{CHOICES, ChoiceRow};
+pub use hidden_states::{HIDDEN_STATES, HiddenStateColumns, HiddenStateRow};
+pub use measures::{MEASURES, MeasureRow};
+pub use probes::{PROBES, ProbeRow};
+pub use prompts::{PROMPTS, PromptRow};
+pub use responses::{RESPONSES, ResponseRow};
+pub use rsa::{RSA, RsaRow};
+pub use segments::{SEGMENTS, SegmentRow};
+pub use tokens::{TOKENS, TokenColumns, TokenRow};
 
 use crate::table::Table;
 

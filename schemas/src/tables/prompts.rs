@@ -1,29 +1,20 @@
 //! `prompts`: the texts.
 
-use crate::column::ColumnType::{Int32, Text};
-use crate::column::{nullable, required};
-use crate::table::PartitionColumn::Task;
-use crate::table::Table;
+use crate::table;
 
-/// one prompt.
-pub static PROMPTS: Table = Table {
+table! {
+    PROMPTS as PromptRow;
     name: "prompts",
     version: 1,
     grain: "one prompt",
     doc: "The texts that are put before a model, as a generator wrote them or a user brought them.",
-    partitions: &[Task],
-    columns: &[
-        required("prompt_id", Text, "Unique within the task."),
-        required("item_id", Text, "The underlying problem; the same item appears under several conditions."),
-        required("condition", Text, "How the item was presented, e.g. icl_2."),
-        required("n_examples", Int32, "Number of in-context examples."),
-        required("text", Text, "The prompt, UTF-8."),
-        nullable("expected", Text, "The right answer as text; null if the prompt has none."),
-        required(
-            "params",
-            Text,
-            "A flat JSON object of strings, numbers and booleans; SQL views unpack it into columns.",
-        ),
-    ],
-    key: &["task", "prompt_id"],
-};
+    partitions: [Task],
+    key: ["task", "prompt_id"],
+    prompt_id: String = "Unique within the task.",
+    item_id: String = "The underlying problem; the same item appears under several conditions.",
+    condition: String = "How the item was presented, e.g. icl_2.",
+    n_examples: i32 = "Number of in-context examples.",
+    text: String = "The prompt, UTF-8.",
+    expected: Option<String> = "The right answer as text; null if the prompt has none.",
+    params: String = "A flat JSON object of strings, numbers and booleans; SQL views unpack it into columns.",
+}

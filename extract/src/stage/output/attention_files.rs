@@ -164,13 +164,13 @@ impl Names {
     }
 
     fn encode(mut self) -> Result<SharedColumns, LakeError> {
-        let columns: [ArrayRef; 6] = [
-            Arc::new(self.ids.finish()),
-            Arc::new(Int16Array::from(self.heads)),
-            Arc::new(Int16Array::from(self.queries)),
-            Arc::new(Int16Array::from(self.keys)),
-            Arc::new(self.query_roles.finish()),
-            Arc::new(self.key_roles.finish()),
+        let columns: [(&str, ArrayRef); 6] = [
+            ("prompt_id", Arc::new(self.ids.finish())),
+            ("head", Arc::new(Int16Array::from(self.heads))),
+            ("query_segment", Arc::new(Int16Array::from(self.queries))),
+            ("key_segment", Arc::new(Int16Array::from(self.keys))),
+            ("query_role", Arc::new(self.query_roles.finish())),
+            ("key_role", Arc::new(self.key_roles.finish())),
         ];
         SharedColumns::encode(&tables::ATTENTION, &columns)
     }

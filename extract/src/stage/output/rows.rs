@@ -3,13 +3,15 @@
 use crate::error::ExtractError;
 use crate::forward::Site;
 use crate::forward::segment_plan::Slot;
-use crate::stage::batch::{Chunk, Written};
+use crate::stage::batch::{Chunk, Response, Written};
+use crate::stage::tokenized::Reading;
 use crate::tokenize::tokenizer::Tokenizer;
 use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int16Array, Int32Array, RecordBatch,
     StringArray, UInt32Array,
 };
-use hypercolumn_schemas::{LakeError, tables, vector_element};
+use hypercolumn_schemas::tables::{ChoiceRow, HiddenStateColumns, ResponseRow, TokenColumns};
+use hypercolumn_schemas::{LakeError, Row, vector_element};
 use std::sync::Arc;
 
 /// `tokens` of a chunk: each prompt's tokens, then its response's.
@@ -28,54 +30,50 @@ pub fn token_rows(chunk: &Chunk, written: &Written, tokenizer: &Tokenizer) -> Re
         is_response.extend((0..n).map(|i| i >= n_prompt));
     }
     let pieces = text(tokenizer.pieces(&tokens));
-    tables::TOKENS.batch(vec![
-        text(ids),
-        Arc::new(Int32Array::from(positions)),
-        Arc::new(UInt32Array::from(tokens)),
-        pieces,
-        Arc::new(Int32Array::from(starts)),
-        Arc::new(Int32Array::from(ends)),
-        Arc::new(BooleanArray::from(is_response)),
-    ])
+    TokenColumns {
+        prompt_id: text(ids),
+        position: Arc::new(Int32Array::from(positions)),
+        token_id: Arc::new(UInt32Array::from(tokens)),
+        piece: pieces,
+        start: Arc::new(Int32Array::from(starts)),
+        end: Arc::new(Int32Array::from(ends)),
+        is_response: Arc::new(BooleanArray::from(is_response)),
+    }
+    .into_batch()
 }
 
 /// `responses` of a chunk.
 pub fn response_rows(chunk: &Chunk, written: &Written) -> Result<RecordBatch, LakeError> {
-    let expected = |(i, logprobs): (usize, &Vec<f32>)| {
-        let first = chunk.readings[i].answers.first()?;
-        first.choice.is_none().then(|| logprobs[0])
+    let answers = written.responses.iter().zip(&written.answer_logprobs);
+    let row = |(reading, (response, logprobs)): (&&Reading, (&Response, &Vec<f32>))| {
+        let scores_expected = reading.answers.first().is_some_and(|answer| answer.choice.is_none());
+        ResponseRow {
+            prompt_id: reading.prompt.prompt_id.clone(),
+            response: response.text.clone(),
+            n_tokens: response.ids.len() as i32,
+            expected_logprob: scores_expected.then(|| logprobs[0]),
+        }
     };
-    tables::RESPONSES.batch(vec![
-        text(chunk.readings.iter().map(|r| r.prompt.prompt_id.as_str())),
-        text(written.responses.iter().map(|r| r.text.as_str())),
-        Arc::new(written.responses.iter().map(|r| Some(r.ids.len() as i32)).collect::<Int32Array>()),
-        Arc::new(written.answer_logprobs.iter().enumerate().map(expected).collect::<Float32Array>()),
-    ])
+    ResponseRow::to_batch(&chunk.readings.iter().zip(answers).map(row).collect::<Vec<_>>())
 }
 
 /// `choices` of a chunk.
 pub fn choice_rows(chunk: &Chunk, written: &Written) -> Result<RecordBatch, LakeError> {
-    let (mut ids, mut names, mut texts) = (vec![], vec![], vec![]);
-    let (mut lengths, mut logprobs, mut is_expected) = (vec![], vec![], vec![]);
-    for (reading, sums) in chunk.readings.iter().zip(&written.answer_logprobs) {
-        for (answer, sum) in reading.answers.iter().zip(sums) {
+    let mut rows = Vec::new();
+    for (reading, logprobs) in chunk.readings.iter().zip(&written.answer_logprobs) {
+        for (answer, &logprob) in reading.answers.iter().zip(logprobs) {
             let Some(name) = &answer.choice else { continue };
-            ids.push(reading.prompt.prompt_id.as_str());
-            names.push(name.as_str());
-            texts.push(answer.text.as_str());
-            lengths.push(answer.ids.len() as i32);
-            logprobs.push(*sum);
-            is_expected.push(reading.prompt.expected.as_ref() == Some(&answer.text));
+            rows.push(ChoiceRow {
+                prompt_id: reading.prompt.prompt_id.clone(),
+                choice: name.clone(),
+                text: answer.text.clone(),
+                n_tokens: answer.ids.len() as i32,
+                logprob,
+                is_expected: reading.prompt.expected.as_ref() == Some(&answer.text),
+            });
         }
     }
-    tables::CHOICES.batch(vec![
-        text(ids),
-        text(names),
-        text(texts),
-        Arc::new(Int32Array::from(lengths)),
-        Arc::new(Float32Array::from(logprobs)),
-        Arc::new(BooleanArray::from(is_expected)),
-    ])
+    ChoiceRow::to_batch(&rows)
 }
 
 /// `hidden_states` of a chunk at one site: a row for each of `slots` whose segment has tokens, `vectors` in the
@@ -117,15 +115,16 @@ pub fn hidden_rows(
     let width = d_model as i32;
     let vectors =
         FixedSizeListArray::new(vector_element(), width, Arc::new(Float32Array::from(values)), None);
-    Ok(tables::HIDDEN_STATES.batch(vec![
-        text(ids.iter()),
-        text(sites),
-        Arc::new(Int16Array::from(numbers)),
-        text(roles),
-        text(poolings),
-        Arc::new(Int32Array::from(lengths)),
-        Arc::new(vectors),
-    ])?)
+    let columns = HiddenStateColumns {
+        prompt_id: text(ids.iter()),
+        site: text(sites),
+        segment: Arc::new(Int16Array::from(numbers)),
+        role: text(roles),
+        pooling: text(poolings),
+        n_tokens: Arc::new(Int32Array::from(lengths)),
+        vector: Arc::new(vectors),
+    };
+    Ok(columns.into_batch()?)
 }
 
 fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {

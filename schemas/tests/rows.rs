@@ -1,0 +1,121 @@
+//! Every table's rows become a batch and come back, and what does not fit is refused by name.
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int16Array, Int32Array,
+    RecordBatch, StringArray, UInt32Array,
+};
+use hypercolumn_schemas::tables::{self, AttentionRow, HiddenStateColumns, HiddenStateRow, RsaRow};
+use hypercolumn_schemas::{ColumnType, LakeError, Row, Table, vector_element};
+use std::sync::Arc;
+
+const N: usize = 3;
+
+/// Values of a type that differ by row; where nulls are allowed the second is null.
+fn values(kind: ColumnType, nullable: bool) -> ArrayRef {
+    let at = |i: usize| (!nullable || i != 1).then_some(i);
+    match kind {
+        ColumnType::Text => Arc::new((0..N).map(|i| at(i).map(|i| format!("t{i}"))).collect::<StringArray>()),
+        ColumnType::Int16 => Arc::new((0..N).map(|i| at(i).map(|i| i as i16)).collect::<Int16Array>()),
+        ColumnType::Int32 => Arc::new((0..N).map(|i| at(i).map(|i| i as i32)).collect::<Int32Array>()),
+        ColumnType::UInt32 => Arc::new((0..N).map(|i| at(i).map(|i| i as u32)).collect::<UInt32Array>()),
+        ColumnType::Bool => Arc::new((0..N).map(|i| at(i).map(|i| i % 2 == 0)).collect::<BooleanArray>()),
+        ColumnType::Float32 => Arc::new((0..N).map(|i| at(i).map(|i| i as f32)).collect::<Float32Array>()),
+        ColumnType::Float64 => Arc::new((0..N).map(|i| at(i).map(|i| i as f64)).collect::<Float64Array>()),
+        ColumnType::Vector => vectors((0..2 * N).map(|i| i as f32).collect()),
+    }
+}
+
+fn vectors(values: Vec<f32>) -> ArrayRef {
+    Arc::new(FixedSizeListArray::new(vector_element(), 2, Arc::new(Float32Array::from(values)), None))
+}
+
+fn batch(table: &'static Table) -> RecordBatch {
+    table.batch(table.columns.iter().map(|c| values(c.kind, c.nullable)).collect()).expect("values that fit")
+}
+
+fn check<R: Row + PartialEq>() -> &'static str {
+    let before = batch(R::TABLE);
+    let rows = R::from_batch(&before).expect("rows");
+    assert_eq!(rows.len(), N);
+    assert_eq!(R::to_batch(&rows).expect("a batch"), before, "{}", R::TABLE.name);
+    // Order is not what columns are found by.
+    let reversed: Vec<usize> = (0..before.num_columns()).rev().collect();
+    assert!(R::from_batch(&before.project(&reversed).expect("columns")).expect("rows") == rows);
+    let rest: Vec<usize> = (1..before.num_columns()).collect();
+    let error = R::from_batch(&before.project(&rest).expect("columns"))
+        .err()
+        .expect("a column is absent")
+        .to_string();
+    assert!(error.contains(R::TABLE.name) && error.contains(R::TABLE.columns[0].name), "{error}");
+    R::TABLE.name
+}
+
+#[test]
+fn rows_of_every_table_come_back() {
+    use tables::*;
+    let checked = [
+        check::<PromptRow>(),
+        check::<SegmentRow>(),
+        check::<TokenRow>(),
+        check::<ResponseRow>(),
+        check::<ChoiceRow>(),
+        check::<HiddenStateRow>(),
+        check::<AttentionRow>(),
+        check::<BehaviorRow>(),
+        check::<RsaRow>(),
+        check::<ProbeRow>(),
+        check::<AttentionRatioRow>(),
+        check::<MeasureRow>(),
+        check::<AssociationRow>(),
+    ];
+    assert_eq!(checked.to_vec(), ALL.map(|table| table.name).to_vec());
+}
+
+#[test]
+fn a_value_that_is_not_finite_is_named() {
+    let mut rows = RsaRow::from_batch(&batch(&tables::RSA)).expect("rows");
+    rows[2].estimate = Some(f64::NAN);
+    let error = RsaRow::to_batch(&rows).expect_err("a NaN");
+    assert!(
+        matches!(&error, LakeError::NotFinite { table: "rsa", column, row: 2 } if column == "estimate"),
+        "{error}"
+    );
+    let mut rows = AttentionRow::from_batch(&batch(&tables::ATTENTION)).expect("rows");
+    rows[1].mass = f32::INFINITY;
+    let error = AttentionRow::to_batch(&rows).expect_err("an infinity");
+    assert!(matches!(error, LakeError::NotFinite { table: "attention", row: 1, .. }), "{error}");
+    let of = |name: &str| batch(&tables::HIDDEN_STATES).column_by_name(name).expect("a column").clone();
+    let columns = HiddenStateColumns {
+        prompt_id: of("prompt_id"),
+        site: of("site"),
+        segment: of("segment"),
+        role: of("role"),
+        pooling: of("pooling"),
+        n_tokens: of("n_tokens"),
+        vector: vectors(vec![0.0, 0.0, 0.0, f32::NAN, 0.0, 0.0]),
+    };
+    let error = columns.into_batch().expect_err("a NaN");
+    assert!(matches!(error, LakeError::NotFinite { table: "hidden_states", row: 1, .. }), "{error}");
+}
+
+#[test]
+fn another_type_and_a_null_are_named() {
+    let good = batch(&tables::HIDDEN_STATES);
+    let schema = |i: usize, array: &ArrayRef| {
+        let mut fields: Vec<_> = good.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+        fields[i] = arrow::datatypes::Field::new(fields[i].name(), array.data_type().clone(), true);
+        Arc::new(arrow::datatypes::Schema::new(fields))
+    };
+    let with = |i: usize, array: ArrayRef| {
+        let mut columns = good.columns().to_vec();
+        let schema = schema(i, &array);
+        columns[i] = array;
+        RecordBatch::try_new(schema, columns).expect("a batch")
+    };
+    let error =
+        HiddenStateRow::from_batch(&with(5, Arc::new(Float64Array::from(vec![1.0; N])))).expect_err("a type");
+    assert_eq!(error.to_string(), "column `n_tokens` of table `hidden_states` has type Float64, not int32");
+    let nulls: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("b")]));
+    let error = HiddenStateRow::from_batch(&with(1, nulls)).expect_err("a null");
+    assert_eq!(error.to_string(), "column `site` of table `hidden_states` is null in row 1");
+}
