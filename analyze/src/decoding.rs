@@ -8,12 +8,12 @@ use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::rows::{Cell, Outcome, correct};
-use crate::settings::{AnalysisSettings, Pooling, Probe, ProbeKind};
+use crate::settings::{AnalysisSettings, Probe, ProbeKind};
 use crate::states::{Place, StateSource, States};
 use crate::stats::probes::{
     Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,
 };
-use hypercolumn_schemas::{Progress, tables};
+use hypercolumn_schemas::{Pooling, Progress, tables};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;

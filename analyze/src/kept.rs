@@ -3,8 +3,8 @@
 use crate::catalog::Catalog;
 use crate::columns::ask;
 use crate::error::AnalyzeError;
-use crate::settings::Site;
 use crate::states::StateSource;
+use hypercolumn_schemas::Site;
 
 /// Refuses an entry whose role, pooling or site has no states, naming what there is.
 pub(crate) fn check_states(

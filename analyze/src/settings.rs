@@ -3,6 +3,7 @@
 //! found out by [`crate::run`].
 
 use crate::stats::{Comparison, Normalization, Similarity};
+use hypercolumn_schemas::{Pooling, Site};
 use serde::{Deserialize, Serialize};
 
 /// Everything that the stage is asked to do.
@@ -65,52 +66,6 @@ impl AnalysisSettings {
             return Some(("n_folds", "a whole number from 2"));
         }
         (self.n_inner_folds < 2).then_some(("n_inner_folds", "a whole number from 2"))
-    }
-}
-
-/// How a segment's tokens become one vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pooling {
-    /// The mean over tokens.
-    Mean,
-    /// The largest value of each dimension.
-    Max,
-    /// The last token.
-    Last,
-}
-
-impl Pooling {
-    /// The name in the tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Max => "max",
-            Self::Last => "last",
-        }
-    }
-}
-
-/// Where in a layer a state is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Site {
-    /// The token embedding (layer 0).
-    Embed,
-    /// The residual stream after a block.
-    ResidPost,
-    /// After the last norm (last layer).
-    FinalNorm,
-}
-
-impl Site {
-    /// The name in the tables.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Embed => "embed",
-            Self::ResidPost => "resid_post",
-            Self::FinalNorm => "final_norm",
-        }
     }
 }
 

@@ -7,10 +7,10 @@ use crate::catalog::Catalog;
 use crate::columns::ask;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
-use crate::settings::{Pooling, Site};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type, Int32Type};
+use hypercolumn_schemas::{Pooling, Site};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

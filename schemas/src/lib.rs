@@ -26,6 +26,7 @@ mod slot;
 mod table;
 pub mod tables;
 mod transaction;
+mod vocabulary;
 mod writer;
 
 pub use column::{Column, ColumnType, VECTOR_ELEMENT, vector_element};
@@ -44,4 +45,5 @@ pub use sharing::{SharedColumns, SharingWriter};
 pub use slot::{Slot, SlotError};
 pub use table::{PartitionColumn, Table};
 pub use transaction::{CommitInfo, Transaction};
+pub use vocabulary::{Pooling, Site};
 pub use writer::FileWriter;

@@ -5,7 +5,7 @@ use super::similarities::{Measure, Measured};
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
 use crate::rows::{Cell, Outcome};
-use crate::settings::{AnalysisSettings, Hypothesis, Pooling};
+use crate::settings::{AnalysisSettings, Hypothesis};
 use crate::stats::bootstrap::{
     BootstrapDraws, BootstrapSettings, ItemDesign, bootstrap_all_comparisons, paired_differences,
 };
@@ -15,7 +15,7 @@ use crate::stats::permutation::{
 };
 use crate::stats::summary::percentile_interval;
 use crate::stats::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
-use hypercolumn_schemas::Progress;
+use hypercolumn_schemas::{Pooling, Progress};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -2,10 +2,11 @@
 
 use super::frame::Frame;
 use crate::error::AnalyzeError;
-use crate::settings::{Hypothesis, Site};
+use crate::settings::Hypothesis;
 use crate::states::{Place, StateSource, States};
 use crate::stats::similarity::{compute_rectangle, compute_similarities, normalize};
 use crate::stats::{Normalization, NumericsError, Similarity, pairs::condensed_index};
+use hypercolumn_schemas::Site;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 

@@ -20,11 +20,11 @@ mod workers;
 
 use crate::error::ExtractError;
 use crate::forward::profile::{Profile, Work};
-use crate::forward::{Backend, Ledger, Session, Shape, Site, Started, Taps, TokenTree};
+use crate::forward::{Backend, Ledger, Session, Shape, Started, Taps, TokenTree};
 use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions};
 use block::{Surroundings, Workspace};
 use elementwise::{RotaryTable, add, normalize, softcap};
-use hypercolumn_schemas::BackendId;
+use hypercolumn_schemas::{BackendId, Site};
 use keys_values::LayerMemory;
 use matrix::Matrix;
 pub use pass::TAIL_TILE;

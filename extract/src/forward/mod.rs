@@ -10,30 +10,9 @@ pub(crate) mod segment_plan;
 
 use crate::error::ExtractError;
 use crate::forward::profile::Profile;
+use hypercolumn_schemas::Site;
 pub use prefix_tree::{Run, TokenTree};
 use std::ops::Range;
-
-/// Where in a layer a state was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Site {
-    /// The token embedding, layer 0.
-    Embed,
-    /// The residual stream after a block, layers 1..=L.
-    ResidPost,
-    /// After the model's last norm, layer L.
-    FinalNorm,
-}
-
-impl Site {
-    /// The name in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Embed => "embed",
-            Self::ResidPost => "resid_post",
-            Self::FinalNorm => "final_norm",
-        }
-    }
-}
 
 /// The sizes of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

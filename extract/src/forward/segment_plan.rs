@@ -1,6 +1,6 @@
 //! What is to be kept of a prompt: its segments' tokens, poolings and parts in attention.
 
-use crate::stage::settings::Pooling;
+use hypercolumn_schemas::Pooling;
 
 /// A segment of a prompt and what is kept of it.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@
 //! rename: the layer counts as finished from then on. All of it goes when the shard is committed.
 
 use crate::error::ExtractError;
-use crate::forward::{Ledger, Memory, Site, Started};
+use crate::forward::{Ledger, Memory, Started};
 use crate::stage::taps::Part;
-use hypercolumn_schemas::LakeError;
+use hypercolumn_schemas::{LakeError, Site};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -1,32 +1,7 @@
 //! What to keep of a forward pass, and how to decode. Part of every extraction's key.
 
+use hypercolumn_schemas::Pooling;
 use serde::{Deserialize, Serialize};
-
-/// How the tokens of a segment become one vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pooling {
-    /// Arithmetic mean over tokens.
-    Mean,
-    /// Element-wise maximum over tokens.
-    Max,
-    /// The segment's last token.
-    Last,
-}
-
-impl Pooling {
-    /// Every pooling, in table order.
-    pub const ALL: [Self; 3] = [Self::Mean, Self::Max, Self::Last];
-
-    /// The name in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Max => "max",
-            Self::Last => "last",
-        }
-    }
-}
 
 /// Keeps the pooled states of some roles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

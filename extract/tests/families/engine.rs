@@ -2,8 +2,9 @@
 
 use crate::reference::Passed;
 use hypercolumn_extract::cpu::{Placement, load};
-use hypercolumn_extract::forward::{Backend, Site, Taps, TokenTree};
+use hypercolumn_extract::forward::{Backend, Taps, TokenTree};
 use hypercolumn_extract::model::architecture::Checkpoint;
+use hypercolumn_schemas::Site;
 use std::collections::HashMap;
 use std::sync::Mutex;
 

@@ -1,7 +1,6 @@
 //! Chunk results to table rows.
 
 use crate::error::ExtractError;
-use crate::forward::Site;
 use crate::forward::segment_plan::Slot;
 use crate::stage::batch::{Chunk, Response, Written};
 use crate::stage::tokenized::Reading;
@@ -11,7 +10,7 @@ use arrow::array::{
     StringArray, UInt32Array,
 };
 use hypercolumn_schemas::tables::{ChoiceRow, HiddenStateColumns, ResponseRow, TokenColumns};
-use hypercolumn_schemas::{LakeError, Row, vector_element};
+use hypercolumn_schemas::{LakeError, Row, Site, vector_element};
 use std::sync::Arc;
 
 /// `tokens` of a chunk: each prompt's tokens, then its response's.

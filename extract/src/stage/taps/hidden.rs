@@ -3,7 +3,7 @@
 use crate::forward::segment_plan::Slot;
 use crate::forward::{Shape, TokenTree};
 use crate::stage::batch::Chunk;
-use crate::stage::settings::Pooling;
+use hypercolumn_schemas::Pooling;
 use rayon::prelude::*;
 use std::collections::HashMap;
 

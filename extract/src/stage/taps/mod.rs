@@ -8,11 +8,11 @@ mod attention;
 mod hidden;
 mod logits;
 
-use crate::forward::{Shape, Site, Taps, TokenTree};
+use crate::forward::{Shape, Taps, TokenTree};
 use crate::stage::batch::Chunk;
 use attention::AttentionTaps;
 use hidden::HiddenTaps;
-use hypercolumn_schemas::Progress;
+use hypercolumn_schemas::{Progress, Site};
 use logits::LogitTaps;
 pub use logits::Want;
 
