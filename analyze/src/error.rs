@@ -18,6 +18,12 @@ pub enum AnalyzeError {
         /// DuckDB's reason.
         source: duckdb::Error,
     },
+    /// polars or arrow refused something that this program asked for: a fault here.
+    #[error("a dataframe operation failed: {reason}")]
+    Frame {
+        /// The library's reason.
+        reason: String,
+    },
     /// A user's SQL does not parse, names something that does not exist, or fails while it runs.
     #[error("{message}")]
     Sql {
@@ -99,8 +105,13 @@ impl AnalyzeError {
         move |source| Self::Engine { action, source }
     }
 
+    /// An error of a dataframe operation.
+    pub(crate) fn frame(reason: impl Into<String>) -> Self {
+        Self::Frame { reason: reason.into() }
+    }
+
     /// Whether the user's input is at fault (a study, a statement, a name), rather than the machine.
     pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::Lake(_) | Self::Engine { .. } | Self::Numerics(_))
+        !matches!(self, Self::Lake(_) | Self::Engine { .. } | Self::Frame { .. } | Self::Numerics(_))
     }
 }

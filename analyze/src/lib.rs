@@ -15,6 +15,7 @@ mod columns;
 mod decoding;
 mod error;
 mod expression;
+pub mod frames;
 mod inputs;
 mod kept;
 mod measures;

@@ -1,37 +1,13 @@
 //! Every table's rows become a batch and come back, and what does not fit is refused by name.
 
-use arrow::array::{
-    Array, ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int16Array, Int32Array,
-    RecordBatch, StringArray, UInt32Array,
-};
+#[path = "../../tests/support/values.rs"]
+mod values;
+
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
 use hypercolumn_schemas::tables::{self, AttentionRow, HiddenStateColumns, HiddenStateRow, RsaRow};
-use hypercolumn_schemas::{ColumnType, LakeError, Row, Table, vector_element};
+use hypercolumn_schemas::{LakeError, Row};
 use std::sync::Arc;
-
-const N: usize = 3;
-
-/// Values of a type that differ by row; where nulls are allowed the second is null.
-fn values(kind: ColumnType, nullable: bool) -> ArrayRef {
-    let at = |i: usize| (!nullable || i != 1).then_some(i);
-    match kind {
-        ColumnType::Text => Arc::new((0..N).map(|i| at(i).map(|i| format!("t{i}"))).collect::<StringArray>()),
-        ColumnType::Int16 => Arc::new((0..N).map(|i| at(i).map(|i| i as i16)).collect::<Int16Array>()),
-        ColumnType::Int32 => Arc::new((0..N).map(|i| at(i).map(|i| i as i32)).collect::<Int32Array>()),
-        ColumnType::UInt32 => Arc::new((0..N).map(|i| at(i).map(|i| i as u32)).collect::<UInt32Array>()),
-        ColumnType::Bool => Arc::new((0..N).map(|i| at(i).map(|i| i % 2 == 0)).collect::<BooleanArray>()),
-        ColumnType::Float32 => Arc::new((0..N).map(|i| at(i).map(|i| i as f32)).collect::<Float32Array>()),
-        ColumnType::Float64 => Arc::new((0..N).map(|i| at(i).map(|i| i as f64)).collect::<Float64Array>()),
-        ColumnType::Vector => vectors((0..2 * N).map(|i| i as f32).collect()),
-    }
-}
-
-fn vectors(values: Vec<f32>) -> ArrayRef {
-    Arc::new(FixedSizeListArray::new(vector_element(), 2, Arc::new(Float32Array::from(values)), None))
-}
-
-fn batch(table: &'static Table) -> RecordBatch {
-    table.batch(table.columns.iter().map(|c| values(c.kind, c.nullable)).collect()).expect("values that fit")
-}
+use values::{N, batch, vectors};
 
 fn check<R: Row + PartialEq>() -> &'static str {
     let before = batch(R::TABLE);
