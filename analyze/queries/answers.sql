@@ -15,7 +15,7 @@ likeliest AS (
     WHERE place = 1 AND has_expected
     GROUP BY prompt_id
 )
-SELECT p.prompt_id, p.expected, r.response, r.expected_logprob::DOUBLE, l.choice, l.is_right
+SELECT p.prompt_id, p.expected, r.response, r.expected_logprob, l.choice, l.is_right
 FROM responses AS r
 JOIN prompts AS p ON p.task = r.task AND p.prompt_id = r.prompt_id
 LEFT JOIN likeliest AS l ON l.prompt_id = r.prompt_id

@@ -1,14 +1,14 @@
 -- grain: one prompt, layer and head of model $1 on task $2.
 -- How much attention goes from the query segments to the relevant and to the irrelevant ones?
--- $parts lists each prompt's segments that were picked: part, and the tokens of a query segment.
+-- picked_segments lists each prompt's segments that were picked: part, and the tokens of a query segment.
 -- A query of several segments is the mean over all of their tokens.
 WITH queries AS (
     SELECT prompt_id, segment, n_tokens, sum(n_tokens) OVER (PARTITION BY prompt_id) AS n_all
-    FROM $parts
+    FROM picked_segments
     WHERE part = 'query'
 ),
 keys AS (
-    SELECT prompt_id, segment, part FROM $parts WHERE part <> 'query'
+    SELECT prompt_id, segment, part FROM picked_segments WHERE part <> 'query'
 )
 SELECT
     a.prompt_id,

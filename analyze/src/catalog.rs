@@ -9,8 +9,9 @@
 
 use crate::error::AnalyzeError;
 use crate::params::{ParamColumn, param_columns, prompt_params_query};
-use duckdb::Connection;
-use hypercolumn_schemas::{ColumnType, FileEntry, Lake, Snapshot, Table, tables};
+use duckdb::{Connection, params};
+use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
+use hypercolumn_schemas::{ColumnType, FileEntry, Lake, Snapshot, Table, TaskRows, tables};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -47,11 +48,29 @@ impl Catalog {
             let action = format!("create view `{}`", table.name);
             connection.execute_batch(&sql).map_err(AnalyzeError::engine(action))?;
         }
-        let params = param_columns(&connection, None)?;
-        let sql = format!("CREATE VIEW {PROMPT_PARAMS_VIEW} AS {}", prompt_params_query(&params));
-        let action = format!("create view `{PROMPT_PARAMS_VIEW}`");
-        connection.execute_batch(&sql).map_err(AnalyzeError::engine(action))?;
+        let params = create_params_view(&connection)?;
         Ok(Self { connection, snapshot, params })
+    }
+
+    /// A catalog of tasks whose prompts are in no lake yet: typed empty views of every other table.
+    ///
+    /// # Errors
+    /// When DuckDB refuses, which is a fault here.
+    pub fn of_tasks(tasks: &[TaskRows]) -> Result<Self, AnalyzeError> {
+        let connection = Connection::open_in_memory().map_err(AnalyzeError::engine("open a database"))?;
+        shut_in(&connection, Path::new(""), &Snapshot::default())?;
+        for table in tables::ALL {
+            let is_given = [tables::PROMPTS.name, tables::SEGMENTS.name].contains(&table.name);
+            let kind = if is_given { "TABLE" } else { "VIEW" };
+            let sql = format!("CREATE {kind} {} AS {}", table.name, empty_query(table));
+            let action = format!("create `{}`", table.name);
+            connection.execute_batch(&sql).map_err(AnalyzeError::engine(action))?;
+        }
+        for rows in tasks {
+            insert_prompts(&connection, rows).map_err(AnalyzeError::engine("take in the prompts"))?;
+        }
+        let params = create_params_view(&connection)?;
+        Ok(Self { connection, snapshot: Snapshot::default(), params })
     }
 
     /// What the lake held when the catalog was opened.
@@ -68,6 +87,31 @@ impl Catalog {
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
+}
+
+fn create_params_view(connection: &Connection) -> Result<Vec<ParamColumn>, AnalyzeError> {
+    let params = param_columns(connection, None)?;
+    let sql = format!("CREATE VIEW {PROMPT_PARAMS_VIEW} AS {}", prompt_params_query(&params));
+    let action = format!("create view `{PROMPT_PARAMS_VIEW}`");
+    connection.execute_batch(&sql).map_err(AnalyzeError::engine(action))?;
+    Ok(params)
+}
+
+fn insert_prompts(connection: &Connection, rows: &TaskRows) -> Result<(), duckdb::Error> {
+    let mut prompts = connection.appender(tables::PROMPTS.name)?;
+    for p in &rows.prompts {
+        let PromptRow { prompt_id, item_id, condition, n_examples, text, expected, params } = p;
+        prompts.append_row(params![
+            rows.task, prompt_id, item_id, condition, n_examples, text, expected, params
+        ])?;
+    }
+    prompts.flush()?;
+    let mut segments = connection.appender(tables::SEGMENTS.name)?;
+    for s in &rows.segments {
+        let SegmentRow { prompt_id, segment, role, start, end, text } = s;
+        segments.append_row(params![rows.task, prompt_id, segment, role, start, end, text])?;
+    }
+    segments.flush()
 }
 
 /// Closes every way out: only the listed files can be read, nothing can be installed or set.

@@ -18,6 +18,14 @@ pub enum AnalyzeError {
         /// DuckDB's reason.
         source: duckdb::Error,
     },
+    /// DuckDB answered this program otherwise than its SQL promises: a fault here.
+    #[error("could not {action}: {reason}")]
+    Answer {
+        /// Verb phrase.
+        action: String,
+        /// The column, and what differs.
+        reason: String,
+    },
     /// polars or arrow refused something that this program asked for: a fault here.
     #[error("a dataframe operation failed: {reason}")]
     Frame {
@@ -112,6 +120,13 @@ impl AnalyzeError {
 
     /// Whether the user's input is at fault (a study, a statement, a name), rather than the machine.
     pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::Lake(_) | Self::Engine { .. } | Self::Frame { .. } | Self::Numerics(_))
+        !matches!(
+            self,
+            Self::Lake(_)
+                | Self::Engine { .. }
+                | Self::Answer { .. }
+                | Self::Frame { .. }
+                | Self::Numerics(_)
+        )
     }
 }

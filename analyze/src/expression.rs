@@ -1,7 +1,7 @@
 //! SQL expressions of a study, checked against the data before anything is written.
 
+use crate::answer::{Answer, ask};
 use crate::catalog::Catalog;
-use crate::columns::{Answer, ask};
 use crate::error::AnalyzeError;
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ impl Expression<'_> {
         self.check_is_one(catalog)?;
         let sql = format!("DESCRIBE SELECT {} AS value, {key_column} FROM {from}", self.parenthesized());
         let answer = self.ask(catalog, &sql)?;
-        Ok(match answer.names(1).first().map_or("", String::as_str) {
+        Ok(match answer.column::<String>("column_type")?.first().map_or("", String::as_str) {
             "BOOLEAN" => ValueKind::Boolean,
             "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "HUGEINT" | "UTINYINT" | "USMALLINT"
             | "UINTEGER" | "UBIGINT" | "UHUGEINT" => ValueKind::Integer,

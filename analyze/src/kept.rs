@@ -1,7 +1,7 @@
 //! Whether the extraction kept the states that an entry asks for.
 
+use crate::answer::ask;
 use crate::catalog::Catalog;
-use crate::columns::ask;
 use crate::error::AnalyzeError;
 use crate::states::StateSource;
 use hypercolumn_schemas::Site;
@@ -24,7 +24,7 @@ pub(crate) fn check_states(
     }
     let sql = include_str!("../queries/kept_states.sql");
     let answer = ask(catalog.connection(), sql, &[&model, &source.task()], "list the states that were kept")?;
-    let kept = answer.names(0).into_iter().zip(answer.names(1));
+    let kept = answer.column::<String>("role")?.into_iter().zip(answer.column::<String>("pooling")?);
     let kept: Vec<String> = kept.map(|(role, pooling)| format!("{role} ({pooling})")).collect();
     let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
     let pooling = source.pooling().name();

@@ -7,32 +7,30 @@
 //! What this crate leaves to others: making prompts (ingest), running the model (extract), and
 //! everything that a terminal shows (the command line).
 
-mod associations;
-mod attention_ratio;
-mod behavior;
+mod analyses;
+mod answer;
 mod catalog;
-mod columns;
-mod decoding;
 mod error;
 mod expression;
 pub mod frames;
 mod inputs;
 mod kept;
-mod measures;
 mod params;
 mod prompts;
 pub mod report;
-mod rows;
-mod rsa;
 pub mod settings;
 mod sql;
 mod stage;
 mod states;
 pub mod stats;
 
+pub use analyses::{
+    ANALYSES, AttentionRatio, Entries, Entry, EntryError, EntryProblem, Hypothesis, Probe, ProbeKind,
+    Registered, StatesAsked, StudyEntry, field_names,
+};
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
 pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};
 pub use settings::Questions;
 pub use sql::{QueryResult, query};
-pub use stage::{Action, Analysis, PlannedStep, StepOutcome, check, plan, run};
+pub use stage::{Action, CheckedTask, PlannedStep, StepOutcome, check, plan, run};

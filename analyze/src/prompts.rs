@@ -1,7 +1,7 @@
 //! The prompts of one task, numbered, with their params as columns that a study's SQL can use.
 
+use crate::answer::ask;
 use crate::catalog::{Catalog, literal, quoted};
-use crate::columns::ask;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::params::{param_columns, prompt_params_query};
@@ -46,12 +46,13 @@ impl TaskPrompts {
         let sql = format!("SELECT prompt_id, item_id, condition FROM {table} ORDER BY {INDEX}");
         let answer = ask(connection, &sql, &[], "read the prompts")?;
         let sql = include_str!("../queries/conditions.sql");
-        let conditions = ask(connection, sql, &[&task], "read the conditions")?.names(0);
+        let conditions =
+            ask(connection, sql, &[&task], "read the conditions")?.column::<String>("condition")?;
         let conditions: Vec<Arc<str>> = conditions.into_iter().map(Into::into).collect();
         let place = |name: &String| conditions.iter().position(|c| **c == **name).unwrap_or(0);
-        let condition_of = answer.names(2).iter().map(place).collect();
-        let ids: Vec<Arc<str>> = answer.names(0).into_iter().map(Into::into).collect();
-        let items = intern(answer.names(1));
+        let condition_of = answer.column::<String>("condition")?.iter().map(place).collect();
+        let ids: Vec<Arc<str>> = answer.column::<String>("prompt_id")?.into_iter().map(Into::into).collect();
+        let items = intern(answer.column("item_id")?);
         let number_of = ids.iter().enumerate().map(|(i, id)| (Arc::clone(id), i)).collect();
         let params = columns.into_iter().map(|c| c.name).collect();
         Ok(Self { task: task.to_owned(), table, ids, items, condition_of, conditions, params, number_of })
@@ -87,7 +88,7 @@ impl TaskPrompts {
         condition.check_condition(catalog, INDEX, &self.table)?;
         let sql = format!("SELECT {INDEX} FROM {} WHERE {}", self.table, condition.parenthesized());
         let mut selected = vec![false; self.len()];
-        for index in condition.ask(catalog, &sql)?.integers(0) {
+        for index in condition.ask(catalog, &sql)?.column::<i64>(INDEX)? {
             selected[index as usize] = true;
         }
         Ok(selected)
@@ -100,7 +101,7 @@ impl TaskPrompts {
         expression: Expression<'_>,
     ) -> Result<Vec<Option<String>>, AnalyzeError> {
         expression.check(catalog, INDEX, &self.table)?;
-        Ok(expression.ask(catalog, &self.values_sql(expression, "VARCHAR"))?.texts(0))
+        Ok(expression.ask(catalog, &self.values_sql(expression, "VARCHAR"))?.column("value")?)
     }
 
     /// The value of an expression for each prompt, as a number.
@@ -110,7 +111,9 @@ impl TaskPrompts {
         expression: Expression<'_>,
     ) -> Result<Vec<Option<f64>>, AnalyzeError> {
         expression.check(catalog, INDEX, &self.table)?;
-        let values = expression.ask(catalog, &self.values_sql(expression, "DOUBLE"))?.numbers(0);
+        let values = expression
+            .ask(catalog, &self.values_sql(expression, "DOUBLE"))?
+            .column::<Option<f64>>("value")?;
         match values.iter().position(|v| v.is_some_and(|v| !v.is_finite())) {
             None => Ok(values),
             Some(i) => Err(expression.refuse(format!("it is not finite for prompt `{}`", self.ids[i]))),
@@ -119,7 +122,7 @@ impl TaskPrompts {
 
     fn values_sql(&self, expression: Expression<'_>, kind: &str) -> String {
         let value = expression.parenthesized();
-        format!("SELECT CAST({value} AS {kind}) FROM {} ORDER BY {INDEX}", self.table)
+        format!("SELECT CAST({value} AS {kind}) AS value FROM {} ORDER BY {INDEX}", self.table)
     }
 }
 

@@ -3,8 +3,8 @@
 //! A role may have several segments in a prompt (examples, distractors). They count as one span: `mean`
 //! weighs each segment by its tokens, `max` takes the largest values, `last` the last segment.
 
+use crate::answer::ask;
 use crate::catalog::Catalog;
-use crate::columns::ask;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     /// Layer, 0 the embedding.
-    pub layer: i32,
+    pub layer: i16,
     /// Site's name in the tables.
     pub site: Arc<str>,
 }
@@ -79,18 +79,22 @@ impl<'a> StateSource<'a> {
         let action = "look for hidden states";
         let (task, name) = (prompts.task.as_str(), pooling.name());
         let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name], action)?;
-        let sites = answer.names(1).into_iter().map(Arc::from);
+        let sites = answer.column::<String>("site")?.into_iter().map(Arc::from);
         let places: Vec<Place> = answer
-            .integers(0)
+            .column::<i64>("layer")?
             .into_iter()
             .zip(sites)
-            .map(|(layer, site)| Place { layer: layer as i32, site })
+            .map(|(layer, site)| Place { layer: layer as i16, site })
             .collect();
         let n_places = places.len() as i64;
         let sql = include_str!("../queries/prompts_with_states.sql");
         let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name, &n_places], action)?;
         let mut is_present = vec![false; prompts.len()];
-        answer.names(0).iter().filter_map(|id| prompts.number(id)).for_each(|p| is_present[p] = true);
+        answer
+            .column::<String>("prompt_id")?
+            .iter()
+            .filter_map(|id| prompts.number(id))
+            .for_each(|p| is_present[p] = true);
         Ok(Self { catalog, prompts, model, role, pooling, places, is_present })
     }
 
@@ -105,13 +109,13 @@ impl<'a> StateSource<'a> {
     }
 
     /// The layers that have a place among `sites` (all sites where absent).
-    pub(crate) fn layers(&self, sites: Option<&[Site]>) -> Vec<i32> {
+    pub(crate) fn layers(&self, sites: Option<&[Site]>) -> Vec<i16> {
         let wanted = self.places.iter().filter(|p| is_wanted(&p.site, sites));
         wanted.map(|p| p.layer).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The states at the wanted sites of one layer.
-    pub(crate) fn read(&self, layer: i32, sites: Option<&[Site]>) -> Result<Vec<States>, AnalyzeError> {
+    pub(crate) fn read(&self, layer: i16, sites: Option<&[Site]>) -> Result<Vec<States>, AnalyzeError> {
         let sql = include_str!("../queries/states_of_layer.sql");
         let (task, name) = (self.prompts.task.as_str(), self.pooling.name());
         let parameters: [&dyn duckdb::ToSql; 5] = [&self.model, &task, &layer, &self.role, &name];

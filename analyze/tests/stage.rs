@@ -6,40 +6,37 @@ mod planted;
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
-use hypercolumn_analyze::{Action, Analysis, AnalyzeError, Catalog, Questions, plan, query, run};
+use hypercolumn_analyze::settings::AnalysisSettings;
+use hypercolumn_analyze::{ANALYSES, Action, AnalyzeError, Catalog, Entries, Questions, plan, query, run};
 use hypercolumn_schemas::{Lake, tables};
 use planted::{MODEL, N_ITEMS, TASK};
 use serde_json::{Value, json};
 
-fn questions(rsa: Value, probe: Value, ratio: Value) -> Questions {
-    let entries = |value: Value| match value {
-        Value::Array(entries) => {
-            let with_task = |mut entry: Value| {
-                entry["task"] = json!(TASK);
-                entry
-            };
-            Value::Array(entries.into_iter().map(with_task).collect())
-        }
-        other => other,
-    };
-    let study = json!({
-        "analysis": {"n_permutations": 199, "n_bootstraps": 200},
-        "rsa": entries(rsa), "probe": entries(probe), "attention_ratio": entries(ratio),
-    });
-    serde_json::from_value(study).unwrap()
+/// A study's entries, each about the planted task.
+fn study(mut entries: Value) -> Questions {
+    for entry in entries.as_object_mut().unwrap().values_mut().flat_map(|array| array.as_array_mut().unwrap())
+    {
+        entry.as_object_mut().unwrap().entry("task").or_insert(json!(TASK));
+    }
+    let analysis = AnalysisSettings { n_permutations: 199, n_bootstraps: 200, ..AnalysisSettings::default() };
+    Questions { analysis, entries: Entries::from_json(&entries).unwrap(), ..Questions::default() }
 }
 
-fn all_questions() -> Questions {
-    questions(
-        json!([
+fn all_entries() -> Value {
+    json!({
+        "rsa": [
             {"hypothesis": "same class", "sql": "a.class = b.class"},
             {"hypothesis": "same parity", "sql": "a.number % 2 = b.number % 2 AND a.number // 6 = b.number // 6",
              "control": true},
-        ]),
-        json!([{"target": "class"}, {"name": "size", "target": "size"}]),
-        json!([{"query": "role = 'final'", "relevant": "role = 'informative'",
-                "irrelevant": "role = 'distractor'"}]),
-    )
+        ],
+        "probe": [{"target": "class"}, {"name": "size", "target": "size"}],
+        "attention_ratio": [{"query": "role = 'final'", "relevant": "role = 'informative'",
+                             "irrelevant": "role = 'distractor'"}],
+    })
+}
+
+fn all_questions() -> Questions {
+    study(all_entries())
 }
 
 /// The first row of an answer, as numbers.
@@ -63,7 +60,7 @@ fn planted_effects_are_found_where_they_are() {
     let home = tempfile::tempdir().unwrap();
     let lake = planted::make(home.path());
     let outcomes = run(&lake, MODEL, &all_questions(), &()).unwrap();
-    assert_eq!(outcomes.len(), Analysis::ALL.len());
+    assert_eq!(outcomes.len(), ANALYSES.len());
     check_alignment(&lake);
     check_probes(&lake);
     check_ratios(&lake);
@@ -204,9 +201,10 @@ fn the_same_values_come_from_any_number_of_threads() {
 fn what_is_done_is_reused_and_a_changed_setting_re_runs_what_depends_on_it() {
     let home = tempfile::tempdir().unwrap();
     let lake = planted::make(home.path());
-    let mut questions = all_questions();
+    let mut entries = all_entries();
+    let questions = all_questions();
     let actions = |questions: &Questions| -> Vec<Action> {
-        plan(&lake, MODEL, questions).unwrap().iter().map(|s| s.action).collect()
+        plan(&lake.snapshot().unwrap(), MODEL, questions).unwrap().iter().map(|s| s.action).collect()
     };
     use Action::{Reuse, Run};
     assert_eq!(actions(&questions), [Run; 5]);
@@ -216,18 +214,20 @@ fn what_is_done_is_reused_and_a_changed_setting_re_runs_what_depends_on_it() {
     let again = run(&lake, MODEL, &questions, &()).unwrap();
     assert!(again.iter().all(|o| o.step.action == Reuse && o.n_rows > 0));
     assert_eq!(lake.snapshot().unwrap().commits().count(), n_commits);
-    questions.rsa[0].sql = "a.class = b.class AND true".to_owned();
+    entries["rsa"][0]["sql"] = json!("a.class = b.class AND true");
+    let questions = study(entries.clone());
     assert_eq!(actions(&questions), [Reuse, Run, Reuse, Reuse, Run]);
-    let reason = &plan(&lake, MODEL, &questions).unwrap()[1].reason;
+    let reason = &plan(&lake.snapshot().unwrap(), MODEL, &questions).unwrap()[1].reason;
     assert!(reason.contains("settings"), "{reason}");
     run(&lake, MODEL, &questions, &()).unwrap();
     assert_eq!(actions(&questions), [Reuse; 5]);
-    questions.attention_ratio.clear();
+    entries["attention_ratio"] = json!([]);
+    let questions = study(entries);
     run(&lake, MODEL, &questions, &()).unwrap();
     assert_eq!(number(&lake, "SELECT count(*) FROM attention_ratios"), 0.0);
     assert_eq!(number(&lake, "SELECT count(*) FROM measures WHERE measure LIKE 'attention%'"), 0.0);
     planted::write_extraction(&lake, 1, 2, true);
-    let reason = &plan(&lake, MODEL, &questions).unwrap()[0].reason;
+    let reason = &plan(&lake.snapshot().unwrap(), MODEL, &questions).unwrap()[0].reason;
     assert!(reason.contains("reads"), "{reason}");
 }
 
@@ -235,13 +235,12 @@ fn what_is_done_is_reused_and_a_changed_setting_re_runs_what_depends_on_it() {
 fn sql_that_cannot_be_asked_is_refused_before_anything_is_written() {
     let home = tempfile::tempdir().unwrap();
     let lake = planted::make(home.path());
-    let none = json!([]);
-    let rsa = |sql: &str| questions(json!([{"hypothesis": "h", "sql": sql}]), none.clone(), none.clone());
-    let probe = |target: &str| questions(none.clone(), json!([{"target": target}]), none.clone());
+    let rsa = |sql: &str| study(json!({"rsa": [{"hypothesis": "h", "sql": sql}]}));
+    let probe = |target: &str| study(json!({"probe": [{"target": target}]}));
     let ratio = |query: &str| {
         let entry =
             json!({"query": query, "relevant": "role = 'informative'", "irrelevant": "role = 'distractor'"});
-        questions(none.clone(), none.clone(), json!([entry]))
+        study(json!({"attention_ratio": [entry]}))
     };
     let cases = [
         (rsa("a.clas = b.class"), vec!["[[rsa]] 1 \"h\"", "\"clas\"", "class", "LINE"]),
@@ -273,22 +272,30 @@ fn sql_that_cannot_be_asked_is_refused_before_anything_is_written() {
 fn entries_that_make_no_sense_are_refused_by_name() {
     let home = tempfile::tempdir().unwrap();
     let lake = planted::make(home.path());
-    let refused = |change: &dyn Fn(&mut Questions)| {
-        let mut questions = all_questions();
-        change(&mut questions);
-        let error = run(&lake, MODEL, &questions, &()).unwrap_err();
+    let refusal = |questions: &Questions| {
+        let error = run(&lake, MODEL, questions, &()).unwrap_err();
         assert!(matches!(error, AnalyzeError::Entry { .. }), "{error}");
         error.to_string()
     };
-    let found = refused(&|q| q.rsa[1].hypothesis = "same class".into());
+    let refused = |key: &str, index: usize, changed: Value| {
+        let mut entries = all_entries();
+        let entry = entries[key][index].as_object_mut().unwrap();
+        entry.extend(changed.as_object().unwrap().clone());
+        refusal(&study(entries))
+    };
+    let found = refused("rsa", 1, json!({"hypothesis": "same class"}));
     assert!(found.contains("[[rsa]] 2") && found.contains("same name"), "{found}");
-    let found = refused(&|q| q.probe[1].segment = "example".into());
+    let found = refused("probe", 1, json!({"segment": "example"}));
     assert!(found.contains("example") && found.contains("prompt (mean)"), "{found}");
-    let found = refused(&|q| q.rsa[0].filter = Some("class = 'none'".into()));
+    let found = refused("rsa", 0, json!({"where": "class = 'none'"}));
     assert!(found.contains("no prompt"), "{found}");
-    let found = refused(&|q| q.rsa[0].task = "other".into());
+    let found = refused("rsa", 0, json!({"comparison": []}));
+    assert!(found.contains("`comparison` must name at least one"), "{found}");
+    let found = refused("rsa", 0, json!({"task": "other"}));
     assert!(found.contains("`other`") && found.contains("`planted`"), "{found}");
-    let found = refused(&|q| q.analysis.confidence = 95.0);
+    let mut questions = all_questions();
+    questions.analysis.confidence = 95.0;
+    let found = refusal(&questions);
     assert!(found.contains("confidence"), "{found}");
     assert_eq!(lake.snapshot().unwrap().commits().filter(|c| c.details.as_analyze().is_some()).count(), 0);
 }
@@ -299,7 +306,9 @@ fn missing_inputs_are_named_with_what_there_is() {
     let lake = planted::make(home.path());
     let fail = |model: &str, tasks: &[&str]| {
         let tasks = tasks.iter().map(|t| t.to_string()).collect();
-        plan(&lake, model, &Questions { tasks, ..Questions::default() }).unwrap_err().to_string()
+        plan(&lake.snapshot().unwrap(), model, &Questions { tasks, ..Questions::default() })
+            .unwrap_err()
+            .to_string()
     };
     assert!(fail(MODEL, &["plantd"]).contains("it has `planted`"));
     let found = fail("other", &[TASK]);
@@ -325,7 +334,7 @@ fn rectangles_masks_and_blocks_work_together() {
          "blocks": "number % 2", "comparison": ["pearson"]},
         {"hypothesis": "nothing", "sql": "1"},
     ]);
-    run(&lake, MODEL, &questions(rsa, json!([]), json!([])), &()).unwrap();
+    run(&lake, MODEL, &study(json!({"rsa": rsa})), &()).unwrap();
     // Classes of odd and even numbers never agree, so that rectangle has nothing to say.
     let constant = "SELECT count(*), count(estimate) FROM rsa
         WHERE hypothesis IN ('other side', 'nothing') AND reason = 'constant_hypothesis'";

@@ -15,7 +15,6 @@ mod failure;
 mod nearest;
 mod progress;
 mod resolve;
-mod scratch;
 mod study;
 
 use clap::Parser;

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::nearest::suggest;
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
 use hypercolumn_analyze::settings::Questions;
+use hypercolumn_analyze::{StatesAsked, StudyEntry};
 use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
 use hypercolumn_extract::stage::settings::{ChatTemplate, Settings};
 use hypercolumn_ingest::{EXTENSIONS, Generator, IngestError, PromptSource, check_task};
@@ -59,7 +60,7 @@ pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<Resolv
     let study = Study::read(path)?;
     let model = resolve_model(&study, model)?;
     let mut tasks: Vec<ResolvedTask> = Vec::new();
-    for entry in &study.file.task {
+    for entry in &study.tasks {
         let task = resolve_task(&study, entry.get_ref()).map_err(|p| study.refuse(p))?;
         if tasks.iter().any(|t| t.name == task.name) {
             let problem =
@@ -78,7 +79,7 @@ pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<Resolv
         .and_then(|()| check_kept(&study, &tasks))
         .and_then(|()| check_analysis(&study))
         .map_err(|p| study.refuse(p))?;
-    let questions = study.file.questions(tasks.iter().map(|t| t.name.clone()).collect());
+    let questions = study.questions(tasks.iter().map(|t| t.name.clone()).collect());
     Ok(ResolvedStudy { name: study.file.name.clone(), model, tasks, questions, label: study.label })
 }
 
@@ -197,10 +198,10 @@ fn blame(entry: &TaskEntry, name: &Spanned<String>, error: &IngestError) -> Prob
 /// Refuses questions about tasks that the study does not have.
 fn check_references(study: &Study, tasks: &[ResolvedTask]) -> Result<(), Problem> {
     let names: Vec<_> = tasks.iter().map(|t| t.name.as_str()).collect();
-    for (span, task) in study.file.references() {
-        if !names.contains(&task) {
-            let message = format!("the study has no task `{task}`");
-            return Err(Problem::at(span, message).hint(suggest(task, "tasks", &names)));
+    for (span, StudyEntry { entry, .. }) in study.located_entries() {
+        if !names.contains(&entry.task()) {
+            let message = format!("the study has no task `{}`", entry.task());
+            return Err(Problem::at(span, message).hint(suggest(entry.task(), "tasks", &names)));
         }
     }
     Ok(())
@@ -208,16 +209,9 @@ fn check_references(study: &Study, tasks: &[ResolvedTask]) -> Result<(), Problem
 
 /// Refuses questions about states that the task's `[extract]` settings do not keep.
 fn check_kept(study: &Study, tasks: &[ResolvedTask]) -> Result<(), Problem> {
-    let rsa = study.file.rsa.iter().map(|e| {
-        let asked = e.get_ref();
-        (e.span(), &asked.task, &asked.segment, &asked.pooling)
-    });
-    let probes = study.file.probe.iter().map(|e| {
-        let asked = e.get_ref();
-        (e.span(), &asked.task, &asked.segment, &asked.pooling)
-    });
-    for (span, task, segment, poolings) in rsa.chain(probes) {
-        let Some(task) = tasks.iter().find(|t| t.name == *task) else { continue };
+    for (span, StudyEntry { entry, .. }) in study.located_entries() {
+        let Some(StatesAsked { segment, poolings }) = entry.states() else { continue };
+        let Some(task) = tasks.iter().find(|t| t.name == entry.task()) else { continue };
         let kept: Vec<_> = task.extract.poolings(segment).into_iter().map(Pooling::name).collect();
         if let Some(missing) = poolings.iter().find(|p| !kept.contains(&p.name())) {
             let message = format!(

@@ -18,5 +18,5 @@ mod tasks;
 pub use error::{IngestError, Place, Problem};
 pub use prompt::{Prompt, Segment, write_jsonl};
 pub use read::{EXTENSIONS, read_prompts};
-pub use tables::{IngestOutcome, IngestPlan, PromptSource, check_task, ingest, load, plan};
+pub use tables::{IngestOutcome, IngestPlan, PromptSource, check_task, ingest, load, plan, rows};
 pub use tasks::{Generator, linear_regression, reading_comprehension};

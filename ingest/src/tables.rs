@@ -10,8 +10,8 @@ use crate::read::read_prompts;
 use crate::tasks::Generator;
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
-    CommitInfo, IngestRecord, Lake, Partition, PartitionColumn, Record, RecordVersion, Row, Slot,
-    Transaction, content_key, name_problem, tables,
+    CommitInfo, IngestRecord, Lake, Partition, PartitionColumn, Record, RecordVersion, Row, Slot, Snapshot,
+    TaskRows, Transaction, content_key, name_problem, tables,
 };
 use serde_json::{Value, json};
 use std::fs::File;
@@ -85,15 +85,14 @@ pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOu
     Ok(IngestOutcome { n_prompts, n_segments, reused: false })
 }
 
-/// What [`ingest`] would do, without writing; a file is read only for its hash.
+/// What [`ingest`] would do in a lake that holds `snapshot`, without writing; a file is read only for its hash.
 ///
 /// # Errors
 /// As [`ingest`], where the name or the source is refused.
-pub fn plan(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestPlan, IngestError> {
+pub fn plan(snapshot: &Snapshot, task: &str, source: &PromptSource) -> Result<IngestPlan, IngestError> {
     check_task(task)?;
     let description = describe(source)?;
     let key = content_key(&(CODE_VERSION, &description));
-    let snapshot = lake.snapshot()?;
     let (reused, reason) = match snapshot.slot(&Slot::Ingest { task: task.to_owned() }) {
         None => (false, "not in the lake yet".to_owned()),
         Some(commit) if commit.key == key => (true, "same source".to_owned()),
@@ -103,6 +102,20 @@ pub fn plan(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestPlan
         },
     };
     Ok(IngestPlan { reused, reason })
+}
+
+/// A task's rows as [`ingest`] would write them.
+///
+/// # Errors
+/// [`IngestError`] where the name, the settings or the file is refused.
+pub fn rows(task: &str, source: &PromptSource) -> Result<TaskRows, IngestError> {
+    check_task(task)?;
+    let prompts = load(source)?;
+    Ok(TaskRows {
+        task: task.to_owned(),
+        prompts: prompts.iter().map(prompt_row).collect(),
+        segments: prompts.iter().flat_map(segment_rows).collect(),
+    })
 }
 
 /// The prompts themselves.
@@ -239,7 +252,8 @@ mod tests {
     fn a_plan_says_what_changed() {
         let directory = tempfile::tempdir().expect("a directory");
         let lake = Lake::create(directory.path().join("lake")).expect("a lake");
-        let reason = |source| plan(&lake, "lines", &source).expect("possible").reason;
+        let reason =
+            |source| plan(&lake.snapshot().expect("a log"), "lines", &source).expect("possible").reason;
         assert_eq!(reason(small(4)), "not in the lake yet");
         ingest(&lake, "lines", &small(4)).expect("written");
         assert_eq!(reason(small(4)), "same source");

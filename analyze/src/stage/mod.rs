@@ -5,23 +5,21 @@
 //! a study is evaluated before the first slot is written.
 
 mod check;
-mod entries;
 mod plan;
 
-pub use check::check;
-pub use plan::{Action, Analysis, PlannedStep};
+pub use check::{CheckedTask, check};
+pub use plan::{Action, PlannedStep};
 
+use crate::analyses::{Inputs, Results};
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
+use crate::frames::batch_of_frame;
 use crate::prompts::TaskPrompts;
-use crate::rows::{Cell, build_batch};
 use crate::settings::Questions;
-use crate::{associations, attention_ratio, behavior, decoding, rsa};
-use entries::TaskEntries;
-use hypercolumn_schemas::{
-    AnalyzeRecord, CommitInfo, Lake, Partition, Progress, Record, Slot, Snapshot, Table, tables,
-};
+use hypercolumn_schemas::{AnalyzeRecord, CommitInfo, Lake, Partition, Progress, Record, Slot, Snapshot};
 use plan::Step;
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What came of one step.
@@ -35,14 +33,17 @@ pub struct StepOutcome {
     pub elapsed: Duration,
 }
 
-/// What [`run`] would do, in order.
+/// What [`run`] would do in a lake that holds `snapshot`, in order.
 ///
 /// # Errors
 /// [`AnalyzeError::UnknownTask`], [`AnalyzeError::NotExtracted`], [`AnalyzeError::Incomplete`] for what is
 /// not there yet; [`AnalyzeError::Entry`] for settings that make no sense.
-pub fn plan(lake: &Lake, model: &str, questions: &Questions) -> Result<Vec<PlannedStep>, AnalyzeError> {
-    let steps = plan::plan(&lake.snapshot()?, model, questions)?;
-    Ok(steps.into_iter().map(|step| step.planned).collect())
+pub fn plan(
+    snapshot: &Snapshot,
+    model: &str,
+    questions: &Questions,
+) -> Result<Vec<PlannedStep>, AnalyzeError> {
+    Ok(plan::plan(snapshot, model, questions)?.into_iter().map(|step| step.planned).collect())
 }
 
 /// Analyses what `model` has read: every step whose inputs, settings or method have changed is done
@@ -58,129 +59,109 @@ pub fn run(
 ) -> Result<Vec<StepOutcome>, AnalyzeError> {
     let snapshot = lake.snapshot()?;
     let steps = plan::plan(&snapshot, model, questions)?;
-    let mut outcomes = Vec::with_capacity(steps.len());
-    let is_work = steps.iter().any(|step| step.planned.action == Action::Run);
-    let works = match is_work {
-        true => {
-            let catalog = Catalog::of_snapshot(lake, snapshot.clone())?;
-            Some((prepare_all(&catalog, model, questions, &steps)?, catalog))
-        }
+    let job = Job { lake, model, questions, progress };
+    let mut prepared = match steps.iter().any(|step| step.planned.is_to_run()) {
+        true => Some(job.prepare(Catalog::of_snapshot(lake, snapshot.clone())?, &steps)?),
         false => None,
     };
-    for step in steps {
-        let slot = &step.planned.slot;
-        let Some((works, catalog)) = works.as_ref().filter(|_| step.planned.action == Action::Run) else {
-            let n_rows = snapshot.slot(slot).map_or(0, |c| c.files.iter().map(|f| f.n_rows).sum());
-            outcomes.push(StepOutcome { step: step.planned, n_rows, elapsed: Duration::ZERO });
-            continue;
-        };
+    let mut outcomes = Vec::with_capacity(steps.len());
+    for (number, step) in steps.into_iter().enumerate() {
         let begun = Instant::now();
-        let work = works.iter().find(|work| work.prompts.task == step.planned.task);
-        let work = work.expect("a task with a step to run is prepared");
-        let filled = work.compute(lake, catalog, model, step.planned.analysis, questions, progress)?;
-        let n_rows = commit(lake, model, &step, filled, begun)?;
-        outcomes.push(StepOutcome { step: step.planned, n_rows, elapsed: begun.elapsed() });
+        let work = prepared.as_mut().and_then(|p| Some((p.entries.remove(&number)?, &*p)));
+        let (n_rows, elapsed) = match work {
+            Some((entries, prepared)) => (job.run(&step, prepared, &*entries, begun)?, begun.elapsed()),
+            None => {
+                let commit = snapshot.slot(&step.planned.slot);
+                (commit.map_or(0, |c| c.files.iter().map(|f| f.n_rows).sum()), Duration::ZERO)
+            }
+        };
+        outcomes.push(StepOutcome { step: step.planned, n_rows, elapsed });
     }
     Ok(outcomes)
 }
 
-/// Rows for a slot's tables.
-type Filled = Vec<(&'static Table, Vec<Vec<Cell>>)>;
-
-/// A task with what its steps to run have been given.
-struct Work<'a> {
-    prompts: TaskPrompts,
-    hypotheses: Vec<rsa::Prepared<'a>>,
-    probes: Vec<decoding::Prepared<'a>>,
-    ratios: Vec<attention_ratio::Prepared<'a>>,
-}
-
-fn prepare_all<'a>(
-    catalog: &Catalog,
-    model: &str,
+/// What a run is about.
+#[derive(Clone, Copy)]
+struct Job<'a> {
+    lake: &'a Lake,
+    model: &'a str,
     questions: &'a Questions,
-    steps: &[Step],
-) -> Result<Vec<Work<'a>>, AnalyzeError> {
-    let mut works: Vec<Work> = Vec::new();
-    let to_run: Vec<&PlannedStep> =
-        steps.iter().map(|s| &s.planned).filter(|s| s.action == Action::Run).collect();
-    for step in &to_run {
-        if works.iter().any(|work| work.prompts.task == step.task) {
-            continue;
-        }
-        let runs = |analysis| to_run.iter().any(|s| s.task == step.task && s.analysis == analysis);
-        let prompts = TaskPrompts::load(catalog, &step.task, format!("study_prompts_{}", works.len()))?;
-        let mut entries = TaskEntries::of(questions, &step.task);
-        entries.keep(runs);
-        works.push(Work {
-            hypotheses: rsa::prepare(catalog, model, &prompts, &entries.hypotheses)?,
-            probes: decoding::prepare(catalog, model, &prompts, &entries.probes)?,
-            ratios: attention_ratio::prepare(catalog, model, &prompts, &entries.ratios)?,
-            prompts,
-        });
-    }
-    Ok(works)
+    progress: &'a dyn Progress,
 }
 
-impl Work<'_> {
-    fn compute(
+/// Everything whose SQL has been evaluated before the first slot is written.
+struct Prepared {
+    catalog: Catalog,
+    /// The prompts of each task with a step to run.
+    prompts: BTreeMap<String, TaskPrompts>,
+    /// What each step to run has prepared, by the step's number.
+    entries: BTreeMap<usize, Box<dyn Any + Send>>,
+}
+
+impl Job<'_> {
+    fn prepare(&self, catalog: Catalog, steps: &[Step]) -> Result<Prepared, AnalyzeError> {
+        let mut prepared = Prepared { catalog, prompts: BTreeMap::new(), entries: BTreeMap::new() };
+        for (number, Step { planned, .. }) in steps.iter().enumerate().filter(|(_, s)| s.planned.is_to_run())
+        {
+            let task = planned.task();
+            if !prepared.prompts.contains_key(task) {
+                let table = format!("study_prompts_{}", prepared.prompts.len());
+                let prompts = TaskPrompts::load(&prepared.catalog, task, table)?;
+                prepared.prompts.insert(task.to_owned(), prompts);
+            }
+            let entries: Vec<_> = self.questions.entries.of(planned.analysis.name(), task).collect();
+            let inputs = self.inputs(&prepared.catalog, &prepared.prompts[task]);
+            prepared.entries.insert(number, planned.analysis.prepare(inputs, &entries)?);
+        }
+        Ok(prepared)
+    }
+
+    fn inputs<'i>(&'i self, catalog: &'i Catalog, prompts: &'i TaskPrompts) -> Inputs<'i> {
+        let Self { model, questions, progress, .. } = self;
+        Inputs { catalog, model, prompts, settings: &questions.analysis, progress: *progress }
+    }
+
+    /// Computes a step and commits it; the number of its rows.
+    fn run(
         &self,
-        lake: &Lake,
-        catalog: &Catalog,
-        model: &str,
-        analysis: Analysis,
-        questions: &Questions,
-        progress: &dyn Progress,
-    ) -> Result<Filled, AnalyzeError> {
-        let (prompts, settings) = (&self.prompts, &questions.analysis);
-        Ok(match analysis {
-            Analysis::Behavior => vec![(&tables::BEHAVIOR, behavior::compute(catalog, model, prompts)?)],
-            Analysis::Rsa => {
-                let found = rsa::compute(catalog, model, prompts, &self.hypotheses, settings, progress)?;
-                vec![(&tables::RSA, found.rows), (&tables::MEASURES, found.measures)]
+        step: &Step,
+        prepared: &Prepared,
+        entries: &(dyn Any + Send),
+        begun: Instant,
+    ) -> Result<u64, AnalyzeError> {
+        let analysis = step.planned.analysis;
+        let current;
+        let catalog = match analysis.reads_results() {
+            // Results have been committed since the catalog was opened.
+            true => {
+                current = Catalog::open(self.lake)?;
+                &current
             }
-            Analysis::Probes => {
-                let found = decoding::compute(catalog, model, prompts, &self.probes, settings, progress)?;
-                vec![(&tables::PROBES, found.rows), (&tables::MEASURES, found.measures)]
-            }
-            Analysis::AttentionRatios => {
-                let found =
-                    attention_ratio::compute(catalog, model, prompts, &self.ratios, settings, progress)?;
-                vec![(&tables::ATTENTION_RATIOS, found.rows), (&tables::MEASURES, found.measures)]
-            }
-            Analysis::Associations => {
-                // Behaviour and measures have been committed since the catalog was opened.
-                let current = Catalog::open(lake)?;
-                let rows = associations::compute(&current, model, prompts, settings, progress)?;
-                vec![(&tables::ASSOCIATIONS, rows)]
-            }
-        })
+            false => &prepared.catalog,
+        };
+        let inputs = self.inputs(catalog, &prepared.prompts[step.planned.task()]);
+        let results = analysis.compute(inputs, entries)?;
+        self.commit(step, &results, begun)
     }
-}
 
-/// Writes a slot; the number of its rows.
-fn commit(
-    lake: &Lake,
-    model: &str,
-    step: &Step,
-    filled: Filled,
-    begun: Instant,
-) -> Result<u64, AnalyzeError> {
-    let mut transaction = lake.begin(step.planned.slot.clone())?;
-    let mut n_rows = 0;
-    for (table, rows) in filled {
-        let mut writer = transaction.writer(table, Partition::of_model(model, &step.planned.task), None)?;
-        for chunk in rows.chunks(ROWS_PER_BATCH) {
-            writer.write(&build_batch(table, chunk)?)?;
+    fn commit(&self, step: &Step, results: &[Results], begun: Instant) -> Result<u64, AnalyzeError> {
+        let slot = &step.planned.slot;
+        let mut transaction = self.lake.begin(slot.clone())?;
+        let mut n_rows = 0;
+        for Results { table, frame } in results {
+            let mut writer = transaction.writer(table, Partition::of_model(self.model, slot.task()), None)?;
+            if frame.height() > 0 {
+                writer.write(&batch_of_frame(table, frame)?)?;
+            }
+            n_rows += frame.height() as u64;
+            transaction.stage(writer)?;
         }
-        n_rows += rows.len() as u64;
-        transaction.stage(writer)?;
+        let elapsed_ms = begun.elapsed().as_millis() as u64;
+        let details = Record::Analyze(AnalyzeRecord { elapsed_ms, ..step.record.clone() });
+        let removes = of_other_studies(&self.lake.snapshot()?, slot);
+        transaction.commit(CommitInfo { key: step.planned.key.clone(), details, removes })?;
+        Ok(n_rows)
     }
-    let elapsed_ms = begun.elapsed().as_millis() as u64;
-    let details = Record::Analyze(AnalyzeRecord { elapsed_ms, ..step.record.clone() });
-    let removes = of_other_studies(&lake.snapshot()?, &step.planned.slot);
-    transaction.commit(CommitInfo { key: step.planned.key.clone(), details, removes })?;
-    Ok(n_rows)
 }
 
 /// Slots of other studies that hold results of the same question about the same model and task. The tables do not say
@@ -194,6 +175,3 @@ fn of_other_studies(snapshot: &Snapshot, slot: &Slot) -> Vec<Slot> {
     let slots = snapshot.commits().map(|commit| &commit.slot).filter(|other| *other != slot);
     slots.filter(same).cloned().collect()
 }
-
-/// Rows turned into Arrow at a time.
-const ROWS_PER_BATCH: usize = 65_536;

@@ -43,7 +43,10 @@ fn dry_run(
     let count = |n: usize| format_count(n as u64);
     let mut rows = Vec::new();
     for (task, settings) in tasks {
-        let plan = hypercolumn_extract::plan(lake, task, model, settings, resources)
+        let snapshot = lake.snapshot().map_err(could_not("read lake", lake.root().display()))?;
+        let prompts =
+            hypercolumn_extract::read_task(lake, &snapshot, task).map_err(could_not("plan", task))?;
+        let plan = hypercolumn_extract::plan(snapshot, prompts, model, settings, resources)
             .map_err(could_not("plan", task))?;
         rows.push(vec![
             task.clone(),

@@ -8,8 +8,8 @@ use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedTask, resolve_study};
 use hypercolumn_extract::stage::settings::Settings;
-use hypercolumn_ingest::{Generator, PromptSource, check_task, load};
-use hypercolumn_schemas::Lake;
+use hypercolumn_ingest::{Generator, PromptSource};
+use hypercolumn_schemas::{Lake, TaskRows};
 
 pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let tasks = match &args.task {
@@ -21,7 +21,7 @@ pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     };
     if !args.lake.lake.exists() {
         // Prompts that are refused must not leave an empty lake behind.
-        check(&tasks)?;
+        rows(&tasks)?;
     }
     let lake = create(&args.lake.lake)?;
     ingest(&lake, &tasks, reporter)?;
@@ -35,13 +35,12 @@ fn source_of(name: &str, args: &IngestArgs) -> Result<PromptSource, Failure> {
     }
 }
 
-/// Reads or generates the prompts of all tasks, so that nothing is written if one is refused.
-pub fn check(tasks: &[ResolvedTask]) -> Result<(), Failure> {
-    for task in tasks {
-        check_task(&task.name).map_err(could_not("ingest", &task.name))?;
-        load(&task.source).map_err(could_not("ingest", &task.name))?;
-    }
-    Ok(())
+/// The rows of all tasks as they would be ingested, so that nothing is written if one is refused.
+pub fn rows(tasks: &[ResolvedTask]) -> Result<Vec<TaskRows>, Failure> {
+    let rows_of = |task: &ResolvedTask| {
+        hypercolumn_ingest::rows(&task.name, &task.source).map_err(could_not("ingest", &task.name))
+    };
+    tasks.iter().map(rows_of).collect()
 }
 
 /// Puts the prompts of all tasks into the lake.

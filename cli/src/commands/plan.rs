@@ -8,10 +8,10 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::{Reporter, bytes, duration};
 use crate::resolve::{ResolvedStudy, ResolvedTask, resolve_study};
-use crate::scratch::Scratch;
+use hypercolumn_extract::ExtractPlan;
 use hypercolumn_extract::model::source::ResolvedModel;
 use hypercolumn_extract::stage::resources::Resources;
-use hypercolumn_schemas::Lake;
+use hypercolumn_schemas::Snapshot;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -67,28 +67,30 @@ pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 }
 
 fn plan(path: &Path, study: &ResolvedStudy, resources: &Resources) -> Result<Vec<Step>, Failure> {
-    let scratch = Scratch::new(&study.tasks)?;
-    let refuse = || could_not("use study", &study.label);
-    hypercolumn_analyze::check(&scratch.lake, &study.questions).map_err(refuse())?;
+    let rows = super::ingest::rows(&study.tasks)?;
+    hypercolumn_analyze::check(&rows, &study.questions).map_err(could_not("use study", &study.label))?;
     // A lake that is not there yet is an empty one.
-    let empty;
-    let lake = if path.exists() {
-        super::open(path)?
-    } else {
-        empty = Scratch::new(&[])?;
-        empty.lake.clone()
+    let snapshot = match path.exists() {
+        true => super::open(path)?.snapshot().map_err(could_not("read lake", path.display()))?,
+        false => Snapshot::default(),
     };
     let model = cached_model(study)?;
     let mut steps = Vec::new();
     for task in &study.tasks {
-        steps.push(plan_ingest(&lake, task)?);
+        steps.push(plan_ingest(&snapshot, task)?);
     }
-    for (i, task) in study.tasks.iter().enumerate() {
+    for (i, (task, rows)) in study.tasks.iter().zip(rows).enumerate() {
         let is_ingested = steps[i].action == Action::Reuse;
-        steps.push(plan_extract(&lake, &scratch.lake, is_ingested, model.as_ref(), task, resources)?);
+        let Some(model) = &model else {
+            steps.push(Step::extract(task, "the model is not fetched yet"));
+            continue;
+        };
+        let plan = hypercolumn_extract::plan(snapshot.clone(), rows, model, &task.extract, resources)
+            .map_err(could_not("plan", &task.name))?;
+        steps.push(Step::of_extraction(task, &plan, is_ingested));
     }
     let is_extracted = steps.iter().all(|s| s.action == Action::Reuse);
-    steps.extend(plan_analyze(&lake, study, is_extracted)?);
+    steps.extend(plan_analyze(&snapshot, study, is_extracted)?);
     Ok(steps)
 }
 
@@ -97,9 +99,9 @@ fn cached_model(study: &ResolvedStudy) -> Result<Option<ResolvedModel>, Failure>
     Ok(study.model.cached(&models::caches()?))
 }
 
-fn plan_ingest(lake: &Lake, task: &ResolvedTask) -> Result<Step, Failure> {
-    let plan =
-        hypercolumn_ingest::plan(lake, &task.name, &task.source).map_err(could_not("plan", &task.name))?;
+fn plan_ingest(snapshot: &Snapshot, task: &ResolvedTask) -> Result<Step, Failure> {
+    let plan = hypercolumn_ingest::plan(snapshot, &task.name, &task.source)
+        .map_err(could_not("plan", &task.name))?;
     Ok(Step {
         stage: "ingest",
         subject: task.name.clone(),
@@ -110,47 +112,48 @@ fn plan_ingest(lake: &Lake, task: &ResolvedTask) -> Result<Step, Failure> {
     })
 }
 
-fn plan_extract(
-    lake: &Lake,
-    scratch: &Lake,
-    is_ingested: bool,
-    model: Option<&ResolvedModel>,
-    task: &ResolvedTask,
-    resources: &Resources,
-) -> Result<Step, Failure> {
-    let mut step = Step {
-        stage: "extract",
-        subject: task.name.clone(),
-        action: Action::Run,
-        reason: "the model is not fetched yet".into(),
-        n_unique_tokens: None,
-        n_tokens: None,
-    };
-    let Some(model) = model else { return Ok(step) };
-    let of = if is_ingested { lake } else { scratch };
-    let plan = hypercolumn_extract::plan(of, &task.name, model, &task.extract, resources)
-        .map_err(could_not("plan", &task.name))?;
-    let is_done = is_ingested && plan.n_shards_done == plan.n_shards;
-    step.action = Action::of(is_done);
-    step.n_tokens = Some(plan.n_tokens);
-    step.n_unique_tokens = Some(plan.n_unique_tokens);
-    let why = if is_ingested { plan.reason.as_str() } else { "the prompts change" };
-    step.reason = match is_done {
-        true => why.to_owned(),
-        false => format!(
-            "{why}; {} prompts, {} tokens, {} of them to compute in about {}, weights {}, about {}",
-            format_count(plan.n_prompts as u64),
-            format_count(plan.n_tokens as u64),
-            format_count(plan.n_unique_tokens as u64),
-            duration(Duration::from_secs_f64(plan.seconds)),
-            weights(plan.placement),
-            bytes(plan.n_memory_bytes),
-        ),
-    };
-    Ok(step)
+impl Step {
+    /// An extraction that is to run.
+    fn extract(task: &ResolvedTask, reason: &str) -> Self {
+        Self {
+            stage: "extract",
+            subject: task.name.clone(),
+            action: Action::Run,
+            reason: reason.to_owned(),
+            n_unique_tokens: None,
+            n_tokens: None,
+        }
+    }
+
+    fn of_extraction(task: &ResolvedTask, plan: &ExtractPlan, is_ingested: bool) -> Self {
+        let is_done = is_ingested && plan.n_shards_done == plan.n_shards;
+        let why = if is_ingested { plan.reason.as_str() } else { "the prompts change" };
+        let reason = match is_done {
+            true => why.to_owned(),
+            false => format!(
+                "{why}; {} prompts, {} tokens, {} of them to compute in about {}, weights {}, about {}",
+                format_count(plan.n_prompts as u64),
+                format_count(plan.n_tokens as u64),
+                format_count(plan.n_unique_tokens as u64),
+                duration(Duration::from_secs_f64(plan.seconds)),
+                weights(plan.placement),
+                bytes(plan.n_memory_bytes),
+            ),
+        };
+        Self {
+            action: Action::of(is_done),
+            n_tokens: Some(plan.n_tokens),
+            n_unique_tokens: Some(plan.n_unique_tokens),
+            ..Self::extract(task, &reason)
+        }
+    }
 }
 
-fn plan_analyze(lake: &Lake, study: &ResolvedStudy, is_extracted: bool) -> Result<Vec<Step>, Failure> {
+fn plan_analyze(
+    snapshot: &Snapshot,
+    study: &ResolvedStudy,
+    is_extracted: bool,
+) -> Result<Vec<Step>, Failure> {
     let step = |subject: String, action, reason| Step {
         stage: "analyze",
         subject,
@@ -162,13 +165,13 @@ fn plan_analyze(lake: &Lake, study: &ResolvedStudy, is_extracted: bool) -> Resul
     if !is_extracted {
         return Ok(vec![step(study.name.clone(), Action::Run, "what it reads changes".into())]);
     }
-    let planned = hypercolumn_analyze::plan(lake, &study.model.name, &study.questions)
+    let planned = hypercolumn_analyze::plan(snapshot, &study.model.name, &study.questions)
         .map_err(could_not("plan", &study.name))?;
     let steps = planned.into_iter();
     Ok(steps
         .map(|s| {
             let is_done = s.action == hypercolumn_analyze::Action::Reuse;
-            step(format!("{}: {}", s.task, s.analysis.name()), Action::of(is_done), s.reason)
+            step(format!("{}: {}", s.task(), s.analysis.name()), Action::of(is_done), s.reason)
         })
         .collect())
 }

@@ -6,8 +6,8 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedStudy, resolve_study};
-use hypercolumn_analyze::Catalog;
 use hypercolumn_analyze::report::{HypothesisText, ReportRequest, write_report};
+use hypercolumn_analyze::{Catalog, Hypothesis};
 use hypercolumn_schemas::Lake;
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
 /// Writes the report of a study's results to `path`.
 pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Failure> {
     let catalog = Catalog::open(lake).map_err(could_not("read lake", lake.root().display()))?;
-    let hypotheses = study.questions.rsa.iter().map(|h| HypothesisText {
+    let hypotheses = study.questions.entries.typed::<Hypothesis>().map(|h| HypothesisText {
         task: h.task.clone(),
         name: h.hypothesis.clone(),
         sql: h.sql.clone(),

@@ -5,8 +5,7 @@ use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::{Reporter, duration};
-use crate::resolve::resolve_study;
-use crate::scratch::Scratch;
+use crate::resolve::{ResolvedStudy, resolve_study};
 use std::time::Instant;
 
 pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
@@ -27,7 +26,7 @@ pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 }
 
 /// Asks the study's questions of its prompts alone, so that a wrong one is refused before the model runs.
-fn check(study: &crate::resolve::ResolvedStudy) -> Result<(), Failure> {
-    let scratch = Scratch::new(&study.tasks)?;
-    hypercolumn_analyze::check(&scratch.lake, &study.questions).map_err(could_not("use study", &study.label))
+fn check(study: &ResolvedStudy) -> Result<(), Failure> {
+    let rows = ingest::rows(&study.tasks)?;
+    hypercolumn_analyze::check(&rows, &study.questions).map_err(could_not("use study", &study.label))
 }

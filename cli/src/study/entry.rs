@@ -4,9 +4,7 @@
 //! generator. They are kept with their place in the file until the generator has judged them.
 
 use hypercolumn_extract::stage::settings::{AttentionRule, ChatTemplate, HiddenRule, Settings};
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use toml::Spanned;
 
 /// A task as the file spells it.
@@ -29,7 +27,7 @@ pub const TASK_KEYS: [&str; 4] = ["name", "generator", "prompts", "extract"];
 
 /// Extraction settings, each of which may be left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct ExtractEntry {
     /// Which pooled states are kept.
     pub hidden_states: Option<Vec<HiddenRule>>,
@@ -54,40 +52,5 @@ impl ExtractEntry {
             stop: entry.stop.unwrap_or(settings.stop),
             chat_template: entry.chat_template.unwrap_or(settings.chat_template),
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for TaskEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(TaskVisitor)
-    }
-}
-
-struct TaskVisitor;
-
-impl<'de> Visitor<'de> for TaskVisitor {
-    type Value = TaskEntry;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a task: a table with `name`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TaskEntry, A::Error> {
-        let mut name = None;
-        let mut generator = None;
-        let mut prompts = None;
-        let mut extract = ExtractEntry::default();
-        let mut settings = Vec::new();
-        while let Some(key) = map.next_key::<Spanned<String>>()? {
-            match key.get_ref().as_str() {
-                "name" => name = Some(map.next_value()?),
-                "generator" => generator = Some(map.next_value()?),
-                "prompts" => prompts = Some(map.next_value()?),
-                "extract" => extract = map.next_value()?,
-                _ => settings.push((key, map.next_value()?)),
-            }
-        }
-        let name = name.ok_or_else(|| A::Error::missing_field("name"))?;
-        Ok(TaskEntry { name, generator, prompts, extract, settings })
     }
 }

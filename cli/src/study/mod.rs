@@ -1,8 +1,10 @@
 //! Studies: one TOML file says which prompts, which model, what to keep and what to ask.
 //!
-//! This module reads the file and refuses what it does not know, with line, key and what is accepted.
-//! Whether files exist and questions can be asked is found out in [`crate::resolve`].
+//! This module reads the file and refuses what it does not know, with line, key and what is accepted. What an entry of
+//! an analysis may say is the analysis' own. Whether files exist and questions can be asked is found out in
+//! [`crate::resolve`].
 
+mod document;
 mod entry;
 mod problem;
 
@@ -11,7 +13,9 @@ pub use problem::Problem;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use hypercolumn_analyze::settings::{AnalysisSettings, AttentionRatio, Hypothesis, Probe, Questions};
+use document::Document;
+use hypercolumn_analyze::settings::{AnalysisSettings, Questions};
+use hypercolumn_analyze::{Entries, StudyEntry};
 use serde::Deserialize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -20,9 +24,8 @@ use toml::Spanned;
 /// The study that runs when none is named.
 const BUILT_IN: &str = include_str!("../../../data/studies/default.toml");
 
-/// A study as its file spells it.
+/// A study as its file spells it, but for its tasks and the entries of its analyses.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StudyFile {
     /// Name of the study, for the report.
     pub name: String,
@@ -33,18 +36,6 @@ pub struct StudyFile {
     /// Extraction settings of all tasks.
     #[serde(default)]
     pub extract: ExtractEntry,
-    /// The tasks.
-    #[serde(default)]
-    pub task: Vec<Spanned<TaskEntry>>,
-    /// Hypotheses about similarities.
-    #[serde(default)]
-    pub rsa: Vec<Spanned<Hypothesis>>,
-    /// Targets to read from states.
-    #[serde(default)]
-    pub probe: Vec<Spanned<Probe>>,
-    /// Attention to relevant against irrelevant segments.
-    #[serde(default)]
-    pub attention_ratio: Vec<Spanned<AttentionRatio>>,
     /// Settings shared by all analyses.
     #[serde(default = "default_analysis")]
     pub analysis: Spanned<AnalysisSettings>,
@@ -52,31 +43,6 @@ pub struct StudyFile {
 
 fn default_analysis() -> Spanned<AnalysisSettings> {
     Spanned::new(0..0, AnalysisSettings::default())
-}
-
-impl StudyFile {
-    /// The questions about `tasks`.
-    pub fn questions(&self, tasks: Vec<String>) -> Questions {
-        fn plain<T: Clone>(entries: &[Spanned<T>]) -> Vec<T> {
-            entries.iter().map(|e| e.get_ref().clone()).collect()
-        }
-        Questions {
-            study: self.name.clone(),
-            tasks,
-            analysis: self.analysis.get_ref().clone(),
-            rsa: plain(&self.rsa),
-            probe: plain(&self.probe),
-            attention_ratio: plain(&self.attention_ratio),
-        }
-    }
-
-    /// The tasks that questions name, with the place of each entry.
-    pub fn references(&self) -> Vec<(Range<usize>, &str)> {
-        let rsa = self.rsa.iter().map(|e| (e.span(), e.get_ref().task.as_str()));
-        let probes = self.probe.iter().map(|e| (e.span(), e.get_ref().task.as_str()));
-        let ratios = self.attention_ratio.iter().map(|e| (e.span(), e.get_ref().task.as_str()));
-        rsa.chain(probes).chain(ratios).collect()
-    }
 }
 
 /// A study's text, where it is from, and what it says.
@@ -90,6 +56,12 @@ pub struct Study {
     pub directory: PathBuf,
     /// What it says.
     pub file: StudyFile,
+    /// The tasks.
+    pub tasks: Vec<Spanned<TaskEntry>>,
+    /// The entries of its analyses.
+    pub entries: Entries,
+    /// Where each of the entries stands in the text.
+    spans: Vec<Range<usize>>,
 }
 
 impl Study {
@@ -111,10 +83,27 @@ impl Study {
     }
 
     fn parse(label: String, text: String, directory: PathBuf) -> Result<Self, Failure> {
-        match toml::from_str(&text) {
-            Ok(file) => Ok(Self { label, text, directory, file }),
-            Err(e) => Err(Problem::from_toml(&e).into_failure(&label, &text)),
+        match Document::read(&text) {
+            Ok(Document { file, tasks, entries, spans }) => {
+                Ok(Self { label, text, directory, file, tasks, entries, spans })
+            }
+            Err(problem) => Err(problem.into_failure(&label, &text)),
         }
+    }
+
+    /// The questions about `tasks`.
+    pub fn questions(&self, tasks: Vec<String>) -> Questions {
+        Questions {
+            study: self.file.name.clone(),
+            tasks,
+            analysis: self.file.analysis.get_ref().clone(),
+            entries: self.entries.clone(),
+        }
+    }
+
+    /// The entries, with the place of each in the text.
+    pub fn located_entries(&self) -> impl Iterator<Item = (Range<usize>, &StudyEntry)> {
+        self.spans.iter().cloned().zip(self.entries.iter())
     }
 
     /// The failure for a problem of this study.

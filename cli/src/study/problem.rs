@@ -1,7 +1,6 @@
 //! What is wrong with a study, and on which line.
 
 use crate::failure::Failure;
-use crate::nearest::suggest;
 use std::ops::Range;
 
 /// A refusal of one place in a study's text.
@@ -28,22 +27,9 @@ impl Problem {
         self
     }
 
-    /// The TOML reader's refusal in this program's words.
+    /// The TOML reader's refusal.
     pub fn from_toml(error: &toml::de::Error) -> Self {
-        let span = error.span();
-        let message = error.message();
-        if let Some((key, accepted)) = quoted_then_list(message, "unknown field `") {
-            let hint = suggest(key, "keys", &accepted);
-            return Self { span, message: format!("unknown key `{key}`"), hint: Some(hint) };
-        }
-        if let Some((value, accepted)) = quoted_then_list(message, "unknown variant `") {
-            let hint = suggest(value, "values", &accepted);
-            return Self { span, message: format!("`{value}` is not accepted here"), hint: Some(hint) };
-        }
-        if let Some((key, _)) = quoted_then_list(message, "missing field `") {
-            return Self { span, message: format!("the key `{key}` is missing"), hint: None };
-        }
-        Self { span, message: message.trim_end().to_owned(), hint: None }
+        Self { span: error.span(), message: error.message().trim_end().to_owned(), hint: None }
     }
 
     /// The failure to show: file, line, and the line itself.
@@ -58,13 +44,6 @@ impl Problem {
             None => failure,
         }
     }
-}
-
-/// Splits "PREFIX`name`, expected one of `a`, `b`" into the name and the list.
-fn quoted_then_list<'a>(message: &'a str, prefix: &str) -> Option<(&'a str, Vec<&'a str>)> {
-    let (name, rest) = message.strip_prefix(prefix)?.split_once('`')?;
-    // Every second piece between backticks is a name.
-    Some((name, rest.split('`').skip(1).step_by(2).collect()))
 }
 
 /// The number of the line that holds byte `offset`, from 1, and the line.

@@ -10,9 +10,10 @@ use crate::forward::Shape;
 use crate::forward::segment_plan::SegmentPlan;
 use crate::model::architecture::Architecture;
 use crate::stage::ModelFile;
+use crate::stage::read_task;
 use crate::stage::settings::Settings;
 use crate::stage::shard::{WAITING_PARTS, count_unique, most_rows, plan_chunks, plan_shards};
-use crate::stage::tokenized::{Reading, read_task};
+use crate::stage::tokenized::{Reading, tokenize_task};
 use hypercolumn_schemas::Pooling;
 use hypercolumn_schemas::{Lake, content_key};
 use serde::Serialize;
@@ -62,7 +63,7 @@ pub fn forecast(
     settings: &Settings,
     file: &ModelFile,
 ) -> Result<Forecast, ExtractError> {
-    let (readings, _) = read_task(lake, &lake.snapshot()?, task, file, settings)?;
+    let (readings, _) = tokenize_task(read_task(lake, &lake.snapshot()?, task)?, file, settings)?;
     let shards = plan_shards(&readings);
     let count = Count::of(&readings);
     let shape = file.shape();

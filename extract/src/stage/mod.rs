@@ -24,12 +24,13 @@ use crate::stage::resources::Resources;
 use crate::stage::resume::Sweep;
 use crate::stage::settings::Settings;
 use crate::stage::shard::{Reader, count_unique, most_rows, plan_shards, writing_thread};
-use crate::stage::tokenized::{Reading, read_task};
+use crate::stage::tokenized::{Reading, tokenize_task};
 use hypercolumn_schemas::{
     BackendId, CommitInfo, ExtractRecord, Lake, ModelRecord, Partition, Progress, Record, RecordVersion,
-    Slot, Snapshot, content_key,
+    Slot, Snapshot, TaskRows, content_key, tables,
 };
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Raised when the same prompts, model and settings would give other rows than before.
@@ -84,25 +85,25 @@ pub struct Outcome {
     pub profile: Profile,
 }
 
-/// Says what [`extract`] would do, reading no weights.
+/// Says what [`extract`] would do with `rows` in a lake that holds `snapshot`, reading no weights.
 ///
 /// # Errors
 /// As [`extract`], short of those of the forward pass and of writing.
 pub fn plan(
-    lake: &Lake,
-    task: &str,
+    snapshot: Snapshot,
+    rows: TaskRows,
     model: &ResolvedModel,
     settings: &Settings,
     resources: &Resources,
 ) -> Result<ExtractPlan, ExtractError> {
-    let job = Job::prepare(lake, task, model, settings)?;
+    let job = Job::prepare(snapshot, rows, model, settings)?;
     let n_shards = job.shards.len();
     let n_shards_done = (0..n_shards).filter(|i| job.is_done(*i)).count();
     let reason = if n_shards_done == n_shards {
         "same prompts, model and settings".to_owned()
     } else if n_shards_done > 0 {
         format!("{} of {n_shards} shards are missing", n_shards - n_shards_done)
-    } else if job.snapshot.shards(&model.name, task).next().is_some() {
+    } else if job.snapshot.shards(&model.name, &job.task).next().is_some() {
         "prompts, model or settings changed".to_owned()
     } else {
         "not in the lake".to_owned()
@@ -143,7 +144,9 @@ pub fn extract(
     progress: &dyn Progress,
 ) -> Result<Outcome, ExtractError> {
     let started = Instant::now();
-    let job = Job::prepare(lake, task, model, settings)?;
+    let snapshot = lake.snapshot()?;
+    let rows = read_task(lake, &snapshot, task)?;
+    let job = Job::prepare(snapshot, rows, model, settings)?;
     let missing: Vec<usize> = (0..job.shards.len()).filter(|i| !job.is_done(*i)).collect();
     let mut spent = Spent::default();
     if !missing.is_empty() {
@@ -173,7 +176,7 @@ struct Spent {
 
 /// Everything that is known before a weight is read.
 struct Job<'a> {
-    task: &'a str,
+    task: String,
     model: &'a ResolvedModel,
     settings: &'a Settings,
     template: Option<String>,
@@ -188,14 +191,14 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn prepare(
-        lake: &Lake,
-        task: &'a str,
+        snapshot: Snapshot,
+        rows: TaskRows,
         model: &'a ResolvedModel,
         settings: &'a Settings,
     ) -> Result<Self, ExtractError> {
-        let snapshot = lake.snapshot()?;
+        let task = rows.task.clone();
         let file = ModelFile::open(model)?;
-        let (readings, template) = read_task(lake, &snapshot, task, &file, settings)?;
+        let (readings, template) = tokenize_task(rows, &file, settings)?;
         check_lengths(&readings, settings, file.shape().context)?;
         let shards = plan_shards(&readings);
         let content_hash = file.content_hash()?.to_owned();
@@ -225,7 +228,7 @@ impl<'a> Job<'a> {
     }
 
     fn slot(&self, shard: usize) -> Slot {
-        Slot::Extract { model: self.model.name.clone(), task: self.task.to_owned(), shard: shard as u32 }
+        Slot::Extract { model: self.model.name.clone(), task: self.task.clone(), shard: shard as u32 }
     }
 
     fn is_done(&self, shard: usize) -> bool {
@@ -266,7 +269,7 @@ impl<'a> Job<'a> {
             backend: &*backend,
             tokenizer: &self.file.tokenizer,
             settings: self.settings,
-            partition: Partition::of_model(&self.model.name, self.task),
+            partition: Partition::of_model(&self.model.name, &self.task),
             keeps_layers: placement != Placement::Resident,
             writing: writing_thread(),
         };
@@ -299,7 +302,7 @@ impl<'a> Job<'a> {
     fn outdated_slots(&self) -> Vec<Slot> {
         let current: Vec<Slot> =
             (0..self.shards.len()).filter(|i| self.is_done(*i)).map(|i| self.slot(i)).collect();
-        let slots = self.snapshot.shards(&self.model.name, self.task).map(|(c, _)| c.slot.clone());
+        let slots = self.snapshot.shards(&self.model.name, &self.task).map(|(c, _)| c.slot.clone());
         slots.filter(|slot| !current.contains(slot)).collect()
     }
 
@@ -332,6 +335,20 @@ impl<'a> Job<'a> {
             linear_flop: spent.profile.linear_flop,
         }))
     }
+}
+
+/// The rows of a task of the lake.
+///
+/// # Errors
+/// [`ExtractError::UnknownTask`] with the tasks that there are; errors of the lake.
+pub fn read_task(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<TaskRows, ExtractError> {
+    let rows = TaskRows::read(lake, snapshot, task)?;
+    if !rows.prompts.is_empty() {
+        return Ok(rows);
+    }
+    let tasks: BTreeSet<_> =
+        snapshot.files(&tables::PROMPTS).filter_map(|f| f.partition.task.clone()).collect();
+    Err(ExtractError::UnknownTask { task: task.to_owned(), available: tasks.into_iter().collect() })
 }
 
 /// Refuses a model whose name the lake holds for another one: their rows would take each other's place.

@@ -1,10 +1,9 @@
-//! Reads a task's prompts and segments from the lake.
+//! A task's prompts as the stage uses them: segments beside their prompt, candidate answers out of params.
 
-use crate::error::ExtractError;
-use hypercolumn_schemas::tables::{self, PromptRow, SegmentRow};
-use hypercolumn_schemas::{Lake, LakeError, Row, Snapshot, read_rows};
+use hypercolumn_schemas::TaskRows;
+use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use serde_json::{Map, Value};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// Params whose name begins so are candidate answers.
 const CHOICE_PREFIX: &str = "choice_";
@@ -29,21 +28,12 @@ pub struct Segment {
     pub end: u32,
 }
 
-/// All prompts of `task`, in the order of ingestion.
-pub fn read_prompts(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<Vec<Prompt>, ExtractError> {
-    let rows: Vec<PromptRow> = read_task(lake, snapshot, task)?;
-    if rows.is_empty() {
-        let tasks: BTreeSet<_> =
-            snapshot.files(&tables::PROMPTS).filter_map(|f| f.partition.task.clone()).collect();
-        return Err(ExtractError::UnknownTask {
-            task: task.to_owned(),
-            available: tasks.into_iter().collect(),
-        });
-    }
-    let mut prompts: Vec<Prompt> = rows.into_iter().map(Prompt::from).collect();
+/// A task's prompts with their segments, in the order of ingestion.
+pub fn join_segments(rows: TaskRows) -> Vec<Prompt> {
+    let mut prompts: Vec<Prompt> = rows.prompts.into_iter().map(Prompt::from).collect();
     let index_of: HashMap<String, usize> =
         prompts.iter().enumerate().map(|(i, p)| (p.prompt_id.clone(), i)).collect();
-    for row in read_task::<SegmentRow>(lake, snapshot, task)? {
+    for row in rows.segments {
         if let Some(&index) = index_of.get(&row.prompt_id) {
             prompts[index].segments.push(Segment::from(row));
         }
@@ -51,15 +41,7 @@ pub fn read_prompts(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<Vec<
     for prompt in &mut prompts {
         prompt.segments.sort_by_key(|s| s.number);
     }
-    Ok(prompts)
-}
-
-fn read_task<R: Row>(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<Vec<R>, LakeError> {
-    let mut rows = Vec::new();
-    for file in snapshot.files(R::TABLE).filter(|f| f.partition.task.as_deref() == Some(task)) {
-        rows.extend(read_rows::<R>(lake, file)?);
-    }
-    Ok(rows)
+    prompts
 }
 
 impl From<PromptRow> for Prompt {

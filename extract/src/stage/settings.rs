@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 /// Keeps the pooled states of some roles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct HiddenRule {
     /// Roles that the rule is for; absent: every role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -16,7 +15,7 @@ pub struct HiddenRule {
 
 /// Keeps the attention between some roles.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct AttentionRule {
     /// Roles of query segments; absent: every role.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +27,7 @@ pub struct AttentionRule {
 
 /// Settings of an extraction. The default keeps everything and stops a response at 16 tokens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Settings {
     /// Which pooled states are kept: a role's poolings are those of all rules that name it.
     pub hidden_states: Vec<HiddenRule>,

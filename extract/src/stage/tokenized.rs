@@ -3,12 +3,12 @@
 use crate::error::ExtractError;
 use crate::forward::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::ModelFile;
-use crate::stage::prompts::{Prompt, read_prompts};
+use crate::stage::prompts::{Prompt, join_segments};
 use crate::stage::settings::Settings;
 use crate::tokenize::chat::{Frame, Framed};
 use crate::tokenize::membership::{deciding_characters, positions_within, ranges};
 use crate::tokenize::tokenizer::Tokenizer;
-use hypercolumn_schemas::{Lake, Snapshot};
+use hypercolumn_schemas::TaskRows;
 use rayon::prelude::*;
 
 /// A prompt as the model reads it.
@@ -40,15 +40,13 @@ pub struct Answer {
 /// All prompts of a task as a model reads them, and the source of the chat template around them, if there is one.
 ///
 /// # Errors
-/// [`ExtractError::UnknownTask`], and others where a prompt or the template cannot be used.
-pub fn read_task(
-    lake: &Lake,
-    snapshot: &Snapshot,
-    task: &str,
+/// Where a prompt or the template cannot be used.
+pub fn tokenize_task(
+    rows: TaskRows,
     file: &ModelFile,
     settings: &Settings,
 ) -> Result<(Vec<Reading>, Option<String>), ExtractError> {
-    let prompts = read_prompts(lake, snapshot, task)?;
+    let prompts = join_segments(rows);
     let frame = Frame::new(&settings.chat_template, &file.tokenizer)?;
     let readings = prompts
         .into_par_iter()

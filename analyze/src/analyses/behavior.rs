@@ -1,34 +1,76 @@
 //! Behaviour: how good each answer is, by every metric that the prompt allows.
 
-use crate::catalog::Catalog;
-use crate::columns::ask;
+use super::entry::{Named, NoEntry};
+use super::{Analysis, Inputs, Results};
+use crate::answer::ask;
 use crate::error::AnalyzeError;
-use crate::prompts::TaskPrompts;
-use crate::rows::Cell;
+use crate::settings::AnalysisSettings;
+use crate::stage::CheckedTask;
+use hypercolumn_schemas::Table;
+use hypercolumn_schemas::tables::{self, BehaviorRow};
+use serde_json::Value;
 
-/// Raised when a value of `behavior` would come out differently.
-pub(crate) const CODE_VERSION: u32 = 1;
+/// How good the answers are: table `behavior`.
+pub(crate) struct Behavior;
+
+impl Analysis for Behavior {
+    type Entry = NoEntry;
+    type Prepared = ();
+
+    fn name(&self) -> &'static str {
+        "behavior"
+    }
+
+    fn code_version(&self) -> u32 {
+        1
+    }
+
+    fn inputs(&self) -> &'static [&'static Table] {
+        static INPUTS: [&Table; 3] = [&tables::PROMPTS, &tables::RESPONSES, &tables::CHOICES];
+        &INPUTS
+    }
+
+    fn settings(&self, _: &AnalysisSettings) -> Value {
+        Value::Null
+    }
+
+    fn check(&self, _: &CheckedTask<'_>, entry: &Named<NoEntry>) -> Result<(), AnalyzeError> {
+        match *entry.entry {}
+    }
+
+    fn prepare(&self, _: Inputs<'_>, _: &[Named<NoEntry>]) -> Result<(), AnalyzeError> {
+        Ok(())
+    }
+
+    fn compute(&self, inputs: Inputs<'_>, (): &()) -> Result<Vec<Results>, AnalyzeError> {
+        Ok(vec![Results::of(&score_answers(inputs)?)?])
+    }
+}
 
 /// Rows of `behavior`, in order of prompt and metric.
-pub(crate) fn compute(
-    catalog: &Catalog,
-    model: &str,
-    prompts: &TaskPrompts,
-) -> Result<Vec<Vec<Cell>>, AnalyzeError> {
-    let sql = include_str!("../queries/answers.sql");
+fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
+    let Inputs { catalog, model, prompts, .. } = inputs;
+    let sql = include_str!("../../queries/answers.sql");
     let task = prompts.task.as_str();
     let answer = ask(catalog.connection(), sql, &[&model, &task], "read the answers")?;
-    let (ids, expected, responses) = (answer.names(0), answer.texts(1), answer.names(2));
-    let (logprobs, choices, forced) = (answer.numbers(3), answer.texts(4), answer.numbers(5));
+    let ids = answer.column::<String>("prompt_id")?;
+    let expected = answer.column::<Option<String>>("expected")?;
+    let responses = answer.column::<String>("response")?;
+    let logprobs = answer.column::<Option<f64>>("expected_logprob")?;
+    let choices = answer.column::<Option<String>>("choice")?;
+    let forced = answer.column::<Option<f64>>("is_right")?;
     let mut rows = Vec::new();
     for (i, id) in ids.iter().enumerate() {
         let Some(prompt) = prompts.number(id) else { continue };
         let mut push = |metric: &str, score: Option<f64>, parsed: Option<String>| {
-            let condition = &prompts.conditions[prompts.condition_of[prompt]];
-            let (id, item) = (&prompts.ids[prompt], &prompts.items[prompt]);
-            let cells =
-                [id.into(), item.into(), condition.into(), metric.into(), score.into(), parsed.into()];
-            rows.push(cells.to_vec());
+            rows.push(BehaviorRow {
+                prompt_id: prompts.ids[prompt].to_string(),
+                item_id: prompts.items[prompt].to_string(),
+                condition: prompts.conditions[prompts.condition_of[prompt]].to_string(),
+                metric: metric.to_owned(),
+                score,
+                parsed,
+            });
         };
         if let Some(expected) = &expected[i] {
             let (metric, score, parsed) = judge(&responses[i], expected);

@@ -22,28 +22,43 @@ pub(super) fn evaluate(
     expression: Expression<'_>,
     frames: &mut [Frame],
 ) -> Result<(), AnalyzeError> {
-    let table = &prompts.table;
-    let from = format!("{table} AS a, {table} AS b");
-    if expression.check(catalog, &format!("a.{INDEX}"), &from)? == ValueKind::Other {
-        return Err(expression.refuse("it must be a number or a boolean, but gives another type"));
-    }
+    check(catalog, &prompts.table, expression)?;
     for frame in frames {
         let (rows, columns) = frame.prompts.split_at(frame.n_rows);
         let columns = if frame.is_rectangle { columns } else { rows };
-        let sql = include_str!("../../queries/hypothesis_pairs.sql")
-            .replace("$prompts", table)
-            .replace("$index", INDEX)
-            .replace("$rows", &list(rows))
-            .replace("$columns", &list(columns))
-            .replace("$hypothesis", &expression.parenthesized());
-        let answer = expression.ask(catalog, &sql)?;
-        let pairs = answer.integers(0).into_iter().zip(answer.integers(1));
+        let answer = expression.ask(catalog, &pairs_query(&prompts.table, expression, rows, columns))?;
+        let pairs = answer.column::<i64>("a")?.into_iter().zip(answer.column::<i64>("b")?);
+        let of_pairs = pairs.zip(answer.column::<Option<f64>>("value")?);
         let values: Vec<(usize, usize, Option<f64>)> =
-            pairs.zip(answer.numbers(2)).map(|((a, b), value)| (a as usize, b as usize, value)).collect();
+            of_pairs.map(|((a, b), value)| (a as usize, b as usize, value)).collect();
         check_values(prompts, expression, frame, &values)?;
         frame.hypothesis = Some(build(frame, &values)?);
     }
     Ok(())
+}
+
+/// Refuses a hypothesis that is not one number or boolean a pair of the table's prompts.
+pub(super) fn check(catalog: &Catalog, table: &str, expression: Expression<'_>) -> Result<(), AnalyzeError> {
+    let from = format!("{table} AS a, {table} AS b");
+    match expression.check(catalog, &format!("a.{INDEX}"), &from)? {
+        ValueKind::Other => {
+            Err(expression.refuse("it must be a number or a boolean, but gives another type"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The SELECT of the hypothesis for each ordered pair of different prompts, a among `rows` and b among `columns`.
+fn pairs_query(table: &str, expression: Expression<'_>, rows: &[usize], columns: &[usize]) -> String {
+    format!(
+        "SELECT a.{INDEX} AS a, b.{INDEX} AS b, CAST({} AS DOUBLE) AS value
+         FROM {table} AS a JOIN {table} AS b ON a.{INDEX} <> b.{INDEX}
+         WHERE a.{INDEX} IN ({}) AND b.{INDEX} IN ({})
+         ORDER BY a.{INDEX}, b.{INDEX}",
+        expression.parenthesized(),
+        list(rows),
+        list(columns)
+    )
 }
 
 fn list(prompts: &[usize]) -> String {

@@ -1,8 +1,8 @@
 //! Similarities of the prompts of every frame at every layer and site.
 
+use super::Hypothesis;
 use super::frame::Frame;
 use crate::error::AnalyzeError;
-use crate::settings::Hypothesis;
 use crate::states::{Place, StateSource, States};
 use crate::stats::similarity::{compute_rectangle, compute_similarities, normalize};
 use crate::stats::{Normalization, NumericsError, Similarity, pairs::condensed_index};

@@ -3,30 +3,173 @@
 //! What a probe is and how it is judged is in [`crate::stats::probes`]; here prompts, groups and targets are
 //! chosen, layers are spread over threads, and results become tables.
 
-use crate::catalog::Catalog;
+use super::entry::{Entry, Named, StatesAsked};
+use super::measures::Measure;
+use super::{Analysis, Inputs, Results};
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
-use crate::rows::{Cell, Outcome, correct};
-use crate::settings::{AnalysisSettings, Probe, ProbeKind};
+use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
+use crate::stage::CheckedTask;
 use crate::states::{Place, StateSource, States};
 use crate::stats::probes::{
     Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,
 };
-use hypercolumn_schemas::{Pooling, Progress, tables};
+use hypercolumn_schemas::tables::{self, MeasureRow, ProbeRow};
+use hypercolumn_schemas::{Pooling, Site, Table};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Raised when a value of `probes` would come out differently.
-pub(crate) const CODE_VERSION: u32 = 1;
+/// What can be read linearly from states: tables `probes` and `measures`.
+pub(crate) struct Probes;
+
+/// The kinds of probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeKind {
+    /// Multinomial logistic regression with an L2 penalty, for classes.
+    Logistic,
+    /// Ridge regression, for numbers.
+    Ridge,
+}
+
+impl ProbeKind {
+    /// The name in the tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Logistic => "logistic",
+            Self::Ridge => "ridge",
+        }
+    }
+}
+
+/// A `[[probe]]` entry: what is to be read from the states by a linear model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The task.
+    pub task: String,
+    /// SQL over one prompt: the class or number to be read; prompts where it is null are left out.
+    pub target: String,
+    /// Name of the target; its SQL if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The kind; if absent, ridge for fractional numbers and logistic for text, booleans and whole numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ProbeKind>,
+    /// SQL over one prompt: prompts with equal values are never on both sides of a split.
+    #[serde(default = "by_item")]
+    pub group: String,
+    /// Role of the segment whose states are read.
+    #[serde(default = "whole_prompt")]
+    pub segment: String,
+    /// Poolings; the first gives the measure that is set against behaviour.
+    #[serde(default = "mean_pooling")]
+    pub pooling: Vec<Pooling>,
+    /// Sites; all of them if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Vec<Site>>,
+    /// SQL over one prompt: which prompts take part.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+}
+
+impl Probe {
+    /// The target's name in the tables.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.target)
+    }
+}
+
+fn by_item() -> String {
+    "item_id".to_owned()
+}
+
+impl Entry for Probe {
+    fn task(&self) -> &str {
+        &self.task
+    }
+
+    fn label(&self) -> String {
+        Probe::label(self).to_owned()
+    }
+
+    fn segment(&self) -> &str {
+        &self.segment
+    }
+
+    fn states(&self) -> Option<StatesAsked<'_>> {
+        Some(StatesAsked { segment: &self.segment, poolings: &self.pooling })
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.pooling.is_empty().then(|| "`pooling` must name at least one".to_owned())
+    }
+
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Analysis for Probes {
+    type Entry = Probe;
+    type Prepared = Vec<Prepared>;
+
+    fn name(&self) -> &'static str {
+        "probes"
+    }
+
+    fn entry_key(&self) -> Option<&'static str> {
+        Some("probe")
+    }
+
+    fn code_version(&self) -> u32 {
+        1
+    }
+
+    fn inputs(&self) -> &'static [&'static Table] {
+        static INPUTS: [&Table; 2] = [&tables::PROMPTS, &tables::HIDDEN_STATES];
+        &INPUTS
+    }
+
+    fn settings(&self, shared: &AnalysisSettings) -> Value {
+        json!(shared)
+    }
+
+    fn check(&self, task: &CheckedTask<'_>, named: &Named<Probe>) -> Result<(), AnalyzeError> {
+        task.check_role(&named.name, &named.entry.segment)?;
+        task.check_condition(&named.name, "where", named.entry.filter.as_deref())?;
+        for (key, sql) in [("target", &named.entry.target), ("group", &named.entry.group)] {
+            Expression { entry: &named.name, key, sql }.check(task.catalog, INDEX, &task.prompts.table)?;
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, inputs: Inputs<'_>, entries: &[Named<Probe>]) -> Result<Vec<Prepared>, AnalyzeError> {
+        entries.iter().map(|named| prepare_one(inputs, named)).collect()
+    }
+
+    fn compute(&self, inputs: Inputs<'_>, prepared: &Vec<Prepared>) -> Result<Vec<Results>, AnalyzeError> {
+        let scores = fit_entries(inputs, prepared)?;
+        Ok(vec![Results::corrected(&scores.rows, &FAMILY)?, Results::of(&scores.measures)?])
+    }
+}
 
 /// Rows that are corrected together agree in these columns: all layers, sites and conditions.
 const FAMILY: [&str; 5] = ["role", "pooling", "target", "probe", "metric"];
 
+/// Rows of both tables.
+#[derive(Default)]
+struct Scores {
+    rows: Vec<ProbeRow>,
+    measures: Vec<MeasureRow>,
+}
+
 /// An entry whose SQL has been evaluated.
-pub(crate) struct Prepared<'a> {
-    entry: &'a Probe,
+pub(crate) struct Prepared {
+    entry: Arc<Probe>,
     kind: ProbeKind,
     /// Class of each prompt, or its value.
     targets: Targets,
@@ -42,23 +185,10 @@ enum Targets {
     Values(Vec<f64>),
 }
 
-/// Evaluates the SQL of each entry.
-pub(crate) fn prepare<'a>(
-    catalog: &Catalog,
-    model: &str,
-    prompts: &TaskPrompts,
-    entries: &[(String, &'a Probe)],
-) -> Result<Vec<Prepared<'a>>, AnalyzeError> {
-    entries.iter().map(|(label, entry)| prepare_one(catalog, model, prompts, label, entry)).collect()
-}
-
-fn prepare_one<'a>(
-    catalog: &Catalog,
-    model: &str,
-    prompts: &TaskPrompts,
-    label: &str,
-    entry: &'a Probe,
-) -> Result<Prepared<'a>, AnalyzeError> {
+/// Evaluates the SQL of an entry.
+fn prepare_one(inputs: Inputs<'_>, named: &Named<Probe>) -> Result<Prepared, AnalyzeError> {
+    let Inputs { catalog, model, prompts, .. } = inputs;
+    let (label, entry) = (named.name.as_str(), &named.entry);
     let expression = |key, sql| Expression { entry: label, key, sql };
     let filter = entry.filter.as_deref().map(|sql| expression("where", sql));
     let mut is_chosen = prompts.select(catalog, filter)?;
@@ -90,10 +220,9 @@ fn prepare_one<'a>(
     let groups = prompts.texts(catalog, expression("group", &entry.group))?;
     is_chosen.iter_mut().zip(&groups).for_each(|(chosen, group)| *chosen &= group.is_some());
     if !is_chosen.contains(&true) {
-        let reason = "no prompt satisfies its `where` and has a target and a group".to_owned();
-        return Err(AnalyzeError::Entry { entry: label.to_owned(), reason });
+        return Err(named.refuse("no prompt satisfies its `where` and has a target and a group"));
     }
-    Ok(Prepared { entry, kind, targets, groups: encode(&groups), is_chosen })
+    Ok(Prepared { entry: entry.clone(), kind, targets, groups: encode(&groups), is_chosen })
 }
 
 /// Entries of one role, pooling and choice of prompts in one condition: they share their folds.
@@ -101,28 +230,22 @@ struct Unit<'p> {
     condition: usize,
     prompts: Vec<usize>,
     groups: Vec<usize>,
-    entries: Vec<&'p Prepared<'p>>,
+    entries: Vec<&'p Prepared>,
 }
 
 /// A unit's results at one place, one an entry.
 type Fitted = Vec<Result<ProbeResult, Undefined>>;
 
 /// Fits all prepared entries; states are read once for each role and pooling.
-pub(crate) fn compute(
-    catalog: &Catalog,
-    model: &str,
-    prompts: &TaskPrompts,
-    prepared: &[Prepared<'_>],
-    settings: &AnalysisSettings,
-    progress: &dyn Progress,
-) -> Result<Outcome, AnalyzeError> {
+fn fit_entries(inputs: Inputs<'_>, prepared: &[Prepared]) -> Result<Scores, AnalyzeError> {
+    let Inputs { catalog, model, prompts, settings, progress } = inputs;
     let mut sources: BTreeMap<(&str, Pooling), Vec<&Prepared>> = BTreeMap::new();
     for one in prepared {
         for &pooling in &one.entry.pooling {
             sources.entry((&one.entry.segment, pooling)).or_default().push(one);
         }
     }
-    let mut outcome = Outcome::default();
+    let mut scores = Scores::default();
     let probe_settings = probe_settings(settings);
     for ((role, pooling), entries) in sources {
         let source = StateSource::open(catalog, prompts, model, role, pooling)?;
@@ -141,14 +264,13 @@ pub(crate) fn compute(
             }
             for (s, u, fitted) in fit_all(&states, &units, &probe_settings) {
                 let scope = Scope { prompts, place: &states[s].place, pooling, settings };
-                scope.push(&units[u], &fitted, &mut outcome);
+                scope.push(&units[u], &fitted, &mut scores);
             }
             progress.advance(chunk.len() as u64);
         }
         progress.finish();
     }
-    correct(&tables::PROBES, &mut outcome.rows, &FAMILY);
-    Ok(outcome)
+    Ok(scores)
 }
 
 fn probe_settings(settings: &AnalysisSettings) -> ProbeSettings {
@@ -163,7 +285,7 @@ fn probe_settings(settings: &AnalysisSettings) -> ProbeSettings {
     }
 }
 
-fn split<'p>(prompts: &TaskPrompts, source: &StateSource<'_>, entries: &[&'p Prepared<'p>]) -> Vec<Unit<'p>> {
+fn split<'p>(prompts: &TaskPrompts, source: &StateSource<'_>, entries: &[&'p Prepared]) -> Vec<Unit<'p>> {
     let mut units: Vec<Unit> = Vec::new();
     for condition in 0..prompts.conditions.len() {
         for &one in entries {
@@ -222,17 +344,17 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn push(&self, unit: &Unit<'_>, fitted: &Fitted, outcome: &mut Outcome) {
+    fn push(&self, unit: &Unit<'_>, fitted: &Fitted, scores: &mut Scores) {
         for (one, result) in unit.entries.iter().zip(fitted) {
             let sites = one.entry.site.as_deref();
             if sites.is_some_and(|sites| sites.iter().all(|s| *s.name() != *self.place.site)) {
                 continue;
             }
-            self.push_scores(unit, one, result, outcome);
+            self.push_scores(unit, one, result, scores);
             let is_measure =
                 one.entry.pooling.first() == Some(&self.pooling) && self.place.is_measured(sites);
             if let (true, Ok(result)) = (is_measure, result) {
-                self.push_measures(unit, one, result, outcome);
+                self.push_measures(unit, one, result, scores);
             }
         }
     }
@@ -240,72 +362,61 @@ impl Scope<'_> {
     fn push_scores(
         &self,
         unit: &Unit<'_>,
-        one: &Prepared<'_>,
+        one: &Prepared,
         result: &Result<ProbeResult, Undefined>,
-        outcome: &mut Outcome,
+        scores: &mut Scores,
     ) {
-        let mut count = unit.groups.clone();
-        count.sort_unstable();
-        count.dedup();
+        let groups: BTreeSet<usize> = unit.groups.iter().copied().collect();
         for &metric in metrics_of(one.kind) {
             let scored = result.as_ref().ok().and_then(|result| result.metric(metric));
             let reason = match result {
                 Ok(_) => scored.and_then(|m| m.undefined),
                 Err(reason) => Some(*reason),
             };
-            outcome.rows.push(vec![
-                (&self.prompts.conditions[unit.condition]).into(),
-                self.place.layer.into(),
-                (&self.place.site).into(),
-                one.entry.segment.as_str().into(),
-                self.pooling.name().into(),
-                one.entry.label().into(),
-                one.kind.name().into(),
-                metric.name().into(),
-                scored.and_then(|m| m.score).into(),
-                scored.and_then(|m| m.baseline).into(),
-                scored.and_then(|m| m.control).into(),
-                scored.and_then(|m| m.selectivity).into(),
-                scored.and_then(|m| m.p_value).into(),
-                Cell::Number(None),
-                scored.and_then(|m| m.interval).map(|i| i.0).into(),
-                scored.and_then(|m| m.interval).map(|i| i.1).into(),
-                (unit.prompts.len() as i32).into(),
-                (count.len() as i32).into(),
-                one.n_classes(&unit.prompts).into(),
-                (self.settings.n_folds as i32).into(),
-                self.settings.seed.to_string().as_str().into(),
-                reason.map(|r| r.to_string()).into(),
-            ]);
+            scores.rows.push(ProbeRow {
+                condition: self.prompts.conditions[unit.condition].to_string(),
+                layer: self.place.layer,
+                site: self.place.site.to_string(),
+                role: one.entry.segment.clone(),
+                pooling: self.pooling.name().to_owned(),
+                target: one.entry.label().to_owned(),
+                probe: one.kind.name().to_owned(),
+                metric: metric.name().to_owned(),
+                score: scored.and_then(|m| m.score),
+                baseline: scored.and_then(|m| m.baseline),
+                control: scored.and_then(|m| m.control),
+                selectivity: scored.and_then(|m| m.selectivity),
+                p_value: scored.and_then(|m| m.p_value),
+                q_value: None,
+                ci_low: scored.and_then(|m| m.interval).map(|i| i.0),
+                ci_high: scored.and_then(|m| m.interval).map(|i| i.1),
+                n_prompts: unit.prompts.len() as i32,
+                n_groups: Some(groups.len() as i32),
+                n_classes: one.n_classes(&unit.prompts),
+                n_folds: self.settings.n_folds as i32,
+                seed: self.settings.seed.to_string(),
+                reason: reason.map(|r| r.to_string()),
+            });
         }
     }
 
-    fn push_measures(
-        &self,
-        unit: &Unit<'_>,
-        one: &Prepared<'_>,
-        result: &ProbeResult,
-        outcome: &mut Outcome,
-    ) {
-        let name: Arc<str> = match one.entry.segment.as_str() {
+    fn push_measures(&self, unit: &Unit<'_>, one: &Prepared, result: &ProbeResult, scores: &mut Scores) {
+        let name = match one.entry.segment.as_str() {
             "prompt" => format!("probe: {}", one.entry.label()),
             role => format!("probe: {} ({role})", one.entry.label()),
-        }
-        .into();
+        };
+        let measure = Measure { name: &name, layer: self.place.layer };
         for (&prompt, &score) in unit.prompts.iter().zip(&result.prompt_scores) {
-            let layer = self.place.layer;
-            outcome.measures.push(crate::measures::cells(self.prompts, prompt, &name, layer, Some(score)));
+            scores.measures.push(measure.row(self.prompts, prompt, Some(score)));
         }
     }
 }
 
-impl Prepared<'_> {
+impl Prepared {
     /// Classes among these prompts; none for a ridge probe.
     fn n_classes(&self, prompts: &[usize]) -> Option<i32> {
         let Targets::Classes(all) = &self.targets else { return None };
-        let mut classes: Vec<usize> = prompts.iter().map(|&p| all[p]).collect();
-        classes.sort_unstable();
-        classes.dedup();
+        let classes: BTreeSet<usize> = prompts.iter().map(|&p| all[p]).collect();
         Some(classes.len() as i32)
     }
 }

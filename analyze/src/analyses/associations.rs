@@ -1,22 +1,62 @@
 //! Associations: do changes in a measure go with changes in behaviour, item by item?
 
-use crate::catalog::Catalog;
-use crate::columns::{Answer, ask};
+use super::entry::{Named, NoEntry};
+use super::{Analysis, Inputs, Results};
+use crate::answer::{Answer, ask};
 use crate::error::AnalyzeError;
-use crate::prompts::TaskPrompts;
-use crate::rows::{Cell, correct};
 use crate::settings::AnalysisSettings;
+use crate::stage::CheckedTask;
 use crate::stats::bootstrap::{BootstrapSettings, ItemDesign};
 use crate::stats::correlation::{CorrelationKind, bootstrap_correlation, correlate};
 use crate::stats::paired::{one_sample_t, wilcoxon_signed_rank};
 use crate::stats::resampling::bootstrap_rows;
 use crate::stats::summary::{mean, percentile_interval, standard_deviation};
 use crate::stats::{NumericsError, Undefined};
-use hypercolumn_schemas::{Progress, tables};
+use hypercolumn_schemas::Table;
+use hypercolumn_schemas::tables::{self, AssociationRow};
 use rayon::prelude::*;
+use serde_json::{Value, json};
 
-/// Raised when a value of `associations` would come out differently.
-pub(crate) const CODE_VERSION: u32 = 1;
+/// Changes of measures against changes of behaviour: table `associations`.
+pub(crate) struct Associations;
+
+impl Analysis for Associations {
+    type Entry = NoEntry;
+    type Prepared = ();
+
+    fn name(&self) -> &'static str {
+        "associations"
+    }
+
+    fn code_version(&self) -> u32 {
+        1
+    }
+
+    fn inputs(&self) -> &'static [&'static Table] {
+        static INPUTS: [&Table; 1] = [&tables::PROMPTS];
+        &INPUTS
+    }
+
+    fn reads_results(&self) -> bool {
+        true
+    }
+
+    fn settings(&self, shared: &AnalysisSettings) -> Value {
+        json!({"n_bootstraps": shared.n_bootstraps, "seed": shared.seed, "confidence": shared.confidence})
+    }
+
+    fn check(&self, _: &CheckedTask<'_>, entry: &Named<NoEntry>) -> Result<(), AnalyzeError> {
+        match *entry.entry {}
+    }
+
+    fn prepare(&self, _: Inputs<'_>, _: &[Named<NoEntry>]) -> Result<(), AnalyzeError> {
+        Ok(())
+    }
+
+    fn compute(&self, inputs: Inputs<'_>, (): &()) -> Result<Vec<Results>, AnalyzeError> {
+        Ok(vec![Results::corrected(&associate_all(inputs)?, &FAMILY)?])
+    }
+}
 
 /// Rows that are corrected together agree in these columns: all layers and conditions.
 const FAMILY: [&str; 3] = ["measure", "behavior_metric", "statistic"];
@@ -29,7 +69,7 @@ const BEHAVIOR: &str = "behavior";
 struct Changes {
     condition: String,
     measure: String,
-    layer: i32,
+    layer: i16,
     metric: String,
     /// Of the measure.
     changes: Vec<f64>,
@@ -47,24 +87,20 @@ struct Found {
 }
 
 /// Rows of `associations`, from what `behavior` and `measures` hold.
-pub(crate) fn compute(
-    catalog: &Catalog,
-    model: &str,
-    prompts: &TaskPrompts,
-    settings: &AnalysisSettings,
-    progress: &dyn Progress,
-) -> Result<Vec<Vec<Cell>>, AnalyzeError> {
+fn associate_all(inputs: Inputs<'_>) -> Result<Vec<AssociationRow>, AnalyzeError> {
+    let Inputs { catalog, model, prompts, settings, progress } = inputs;
     let task = prompts.task.as_str();
-    let sql = include_str!("../queries/conditions_with_behavior.sql");
-    let scored = ask(catalog.connection(), sql, &[&model, &task], "look for behaviour")?.names(0);
+    let sql = include_str!("../../queries/conditions_with_behavior.sql");
+    let scored = ask(catalog.connection(), sql, &[&model, &task], "look for behaviour")?;
+    let scored = scored.column::<String>("condition")?;
     let Some(reference) = prompts.conditions.iter().find(|c| scored.iter().any(|s| **s == ***c)) else {
         return Ok(Vec::new());
     };
-    let sql = include_str!("../queries/item_changes.sql");
+    let sql = include_str!("../../queries/item_changes.sql");
     let parameters: [&dyn duckdb::ToSql; 3] = [&model, &task, &&**reference];
-    let groups = group(&ask(catalog.connection(), sql, &parameters, "compare conditions item by item")?);
+    let groups = group(&ask(catalog.connection(), sql, &parameters, "compare conditions item by item")?)?;
     progress.start(&format!("associations: {task}"), groups.len() as u64, "measures");
-    let rows: Vec<Vec<Vec<Cell>>> = groups
+    let rows: Vec<Vec<AssociationRow>> = groups
         .par_iter()
         .map(|changes| {
             let rows = associate(changes, reference, settings);
@@ -73,19 +109,21 @@ pub(crate) fn compute(
         })
         .collect::<Result<_, _>>()?;
     progress.finish();
-    let mut rows: Vec<Vec<Cell>> = rows.into_iter().flatten().collect();
-    correct(&tables::ASSOCIATIONS, &mut rows, &FAMILY);
-    Ok(rows)
+    Ok(rows.into_iter().flatten().collect())
 }
 
 /// Rows that follow one another and agree in all but the item are one group.
-fn group(answer: &Answer) -> Vec<Changes> {
-    let (conditions, measures, layers) = (answer.names(0), answer.names(1), answer.integers(2));
-    let (metrics, changes, improvements) = (answer.names(3), answer.numbers(5), answer.numbers(6));
+fn group(answer: &Answer) -> Result<Vec<Changes>, AnalyzeError> {
+    let conditions = answer.column::<String>("condition")?;
+    let measures = answer.column::<String>("measure")?;
+    let layers = answer.column::<i64>("layer")?;
+    let metrics = answer.column::<String>("metric")?;
+    let changes = answer.column::<Option<f64>>("change")?;
+    let improvements = answer.column::<Option<f64>>("improvement")?;
     let mut groups: Vec<Changes> = Vec::new();
     for i in 0..conditions.len() {
         let (Some(change), Some(improvement)) = (changes[i], improvements[i]) else { continue };
-        let layer = layers[i] as i32;
+        let layer = layers[i] as i16;
         let fits = |g: &&mut Changes| {
             g.condition == conditions[i]
                 && g.measure == measures[i]
@@ -107,31 +145,31 @@ fn group(answer: &Answer) -> Vec<Changes> {
             }),
         }
     }
-    groups
+    Ok(groups)
 }
 
 fn associate(
     group: &Changes,
     reference: &str,
     settings: &AnalysisSettings,
-) -> Result<Vec<Vec<Cell>>, AnalyzeError> {
+) -> Result<Vec<AssociationRow>, AnalyzeError> {
     let mut rows = Vec::new();
     let mut push = |statistic: &str, found: Found| {
-        rows.push(vec![
-            group.condition.as_str().into(),
-            reference.into(),
-            group.measure.as_str().into(),
-            group.layer.into(),
-            group.metric.as_str().into(),
-            statistic.into(),
-            found.estimate.into(),
-            found.p_value.into(),
-            Cell::Number(None),
-            found.interval.map(|i| i.0).into(),
-            found.interval.map(|i| i.1).into(),
-            (group.changes.len() as i32).into(),
-            found.reason.into(),
-        ]);
+        rows.push(AssociationRow {
+            condition: group.condition.clone(),
+            reference_condition: reference.to_owned(),
+            measure: group.measure.clone(),
+            layer: group.layer,
+            behavior_metric: group.metric.clone(),
+            statistic: statistic.to_owned(),
+            estimate: found.estimate,
+            p_value: found.p_value,
+            q_value: None,
+            ci_low: found.interval.map(|i| i.0),
+            ci_high: found.interval.map(|i| i.1),
+            n: group.changes.len() as i32,
+            reason: found.reason,
+        });
     };
     if group.measure != BEHAVIOR {
         for kind in [CorrelationKind::Spearman, CorrelationKind::Pearson] {

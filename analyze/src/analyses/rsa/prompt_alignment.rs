@@ -1,21 +1,21 @@
 //! Each prompt's own alignment: the measure of an entry that is set against behaviour.
 
+use super::Alignment;
 use super::frame::Frame;
 use super::inference::{Inference, Scope, matrix};
-use crate::rows::Outcome;
+use crate::analyses::measures::Measure;
 use crate::stats::comparison::compare_vectors;
 use rayon::prelude::*;
-use std::sync::Arc;
 
 impl Inference<'_> {
     /// Each prompt's own alignment: the comparison over its pairs alone.
-    pub(super) fn measure_prompts(&self, f: usize, frame: &Frame, outcome: &mut Outcome) {
+    pub(super) fn measure_prompts(&self, f: usize, frame: &Frame, alignment: &mut Alignment) {
         let entry = self.scope.entry;
         let first = entry.normalization.first().zip(entry.similarity.first()).zip(entry.comparison.first());
         let Some(((&normalization, &similarity), &comparison)) = first else { return };
         let partners = partners_of_rows(frame);
         let measures = self.measured.of(f, normalization, similarity);
-        let name: Arc<str> = format!("alignment: {}", self.scope.measure_name()).into();
+        let name = format!("alignment: {}", self.scope.measure_name());
         for (place, measure) in self.measured.places.iter().zip(measures) {
             let Ok(measure) = measure else { continue };
             if !place.is_measured(entry.site.as_deref()) {
@@ -26,9 +26,9 @@ impl Inference<'_> {
                 compare_vectors(&x, &y, comparison).ok()
             };
             let values: Vec<Option<f64>> = partners.par_iter().map(align).collect();
+            let row = Measure { name: &name, layer: place.layer };
             for (i, value) in values.into_iter().enumerate() {
-                let cells = crate::measures::cells(self.prompts, frame.prompts[i], &name, place.layer, value);
-                outcome.measures.push(cells);
+                alignment.measures.push(row.row(self.prompts, frame.prompts[i], value));
             }
         }
     }

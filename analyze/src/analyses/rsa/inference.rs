@@ -2,10 +2,11 @@
 
 use super::frame::Frame;
 use super::similarities::{Measure, Measured};
+use super::{Alignment, Hypothesis};
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
-use crate::rows::{Cell, Outcome};
-use crate::settings::{AnalysisSettings, Hypothesis};
+use crate::settings::AnalysisSettings;
+use crate::states::Place;
 use crate::stats::bootstrap::{
     BootstrapDraws, BootstrapSettings, ItemDesign, bootstrap_all_comparisons, paired_differences,
 };
@@ -15,6 +16,7 @@ use crate::stats::permutation::{
 };
 use crate::stats::summary::percentile_interval;
 use crate::stats::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
+use hypercolumn_schemas::tables::RsaRow;
 use hypercolumn_schemas::{Pooling, Progress};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -73,18 +75,18 @@ impl Inference<'_> {
     pub(super) fn run(
         &self,
         frames: &[Frame],
-        outcome: &mut Outcome,
+        alignment: &mut Alignment,
         progress: &dyn Progress,
     ) -> Result<(), AnalyzeError> {
         let entry = self.scope.entry;
         for &normalization in &entry.normalization {
             for &similarity in &entry.similarity {
-                self.run_geometry(frames, normalization, similarity, outcome)?;
+                self.run_geometry(frames, normalization, similarity, alignment)?;
             }
         }
         if self.scope.is_first_pooling {
             for (f, frame) in frames.iter().enumerate() {
-                self.measure_prompts(f, frame, outcome);
+                self.measure_prompts(f, frame, alignment);
             }
         }
         progress.advance(frames.len() as u64);
@@ -97,7 +99,7 @@ impl Inference<'_> {
         frames: &[Frame],
         normalization: Normalization,
         similarity: Similarity,
-        outcome: &mut Outcome,
+        alignment: &mut Alignment,
     ) -> Result<(), AnalyzeError> {
         let comparisons = &self.scope.entry.comparison;
         let mut by_frame: Vec<Vec<Vec<Aligned>>> = Vec::with_capacity(frames.len());
@@ -108,7 +110,7 @@ impl Inference<'_> {
             let way = Way { normalization, similarity, comparison };
             let aligned: Vec<Vec<Aligned>> =
                 by_frame.iter_mut().map(|frame| std::mem::take(&mut frame[c])).collect();
-            self.push_rows(frames, &aligned, way, outcome)?;
+            self.push_rows(frames, &aligned, way, alignment)?;
         }
         Ok(())
     }
@@ -118,7 +120,7 @@ impl Inference<'_> {
         frames: &[Frame],
         aligned: &[Vec<Aligned>],
         way: Way,
-        outcome: &mut Outcome,
+        alignment: &mut Alignment,
     ) -> Result<(), AnalyzeError> {
         for (f, frame) in frames.iter().enumerate() {
             let reference = find_reference(frames, f);
@@ -129,7 +131,17 @@ impl Inference<'_> {
             let reference = reference.map(|r| Arc::clone(&frames[r].condition));
             let n_pairs = matrix(frame).defined_positions(&frame.pairs).len();
             for (p, (one, change)) in aligned[f].iter().zip(changes).enumerate() {
-                outcome.rows.push(self.row(frame, (p, n_pairs), way, one, reference.as_ref(), change));
+                let place = &self.measured.places[p];
+                let row = RowParts {
+                    frame,
+                    place,
+                    n_pairs,
+                    way,
+                    aligned: one,
+                    reference: reference.as_ref(),
+                    change,
+                };
+                alignment.rows.push(self.row(&row));
             }
         }
         Ok(())
@@ -311,48 +323,52 @@ impl Inference<'_> {
         Ok(aligned)
     }
 
-    fn row(
-        &self,
-        frame: &Frame,
-        (p, n_pairs): (usize, usize),
-        way: Way,
-        one: &Aligned,
-        reference: Option<&Arc<str>>,
-        change: Change,
-    ) -> Vec<Cell> {
+    fn row(&self, parts: &RowParts<'_>) -> RsaRow {
         let (entry, settings) = (self.scope.entry, self.scope.settings);
-        let place = &self.measured.places[p];
-        let interval = percentile_interval(&one.draws, settings.confidence).ok();
-        let interval = interval.filter(|_| one.estimate.is_some());
-        vec![
-            (&frame.condition).into(),
-            place.layer.into(),
-            (&place.site).into(),
-            entry.segment.as_str().into(),
-            self.scope.pooling.name().into(),
-            way.normalization.to_string().as_str().into(),
-            way.similarity.to_string().as_str().into(),
-            entry.hypothesis.as_str().into(),
-            way.comparison.to_string().as_str().into(),
-            one.estimate.into(),
-            one.p_value.into(),
-            Cell::Number(None),
-            one.p_familywise.into(),
-            interval.map(|i| i.low).into(),
-            interval.map(|i| i.high).into(),
-            (frame.prompts.len() as i32).into(),
-            (n_pairs as i32).into(),
-            reference.map(|r| r.to_string()).into(),
-            change.estimate.into(),
-            change.p_value.into(),
-            change.interval.map(|i| i.0).into(),
-            change.interval.map(|i| i.1).into(),
-            (settings.n_permutations as i32).into(),
-            (settings.n_bootstraps as i32).into(),
-            settings.seed.to_string().as_str().into(),
-            one.reason.clone().into(),
-        ]
+        let RowParts { frame, place, way, aligned, change, .. } = parts;
+        let interval = percentile_interval(&aligned.draws, settings.confidence).ok();
+        let interval = interval.filter(|_| aligned.estimate.is_some());
+        RsaRow {
+            condition: frame.condition.to_string(),
+            layer: place.layer,
+            site: place.site.to_string(),
+            role: entry.segment.clone(),
+            pooling: self.scope.pooling.name().to_owned(),
+            normalization: way.normalization.to_string(),
+            similarity: way.similarity.to_string(),
+            hypothesis: entry.hypothesis.clone(),
+            comparison: way.comparison.to_string(),
+            estimate: aligned.estimate,
+            p_value: aligned.p_value,
+            q_value: None,
+            p_value_max: aligned.p_familywise,
+            ci_low: interval.map(|i| i.low),
+            ci_high: interval.map(|i| i.high),
+            n_prompts: frame.prompts.len() as i32,
+            n_pairs: parts.n_pairs as i32,
+            reference_condition: parts.reference.map(|r| r.to_string()),
+            change: change.estimate,
+            change_p_value: change.p_value,
+            change_ci_low: change.interval.map(|i| i.0),
+            change_ci_high: change.interval.map(|i| i.1),
+            n_permutations: settings.n_permutations as i32,
+            n_bootstraps: settings.n_bootstraps as i32,
+            seed: settings.seed.to_string(),
+            reason: aligned.reason.clone(),
+        }
     }
+}
+
+/// What one row says.
+struct RowParts<'a> {
+    frame: &'a Frame,
+    place: &'a Place,
+    /// Pairs that the hypothesis says something of.
+    n_pairs: usize,
+    way: Way,
+    aligned: &'a Aligned,
+    reference: Option<&'a Arc<str>>,
+    change: Change,
 }
 
 /// The tests of one comparison of ranks from those of another. Where every draw compares the same pairs,

@@ -1,0 +1,205 @@
+//! The analyses: each is one thing in one list.
+//!
+//! An analysis says what a study may ask of it (its entry), which tables it reads and writes, how an entry is checked
+//! against the prompts alone, and how results are computed. Study files, planning, checking, running and the messages
+//! all go through [`ANALYSES`]: a new kind is a module here with an [`Analysis`], its line in the list, its table in the
+//! schema crate, and its section of the report.
+
+mod associations;
+mod attention_ratios;
+mod behavior;
+mod entry;
+pub(crate) mod measures;
+mod probes;
+mod rsa;
+
+pub use attention_ratios::AttentionRatio;
+pub use entry::{Entries, Entry, EntryError, EntryProblem, StatesAsked, StudyEntry, field_names};
+pub use probes::{Probe, ProbeKind};
+pub use rsa::Hypothesis;
+
+use crate::catalog::Catalog;
+use crate::error::AnalyzeError;
+use crate::frames::{correct, frame_of_rows};
+use crate::prompts::TaskPrompts;
+use crate::settings::AnalysisSettings;
+use crate::stage::CheckedTask;
+use entry::{Named, parse};
+use hypercolumn_schemas::{Progress, Row, Table};
+use polars::prelude::DataFrame;
+use serde_json::Value;
+use std::any::Any;
+use std::sync::Arc;
+
+/// Every analysis, in the order in which they run: a later one may read the results of those before it.
+pub static ANALYSES: [&dyn Registered; 5] = [
+    &behavior::Behavior,
+    &rsa::Rsa,
+    &probes::Probes,
+    &attention_ratios::AttentionRatios,
+    &associations::Associations,
+];
+
+/// What an analysis works on.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) model: &'a str,
+    pub(crate) prompts: &'a TaskPrompts,
+    pub(crate) settings: &'a AnalysisSettings,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+/// Rows for one table.
+pub struct Results {
+    /// The table.
+    pub table: &'static Table,
+    /// Its columns, in its types.
+    pub frame: DataFrame,
+}
+
+impl Results {
+    fn of<R: Row>(rows: &[R]) -> Result<Self, AnalyzeError> {
+        Ok(Self { table: R::TABLE, frame: frame_of_rows(rows)? })
+    }
+
+    /// The rows with their p-values corrected among those that agree in the columns `family`.
+    fn corrected<R: Row>(rows: &[R], family: &[&str]) -> Result<Self, AnalyzeError> {
+        Ok(Self { table: R::TABLE, frame: correct(frame_of_rows(rows)?, family)? })
+    }
+}
+
+/// A kind of question.
+pub(crate) trait Analysis: Sync + 'static {
+    /// What a study says of one question.
+    type Entry: Entry + for<'de> serde::Deserialize<'de>;
+    /// What is evaluated before anything is written.
+    type Prepared: Send + 'static;
+
+    /// The name of the main table, which is the question's name in slots.
+    fn name(&self) -> &'static str;
+
+    /// The array of tables in a study, e.g. `rsa` for `[[rsa]]`; `None` where every study is answered.
+    fn entry_key(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Raised when a value of its tables would come out differently.
+    fn code_version(&self) -> u32;
+
+    /// Tables of earlier stages that it reads.
+    fn inputs(&self) -> &'static [&'static Table];
+
+    /// Whether it also reads what the analyses before it wrote.
+    fn reads_results(&self) -> bool {
+        false
+    }
+
+    /// The shared settings that its results depend on.
+    fn settings(&self, shared: &AnalysisSettings) -> Value;
+
+    /// Refuses an entry whose SQL cannot be asked of the prompts.
+    fn check(&self, task: &CheckedTask<'_>, entry: &Named<Self::Entry>) -> Result<(), AnalyzeError>;
+
+    /// Evaluates the entries' SQL over what was extracted.
+    fn prepare(
+        &self,
+        inputs: Inputs<'_>,
+        entries: &[Named<Self::Entry>],
+    ) -> Result<Self::Prepared, AnalyzeError>;
+
+    /// Computes the tables.
+    fn compute(&self, inputs: Inputs<'_>, prepared: &Self::Prepared) -> Result<Vec<Results>, AnalyzeError>;
+}
+
+/// An [`Analysis`] without its types: what lists of analyses hold.
+pub trait Registered: Sync {
+    /// As [`Analysis::name`].
+    fn name(&self) -> &'static str;
+    /// As [`Analysis::entry_key`].
+    fn entry_key(&self) -> Option<&'static str>;
+    /// As [`Analysis::code_version`].
+    fn code_version(&self) -> u32;
+    /// As [`Analysis::inputs`].
+    fn inputs(&self) -> &'static [&'static Table];
+    /// As [`Analysis::reads_results`].
+    fn reads_results(&self) -> bool;
+    /// As [`Analysis::settings`].
+    fn settings(&self, shared: &AnalysisSettings) -> Value;
+
+    /// Reads one entry of a study.
+    ///
+    /// # Errors
+    /// [`EntryError`] naming the key that is unknown, absent or has a wrong value.
+    fn parse(&self, value: Value) -> Result<Arc<dyn Entry>, EntryError>;
+
+    /// As [`Analysis::check`].
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Entry`] and [`AnalyzeError::Expression`].
+    fn check(&self, task: &CheckedTask<'_>, entry: &StudyEntry) -> Result<(), AnalyzeError>;
+
+    /// As [`Analysis::prepare`].
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Entry`] and [`AnalyzeError::Expression`]; errors of the lake.
+    fn prepare(
+        &self,
+        inputs: Inputs<'_>,
+        entries: &[&StudyEntry],
+    ) -> Result<Box<dyn Any + Send>, AnalyzeError>;
+
+    /// As [`Analysis::compute`]; `prepared` is what this analysis prepared.
+    ///
+    /// # Errors
+    /// Errors of the lake and of statistics.
+    fn compute(&self, inputs: Inputs<'_>, prepared: &dyn Any) -> Result<Vec<Results>, AnalyzeError>;
+}
+
+impl<A: Analysis> Registered for A {
+    fn name(&self) -> &'static str {
+        Analysis::name(self)
+    }
+
+    fn entry_key(&self) -> Option<&'static str> {
+        Analysis::entry_key(self)
+    }
+
+    fn code_version(&self) -> u32 {
+        Analysis::code_version(self)
+    }
+
+    fn inputs(&self) -> &'static [&'static Table] {
+        Analysis::inputs(self)
+    }
+
+    fn reads_results(&self) -> bool {
+        Analysis::reads_results(self)
+    }
+
+    fn settings(&self, shared: &AnalysisSettings) -> Value {
+        Analysis::settings(self, shared)
+    }
+
+    fn parse(&self, value: Value) -> Result<Arc<dyn Entry>, EntryError> {
+        parse::<A::Entry>(value)
+    }
+
+    fn check(&self, task: &CheckedTask<'_>, entry: &StudyEntry) -> Result<(), AnalyzeError> {
+        Analysis::check(self, task, &entry.typed())
+    }
+
+    fn prepare(
+        &self,
+        inputs: Inputs<'_>,
+        entries: &[&StudyEntry],
+    ) -> Result<Box<dyn Any + Send>, AnalyzeError> {
+        let typed: Vec<Named<A::Entry>> = entries.iter().map(|entry| entry.typed()).collect();
+        Ok(Box::new(Analysis::prepare(self, inputs, &typed)?))
+    }
+
+    fn compute(&self, inputs: Inputs<'_>, prepared: &dyn Any) -> Result<Vec<Results>, AnalyzeError> {
+        let prepared = prepared.downcast_ref::<A::Prepared>().expect("what this analysis prepared");
+        Analysis::compute(self, inputs, prepared)
+    }
+}

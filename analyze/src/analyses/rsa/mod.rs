@@ -1,0 +1,300 @@
+//! Representational similarity analysis: how far the similarities of prompts follow a hypothesis.
+//!
+//! An entry of the study is prepared first: its prompts are chosen and its hypothesis is evaluated in
+//! DuckDB, so that SQL that cannot be asked is refused before anything is computed. Then states are
+//! read layer by layer, once for all entries that share a role and pooling, and become similarities;
+//! inference (see [`inference`]) sees all layers of a condition together, because they share one set of
+//! permutations and one set of draws of items.
+
+mod frame;
+mod inference;
+mod matrix;
+mod prompt_alignment;
+mod similarities;
+
+use super::entry::{Entry, Named, StatesAsked};
+use super::{Analysis, Inputs, Results};
+use crate::error::AnalyzeError;
+use crate::expression::Expression;
+use crate::prompts::INDEX;
+use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
+use crate::stage::CheckedTask;
+use crate::states::StateSource;
+use crate::stats::{Comparison, Normalization, Similarity};
+use frame::{Frame, Selected};
+use hypercolumn_schemas::tables::{self, MeasureRow, RsaRow};
+use hypercolumn_schemas::{Pooling, Site, Table};
+use inference::{Inference, Scope};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use similarities::{Geometry, measure_all};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Alignment with hypotheses: tables `rsa` and `measures`.
+pub(crate) struct Rsa;
+
+/// A `[[rsa]]` entry: which similarities of prompts a hypothesis predicts.
+///
+/// Without `rows` and `columns`, all pairs of prompts of one condition are compared. With them, prompts
+/// that satisfy `rows` (a, one condition at a time) are compared with prompts that satisfy `columns`
+/// (b): those of the same condition where it has any, and otherwise all of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hypothesis {
+    /// The task.
+    pub task: String,
+    /// Name of the hypothesis.
+    pub hypothesis: String,
+    /// SQL over two prompts, `a` and `b`: a number or a boolean, larger where they are expected to be
+    /// more alike, null where the pair is to be left out.
+    pub sql: String,
+    /// Role of the segment whose states are compared.
+    #[serde(default = "whole_prompt")]
+    pub segment: String,
+    /// Poolings; the first gives the measure that is set against behaviour.
+    #[serde(default = "mean_pooling")]
+    pub pooling: Vec<Pooling>,
+    /// What is done to each dimension across the prompts of a condition; the first gives the measure.
+    #[serde(default = "both_normalizations")]
+    pub normalization: Vec<Normalization>,
+    /// How two vectors are compared; the first gives the measure.
+    #[serde(default = "cosine")]
+    pub similarity: Vec<Similarity>,
+    /// How similarities are compared with the hypothesis; the first gives the measure.
+    #[serde(default = "rank_comparisons")]
+    pub comparison: Vec<Comparison>,
+    /// Sites; all of them if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Vec<Site>>,
+    /// SQL over one prompt: which prompts take part.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// SQL over one prompt: the prompts `a` of a rectangle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<String>,
+    /// SQL over one prompt: the prompts `b` of a rectangle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
+    /// SQL over one prompt: labels are permuted only among prompts with equal values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<String>,
+    /// Whether this is a control, which should not rise with examples; the report says so.
+    #[serde(default)]
+    pub control: bool,
+}
+
+fn both_normalizations() -> Vec<Normalization> {
+    vec![Normalization::Standardize, Normalization::None]
+}
+
+fn cosine() -> Vec<Similarity> {
+    vec![Similarity::Cosine]
+}
+
+fn rank_comparisons() -> Vec<Comparison> {
+    vec![Comparison::RhoA, Comparison::Spearman]
+}
+
+impl Entry for Hypothesis {
+    fn task(&self) -> &str {
+        &self.task
+    }
+
+    fn label(&self) -> String {
+        self.hypothesis.clone()
+    }
+
+    fn segment(&self) -> &str {
+        &self.segment
+    }
+
+    fn states(&self) -> Option<StatesAsked<'_>> {
+        Some(StatesAsked { segment: &self.segment, poolings: &self.pooling })
+    }
+
+    fn problem(&self) -> Option<String> {
+        let counts = [
+            ("pooling", self.pooling.len()),
+            ("normalization", self.normalization.len()),
+            ("similarity", self.similarity.len()),
+            ("comparison", self.comparison.len()),
+        ];
+        let (key, _) = counts.into_iter().find(|(_, n)| *n == 0)?;
+        Some(format!("`{key}` must name at least one"))
+    }
+
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Analysis for Rsa {
+    type Entry = Hypothesis;
+    type Prepared = Vec<Prepared>;
+
+    fn name(&self) -> &'static str {
+        "rsa"
+    }
+
+    fn entry_key(&self) -> Option<&'static str> {
+        Some("rsa")
+    }
+
+    fn code_version(&self) -> u32 {
+        1
+    }
+
+    fn inputs(&self) -> &'static [&'static Table] {
+        static INPUTS: [&Table; 2] = [&tables::PROMPTS, &tables::HIDDEN_STATES];
+        &INPUTS
+    }
+
+    fn settings(&self, shared: &AnalysisSettings) -> Value {
+        json!({
+            "seed": shared.seed, "n_permutations": shared.n_permutations,
+            "n_bootstraps": shared.n_bootstraps, "confidence": shared.confidence,
+        })
+    }
+
+    fn check(&self, task: &CheckedTask<'_>, named: &Named<Hypothesis>) -> Result<(), AnalyzeError> {
+        let (name, asked) = (named.name.as_str(), &named.entry);
+        task.check_role(name, &asked.segment)?;
+        for (key, sql) in [("where", &asked.filter), ("rows", &asked.rows), ("columns", &asked.columns)] {
+            task.check_condition(name, key, sql.as_deref())?;
+        }
+        let table = &task.prompts.table;
+        if let Some(sql) = &asked.blocks {
+            Expression { entry: name, key: "blocks", sql }.check(task.catalog, INDEX, table)?;
+        }
+        let sql = Expression { entry: name, key: "sql", sql: &asked.sql };
+        matrix::check(task.catalog, table, sql)
+    }
+
+    fn prepare(
+        &self,
+        inputs: Inputs<'_>,
+        entries: &[Named<Hypothesis>],
+    ) -> Result<Vec<Prepared>, AnalyzeError> {
+        let mut prepared = Vec::new();
+        for named in entries {
+            prepare_one(inputs, named, &mut prepared)?;
+        }
+        Ok(prepared)
+    }
+
+    fn compute(&self, inputs: Inputs<'_>, prepared: &Vec<Prepared>) -> Result<Vec<Results>, AnalyzeError> {
+        let alignment = align_entries(inputs, prepared)?;
+        Ok(vec![Results::corrected(&alignment.rows, &FAMILY)?, Results::of(&alignment.measures)?])
+    }
+}
+
+/// Rows that are corrected together agree in these columns: all layers, sites and conditions.
+const FAMILY: [&str; 6] = ["role", "pooling", "normalization", "similarity", "hypothesis", "comparison"];
+
+/// Rows of both tables.
+#[derive(Default)]
+pub(super) struct Alignment {
+    pub(super) rows: Vec<RsaRow>,
+    pub(super) measures: Vec<MeasureRow>,
+}
+
+/// An entry at one pooling, its SQL evaluated.
+pub(crate) struct Prepared {
+    entry: Arc<Hypothesis>,
+    pooling: Pooling,
+    frames: Vec<Frame>,
+}
+
+/// Chooses the prompts and evaluates the hypothesis of an entry, once for each pooling.
+fn prepare_one(
+    inputs: Inputs<'_>,
+    named: &Named<Hypothesis>,
+    prepared: &mut Vec<Prepared>,
+) -> Result<(), AnalyzeError> {
+    let Inputs { catalog, model, prompts, .. } = inputs;
+    let (label, entry) = (named.name.as_str(), &named.entry);
+    let selected = select(inputs, named)?;
+    for &pooling in &entry.pooling {
+        let source = StateSource::open(catalog, prompts, model, &entry.segment, pooling)?;
+        crate::kept::check_states(catalog, model, label, &source, &entry.segment, entry.site.as_deref())?;
+        let mut frames = frame::split(prompts, &selected, &source.is_present);
+        let expression = Expression { entry: label, key: "sql", sql: &entry.sql };
+        matrix::evaluate(catalog, prompts, expression, &mut frames)?;
+        prepared.push(Prepared { entry: entry.clone(), pooling, frames });
+    }
+    Ok(())
+}
+
+fn select(inputs: Inputs<'_>, named: &Named<Hypothesis>) -> Result<Selected, AnalyzeError> {
+    let Inputs { catalog, prompts, .. } = inputs;
+    let (label, entry) = (named.name.as_str(), &named.entry);
+    let side = |key, sql: &Option<String>| {
+        prompts.select(catalog, sql.as_deref().map(|sql| Expression { entry: label, key, sql }))
+    };
+    let filter = side("where", &entry.filter)?;
+    let both = |chosen: Vec<bool>| chosen.iter().zip(&filter).map(|(a, b)| *a && *b).collect();
+    let rows: Vec<bool> = both(side("rows", &entry.rows)?);
+    let is_rectangle = entry.rows.is_some() || entry.columns.is_some();
+    let columns = match is_rectangle {
+        true => Some(both(side("columns", &entry.columns)?)),
+        false => None,
+    };
+    let blocks = match &entry.blocks {
+        Some(sql) => Some(prompts.texts(catalog, Expression { entry: label, key: "blocks", sql })?),
+        None => None,
+    };
+    if !rows.contains(&true) || columns.as_ref().is_some_and(|c| !c.contains(&true)) {
+        return Err(named.refuse("no prompt satisfies its `where`, `rows` or `columns`"));
+    }
+    Ok(Selected { rows, columns, blocks })
+}
+
+/// Computes all prepared entries; states are read once for each role and pooling.
+fn align_entries(inputs: Inputs<'_>, prepared: &[Prepared]) -> Result<Alignment, AnalyzeError> {
+    let Inputs { catalog, model, prompts, settings, progress } = inputs;
+    let mut groups: BTreeMap<(&str, Pooling), Vec<&Prepared>> = BTreeMap::new();
+    for one in prepared {
+        groups.entry((&one.entry.segment, one.pooling)).or_default().push(one);
+    }
+    let n_units = prepared.iter().map(|one| one.frames.len() as u64).sum();
+    progress.start(&format!("alignment: {}", prompts.task), n_units, "conditions");
+    let mut alignment = Alignment::default();
+    for ((role, pooling), group) in groups {
+        let source = StateSource::open(catalog, prompts, model, role, pooling)?;
+        for batch in batches_of_equal_frames(&group) {
+            let first = batch[0];
+            let geometry = Geometry::of(batch.iter().map(|one| &*one.entry));
+            let sites = first.entry.site.as_deref();
+            let measured = measure_all(&source, &first.frames, &geometry, sites)?;
+            for one in batch {
+                let inference = Inference { scope: scope(one, settings), prompts, measured: &measured };
+                inference.run(&one.frames, &mut alignment, progress)?;
+            }
+        }
+    }
+    progress.finish();
+    Ok(alignment)
+}
+
+/// Entries that compare the same prompts at the same sites share their similarities.
+fn batches_of_equal_frames<'p>(group: &[&'p Prepared]) -> Vec<Vec<&'p Prepared>> {
+    let mut batches: Vec<Vec<&Prepared>> = Vec::new();
+    for &one in group {
+        let fits = |batch: &&mut Vec<&Prepared>| {
+            let other = batch[0];
+            other.entry.site == one.entry.site
+                && other.frames.len() == one.frames.len()
+                && other.frames.iter().zip(&one.frames).all(|(a, b)| a.compares_same_prompts(b))
+        };
+        match batches.iter_mut().find(fits) {
+            Some(batch) => batch.push(one),
+            None => batches.push(vec![one]),
+        }
+    }
+    batches
+}
+
+fn scope<'a>(one: &'a Prepared, settings: &'a AnalysisSettings) -> Scope<'a> {
+    let is_first_pooling = one.entry.pooling.first() == Some(&one.pooling);
+    Scope { entry: &one.entry, pooling: one.pooling, is_first_pooling, settings }
+}

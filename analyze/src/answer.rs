@@ -1,0 +1,129 @@
+//! Answers of DuckDB to this program's own questions: typed columns by name.
+//!
+//! Parameters are bound, columns are named by the SQL, and a null or a type that the caller does not expect is an
+//! error. What users ask is in [`crate::sql`].
+
+use crate::error::AnalyzeError;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use duckdb::{Connection, ToSql};
+
+/// An answer.
+pub(crate) struct Answer {
+    batches: Vec<RecordBatch>,
+    action: String,
+}
+
+/// Asks `sql` with bound `parameters`; `action` is what could not be done where DuckDB refuses or the answer is not as
+/// the caller expects.
+pub(crate) fn ask(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToSql],
+    action: &str,
+) -> Result<Answer, AnalyzeError> {
+    let failed = || AnalyzeError::engine(action);
+    let mut statement = connection.prepare(sql).map_err(failed())?;
+    let batches = statement.query_arrow(parameters).map_err(failed())?.collect();
+    Ok(Answer { batches, action: action.to_owned() })
+}
+
+/// A type that a column is read as.
+pub(crate) trait FromColumn: Sized {
+    /// The Arrow type that the column is cast to first.
+    const KIND: DataType;
+
+    /// The values; `None` where one is null and may not be.
+    fn read(array: &ArrayRef) -> Option<Vec<Self>>;
+}
+
+impl FromColumn for Option<String> {
+    const KIND: DataType = DataType::Utf8;
+
+    fn read(array: &ArrayRef) -> Option<Vec<Self>> {
+        Some(array.as_string::<i32>().iter().map(|value| value.map(str::to_owned)).collect())
+    }
+}
+
+impl FromColumn for Option<f64> {
+    const KIND: DataType = DataType::Float64;
+
+    fn read(array: &ArrayRef) -> Option<Vec<Self>> {
+        Some(array.as_primitive::<Float64Type>().iter().collect())
+    }
+}
+
+impl FromColumn for Option<i64> {
+    const KIND: DataType = DataType::Int64;
+
+    fn read(array: &ArrayRef) -> Option<Vec<Self>> {
+        Some(array.as_primitive::<Int64Type>().iter().collect())
+    }
+}
+
+macro_rules! never_null {
+    ($($kind:ty),*) => {$(
+        impl FromColumn for $kind {
+            const KIND: DataType = <Option<$kind> as FromColumn>::KIND;
+
+            fn read(array: &ArrayRef) -> Option<Vec<Self>> {
+                Option::<$kind>::read(array)?.into_iter().collect()
+            }
+        }
+    )*};
+}
+
+never_null!(String, f64, i64);
+
+impl Answer {
+    /// The batches as they came.
+    pub(crate) fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
+    /// The column `name`.
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Answer`] where it is absent, cannot be cast, or has a null that `T` does not allow.
+    pub(crate) fn column<T: FromColumn>(&self, name: &str) -> Result<Vec<T>, AnalyzeError> {
+        let refuse = |reason: &str| AnalyzeError::Answer {
+            action: self.action.clone(),
+            reason: format!("the column `{name}` of the answer {reason}"),
+        };
+        let mut values = Vec::new();
+        let exact = CastOptions { safe: false, ..CastOptions::default() };
+        for batch in &self.batches {
+            let column = batch.column_by_name(name).ok_or_else(|| refuse("is absent"))?;
+            let cast = cast_with_options(column, &T::KIND, &exact)
+                .map_err(|e| refuse(&format!("has another type: {e}")))?;
+            values.extend(T::read(&cast).ok_or_else(|| refuse("has a null"))?);
+        }
+        Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_go_by_name_and_nulls_are_not_read_as_zero() {
+        let connection = Connection::open_in_memory().expect("a database");
+        let sql = "SELECT * FROM (VALUES (1, 'a', 0.5), (2, NULL, NULL)) AS t(n, word, share) WHERE n >= $1 ORDER BY n";
+        let answer = ask(&connection, sql, &[&1], "count").expect("an answer");
+        assert_eq!(answer.column::<i64>("n").expect("numbers"), [1, 2]);
+        assert_eq!(answer.column::<Option<String>>("word").expect("words"), [Some("a".to_owned()), None]);
+        let refused = |error: AnalyzeError| error.to_string();
+        assert!(
+            refused(answer.column::<String>("word").expect_err("a null"))
+                .contains("`word` of the answer has a null")
+        );
+        assert!(refused(answer.column::<f64>("share").expect_err("a null")).contains("`share`"));
+        assert!(
+            refused(answer.column::<i64>("m").expect_err("no column"))
+                .contains("`m` of the answer is absent")
+        );
+        assert!(refused(answer.column::<i64>("word").expect_err("text")).contains("another type"));
+    }
+}

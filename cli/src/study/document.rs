@@ -1,0 +1,187 @@
+//! From the text of a study to what it says, with every refusal at its place in the text.
+
+use super::{ExtractEntry, Problem, StudyFile, TaskEntry};
+use crate::nearest::suggest;
+use hypercolumn_analyze::settings::AnalysisSettings;
+use hypercolumn_analyze::{ANALYSES, Entries, EntryError, EntryProblem, field_names};
+use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule};
+use serde::Deserialize;
+use serde_json::Value;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
+
+/// A study that has been read.
+pub(super) struct Document {
+    pub(super) file: StudyFile,
+    pub(super) tasks: Vec<Spanned<TaskEntry>>,
+    pub(super) entries: Entries,
+    /// Where each entry stands, in the entries' order.
+    pub(super) spans: Vec<Range<usize>>,
+}
+
+impl Document {
+    pub(super) fn read(text: &str) -> Result<Self, Problem> {
+        let table = DeTable::parse(text).map_err(|e| Problem::from_toml(&e))?;
+        let mut rest = table.clone();
+        let mut asked = serde_json::Map::new();
+        let mut spans = Vec::new();
+        for key in ANALYSES.iter().filter_map(|analysis| analysis.entry_key()) {
+            let Some(value) = rest.get_mut().remove(key) else { continue };
+            if let Some(array) = value.get_ref().as_array() {
+                spans.extend(array.iter().map(|entry| entry.span()));
+            }
+            let value =
+                Value::deserialize(ValueDeserializer::from(value)).map_err(|e| Problem::from_toml(&e))?;
+            asked.insert(key.to_owned(), value);
+        }
+        let tasks =
+            rest.get_mut().remove(TASK).map_or_else(|| Ok(Vec::new()), |tasks| read_tasks(tasks, &table))?;
+        let file = read(Deserializer::from(rest), &[], &table)?;
+        let entries = Entries::from_json(&Value::Object(asked)).map_err(|e| refuse_entry(&table, e))?;
+        Ok(Self { file, tasks, entries, spans })
+    }
+}
+
+/// The key of a study's tasks.
+const TASK: &str = "task";
+
+/// Reads what stands at `path` of the study `whole`.
+fn read<'de, T: Deserialize<'de>>(
+    value: impl serde::Deserializer<'de, Error = toml::de::Error>,
+    path: &[&str],
+    whole: &Spanned<DeTable<'_>>,
+) -> Result<T, Problem> {
+    let mut unknown: Option<Vec<String>> = None;
+    let read = serde_ignored::deserialize(value, |within| {
+        unknown.get_or_insert_with(|| {
+            path.iter().map(|segment| (*segment).to_owned()).chain(segments_of(&within)).collect()
+        });
+    });
+    // A key that is unknown may be a misspelt one whose absence is refused too: it is named first.
+    if let Some(path) = unknown {
+        let (key, parent) = path.split_last().expect("the path of a key");
+        let accepted = accepted_keys(parent);
+        let names: Vec<&str> = accepted.iter().map(String::as_str).collect();
+        return Err(refuse_key(whole, &path, key, &names));
+    }
+    read.map_err(|e| Problem::from_toml(&e))
+}
+
+fn read_tasks(
+    tasks: Spanned<DeValue<'_>>,
+    whole: &Spanned<DeTable<'_>>,
+) -> Result<Vec<Spanned<TaskEntry>>, Problem> {
+    let span = tasks.span();
+    let DeValue::Array(tasks) = tasks.into_inner() else {
+        return Err(Problem::at(span, "expected tasks, each beginning with [[task]]"));
+    };
+    tasks.into_iter().enumerate().map(|(index, task)| read_task(task, &index.to_string(), whole)).collect()
+}
+
+/// Reads a task. A generator's settings stand beside the task's own keys; they are the generator's to judge.
+fn read_task(
+    task: Spanned<DeValue<'_>>,
+    index: &str,
+    whole: &Spanned<DeTable<'_>>,
+) -> Result<Spanned<TaskEntry>, Problem> {
+    let span = task.span();
+    let DeValue::Table(table) = task.into_inner() else {
+        return Err(Problem::at(span, "expected a task: a table with `name`"));
+    };
+    let (mut name, mut generator, mut prompts) = (None, None, None);
+    let mut extract = ExtractEntry::default();
+    let mut settings = Vec::new();
+    for (key, value) in table {
+        let path = [TASK, index, key.get_ref()];
+        let value = ValueDeserializer::from(value);
+        match key.get_ref().as_ref() {
+            "name" => name = Some(read(value, &path, whole)?),
+            "generator" => generator = Some(read(value, &path, whole)?),
+            "prompts" => prompts = Some(read(value, &path, whole)?),
+            "extract" => extract = read(value, &path, whole)?,
+            _ => {
+                let setting = toml::Value::deserialize(value).map_err(|e| Problem::from_toml(&e))?;
+                settings.push((Spanned::new(key.span(), key.get_ref().clone().into_owned()), setting));
+            }
+        }
+    }
+    let name = name.ok_or_else(|| Problem::at(span.clone(), "the key `name` is missing"))?;
+    Ok(Spanned::new(span, TaskEntry { name, generator, prompts, extract, settings }))
+}
+
+/// The keys of the table at `path`.
+fn accepted_keys(path: &[String]) -> Vec<String> {
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let names: &[&str] = match path.as_slice() {
+        [] => {
+            let entries = ANALYSES.iter().filter_map(|analysis| analysis.entry_key());
+            return field_names::<StudyFile>()
+                .iter()
+                .copied()
+                .chain([TASK])
+                .chain(entries)
+                .map(str::to_owned)
+                .collect();
+        }
+        ["analysis"] => field_names::<AnalysisSettings>(),
+        [.., "extract"] => field_names::<ExtractEntry>(),
+        [.., "hidden_states", _] => field_names::<HiddenRule>(),
+        [.., "attention"] => field_names::<AttentionRule>(),
+        _ => &[],
+    };
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn refuse_entry(table: &Spanned<DeTable<'_>>, EntryError { path, problem }: EntryError) -> Problem {
+    match problem {
+        EntryProblem::UnknownKey(accepted) => {
+            let key = path.last().cloned().unwrap_or_default();
+            refuse_key(table, &path, &key, accepted)
+        }
+        EntryProblem::Refused(reason) => Problem::at(locate(table, &path), reason),
+    }
+}
+
+fn refuse_key(table: &Spanned<DeTable<'_>>, path: &[String], key: &str, accepted: &[&str]) -> Problem {
+    Problem::at(locate(table, path), format!("unknown key `{key}`")).hint(suggest(key, "keys", accepted))
+}
+
+/// The keys and indices of a path. What stands for a value's place in the file is no key.
+fn segments_of(path: &serde_ignored::Path<'_>) -> Vec<String> {
+    let text = path.to_string();
+    text.split('.').filter(|s| !s.starts_with("$__") && *s != "?").map(str::to_owned).collect()
+}
+
+/// Where the value at `path` stands, or its key if it is a table's; the deepest that there is.
+fn locate(table: &Spanned<DeTable<'_>>, path: &[String]) -> Range<usize> {
+    let mut span = table.span();
+    let mut place = Place::Table(table.get_ref());
+    for segment in path {
+        let found = match place {
+            Place::Table(table) => {
+                table.get_key_value(segment.as_str()).map(|(key, value)| (key.span(), value))
+            }
+            Place::Array(array) => segment
+                .parse()
+                .ok()
+                .and_then(|index: usize| array.get(index))
+                .map(|value| (value.span(), value)),
+            Place::Leaf => None,
+        };
+        let Some((found, value)) = found else { break };
+        span = found;
+        place = match value.get_ref() {
+            DeValue::Table(table) => Place::Table(table),
+            DeValue::Array(array) => Place::Array(array),
+            _ => Place::Leaf,
+        };
+    }
+    span
+}
+
+enum Place<'a, 'i> {
+    Table(&'a DeTable<'i>),
+    Array(&'a [Spanned<DeValue<'i>>]),
+    Leaf,
+}
