@@ -2,6 +2,7 @@
 
 mod support;
 
+use hypercolumn_schemas::{Lake, Slot};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -114,7 +115,6 @@ fn clean_lists_first_and_removes_when_told() {
     let bench = filled();
     let before = contents(&bench.path("lake/prompts"));
     let stray = bench.write("lake/prompts/task=mine/part-stray.parquet", "left behind");
-    // No process has this number.
     let staged = bench.write("lake/_staging/4194305-0/prompts-1.parquet", "half");
     let listed = bench.run(&["clean"]).succeeds();
     assert!(listed.text().contains("part-stray.parquet") && listed.stderr.contains("--yes"));
@@ -128,10 +128,14 @@ fn clean_lists_first_and_removes_when_told() {
 #[test]
 fn clean_waits_for_a_writer() {
     let bench = filled();
-    let staged = format!("lake/_staging/{}-0/prompts-1.parquet", std::process::id());
-    let staged = bench.write(&staged, "being written");
+    let lake = Lake::open(bench.path("lake")).expect("a lake");
+    let transaction = lake.begin(Slot::Ingest { task: "other".into() }).expect("begun");
+    let staged = bench.write("lake/_staging/1-0/prompts-1.parquet", "being written");
     bench.run(&["clean", "--yes"]).fails(1, &["is writing to it", "hint: wait"]);
     assert!(staged.exists());
+    drop(transaction);
+    bench.run(&["clean", "--yes"]).succeeds();
+    assert!(!staged.exists());
 }
 
 #[test]

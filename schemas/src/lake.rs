@@ -2,6 +2,7 @@
 
 use crate::commit::{LOG_DIRECTORY, Snapshot};
 use crate::error::LakeError;
+use crate::lock::LakeLock;
 use crate::slot::Slot;
 use crate::transaction::Transaction;
 use crate::writer::hash_file;
@@ -82,6 +83,15 @@ impl Lake {
     /// [`LakeError::Io`] when the staging directory cannot be created (a read-only lake).
     pub fn begin(&self, slot: Slot) -> Result<Transaction, LakeError> {
         Transaction::begin(self.clone(), slot)
+    }
+
+    /// Locks the lake against writers: a transaction that starts while the lock is held waits for its end. None while
+    /// a transaction is open, in this process or another.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`] when the lake is read-only or its file system has no locks.
+    pub fn try_lock(&self) -> Result<Option<LakeLock>, LakeError> {
+        LakeLock::exclusive(&self.root)
     }
 
     /// Compares every listed file with what its commit recorded: present, size, BLAKE3.

@@ -7,6 +7,7 @@
 use crate::commit::{COMMIT_FORMAT, Commit, FileEntry, LOG_DIRECTORY, Snapshot, file_name};
 use crate::error::LakeError;
 use crate::lake::{Lake, STAGING_DIRECTORY, relative_text};
+use crate::lock::LakeLock;
 use crate::partition::Partition;
 use crate::record::Record;
 use crate::sharing::SharingWriter;
@@ -40,15 +41,17 @@ pub struct Transaction {
     staging: PathBuf,
     n_writers: usize,
     staged: Vec<StagedFile>,
+    _lock: LakeLock,
 }
 
 impl Transaction {
     pub(crate) fn begin(lake: Lake, slot: Slot) -> Result<Self, LakeError> {
+        let lock = LakeLock::shared(lake.root())?;
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let staging = lake.root().join(STAGING_DIRECTORY).join(unique);
         fs::create_dir_all(&staging).map_err(LakeError::io("create directory", &staging))?;
-        Ok(Self { lake, slot, staging, n_writers: 0, staged: Vec::new() })
+        Ok(Self { lake, slot, staging, n_writers: 0, staged: Vec::new(), _lock: lock })
     }
 
     /// A writer of one file of `table` in `partition`; give it back to [`Transaction::stage`] when full.

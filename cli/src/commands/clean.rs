@@ -6,13 +6,13 @@ use crate::args::CleanArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
-use hypercolumn_schemas::Lake;
+use hypercolumn_schemas::{Lake, LakeLock};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub fn run(args: &CleanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let lake = open(&args.lake.lake)?;
-    refuse_while_written(&lake)?;
+    let _lock = lock(&lake)?;
     let unlisted = lake.unlisted().map_err(could_not("list lake", args.lake.lake.display()))?;
     let n_bytes: u64 = unlisted.iter().filter_map(|path| fs::metadata(path).ok()).map(|m| m.len()).sum();
     let mut text = String::new();
@@ -40,15 +40,14 @@ pub fn run(args: &CleanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Refuses while a process of this machine has work in progress: its files are not listed yet.
-fn refuse_while_written(lake: &Lake) -> Result<(), Failure> {
-    let writers = staging_directories(lake).into_iter().filter_map(|path| writer(&path));
-    match writers.into_iter().find(|pid| is_running(*pid)) {
-        None => Ok(()),
-        Some(pid) => Err(Failure::new(Exit::Failure, format!("could not clean `{}`", lake.root().display()))
-            .because(format!("process {pid} is writing to it"))
-            .hint("wait until it has ended")),
-    }
+/// Locks the lake, so that no file of a writer is taken for one that a killed run left behind.
+fn lock(lake: &Lake) -> Result<LakeLock, Failure> {
+    let path = lake.root().display();
+    lake.try_lock().map_err(could_not("lock lake", path.to_string()))?.ok_or_else(|| {
+        Failure::new(Exit::Failure, format!("could not clean `{path}`"))
+            .because("another process is writing to it".to_owned())
+            .hint("wait until it has ended")
+    })
 }
 
 fn staging_directories(lake: &Lake) -> Vec<PathBuf> {
@@ -56,25 +55,9 @@ fn staging_directories(lake: &Lake) -> Vec<PathBuf> {
     entries.filter_map(|entry| entry.ok().map(|e| e.path())).collect()
 }
 
-/// The process that a staging directory belongs to: its name begins with the process's id.
-fn writer(staging: &Path) -> Option<u32> {
-    staging.file_name()?.to_str()?.split('-').next()?.parse().ok()
-}
-
-#[cfg(target_os = "linux")]
-fn is_running(pid: u32) -> bool {
-    Path::new("/proc").join(pid.to_string()).exists()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_running(pid: u32) -> bool {
-    let listed = std::process::Command::new("ps").args(["-p", &pid.to_string()]).output();
-    listed.is_ok_and(|output| output.status.success())
-}
-
 fn remove_empty_staging(lake: &Lake) {
     for path in staging_directories(lake) {
-        // Only empty directories go; anything else is a new writer's.
+        // Only empty directories go: a resume checkpoint may hold directories of its own.
         let _ = fs::remove_dir(&path);
     }
     let _ = fs::remove_dir(lake.root().join("_staging"));
