@@ -72,9 +72,23 @@ test: setup ## Run the whole test suite
 	$(CARGO) test --workspace --release
 	scripts/check-lake.sh $(program) $(target)/check
 
+.PHONY: nextest
+nextest: setup ## Run the tests, one process each, and name the slow ones; needs cargo-nextest
+	$(CARGO) nextest run --workspace --release
+	$(CARGO) test --workspace --release --doc
+
+.PHONY: deny
+deny: ## Check licences and banned crates (deny.toml); needs cargo-deny
+	$(CARGO) deny --workspace check licenses bans sources
+
 .PHONY: fuzz
 fuzz: ## Feed damaged files to the readers of models, FUZZ seconds each; needs cargo-fuzz
 	scripts/fuzz.sh $(target)/fuzz $(FUZZ)
+
+.PHONY: miri
+miri: ## Run the matrix product's tests under Miri, its scalar arm; needs a nightly toolchain with miri
+	cp Cargo.lock extract/miri/Cargo.lock
+	cd extract/miri && CARGO_TARGET_DIR=$(abspath $(target))/miri $(CARGO) +nightly miri test
 
 .PHONY: bench
 bench: setup ## Measure extraction beside PyTorch and transformers, some 40 minutes; BENCH= takes options

@@ -101,7 +101,7 @@ impl TaskPrompts {
         expression: Expression<'_>,
     ) -> Result<Vec<Option<String>>, AnalyzeError> {
         expression.check(catalog, INDEX, &self.table)?;
-        Ok(expression.ask(catalog, &self.values_sql(expression, "VARCHAR"))?.column("value")?)
+        expression.ask(catalog, &self.values_sql(expression, "VARCHAR"))?.column("value")
     }
 
     /// The value of an expression for each prompt, as a number.
