@@ -19,7 +19,11 @@ fn study(mut entries: Value) -> Questions {
         entry.as_object_mut().unwrap().entry("task").or_insert(json!(TASK));
     }
     let analysis = AnalysisSettings { n_permutations: 199, n_bootstraps: 200, ..AnalysisSettings::default() };
-    Questions { analysis, entries: Entries::from_json(&entries).unwrap(), ..Questions::default() }
+    Questions { analysis, entries: Entries::from_json(&entries).unwrap(), ..no_questions() }
+}
+
+fn no_questions() -> Questions {
+    Questions { study: "s".to_owned(), ..Questions::default() }
 }
 
 fn all_entries() -> Value {
@@ -306,7 +310,7 @@ fn missing_inputs_are_named_with_what_there_is() {
     let lake = planted::make(home.path());
     let fail = |model: &str, tasks: &[&str]| {
         let tasks = tasks.iter().map(|t| t.to_string()).collect();
-        plan(&lake.snapshot().unwrap(), model, &Questions { tasks, ..Questions::default() })
+        plan(&lake.snapshot().unwrap(), model, &Questions { tasks, ..no_questions() })
             .unwrap_err()
             .to_string()
     };

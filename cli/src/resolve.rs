@@ -58,6 +58,10 @@ impl ResolvedStudy {
 /// Where the study, or a file that it names, is refused.
 pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<ResolvedStudy, Failure> {
     let study = Study::read(path)?;
+    if study.file.name.get_ref().trim().is_empty() {
+        let problem = Problem::at(study.file.name.span(), "the study's `name` is empty");
+        return Err(study.refuse(problem.hint("results in the lake belong to a study by its name")));
+    }
     let model = resolve_model(&study, model)?;
     let mut tasks: Vec<ResolvedTask> = Vec::new();
     for entry in &study.tasks {
@@ -80,7 +84,7 @@ pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<Resolv
         .and_then(|()| check_analysis(&study))
         .map_err(|p| study.refuse(p))?;
     let questions = study.questions(tasks.iter().map(|t| t.name.clone()).collect());
-    Ok(ResolvedStudy { name: study.file.name.clone(), model, tasks, questions, label: study.label })
+    Ok(ResolvedStudy { name: study.file.name.get_ref().clone(), model, tasks, questions, label: study.label })
 }
 
 /// The model of the command line, or else of the study; a name for it likewise.

@@ -171,7 +171,7 @@ fn a_sweep_that_is_killed_goes_on_at_its_last_layer_and_gives_the_same_bits() {
     let mut child = bench.command(&streamed).stderr(Stdio::null()).spawn().expect("started");
     let is_under_way = || {
         let sweeps = fs::read_dir(bench.path("killed/_staging")).into_iter().flatten().flatten();
-        let mut sweeps = sweeps.filter(|s| s.file_name().to_string_lossy().starts_with("sweep-"));
+        let mut sweeps = sweeps.filter(|s| s.file_name().to_string_lossy().starts_with("resume-"));
         sweeps.any(|s| (5..30).any(|layer| s.path().join(format!("state-{layer:04}")).exists()))
     };
     while !is_under_way() {
@@ -191,5 +191,5 @@ fn a_sweep_that_is_killed_goes_on_at_its_last_layer_and_gives_the_same_bits() {
         assert!(ask("whole") == ask("killed"), "`{question}` differs");
     }
     let left = bench.run(&["clean", "--lake", "killed"]).succeeds();
-    assert!(!left.text().contains("sweep-"), "{}", left.text());
+    assert!(!left.text().contains("resume-"), "{}", left.text());
 }

@@ -87,9 +87,9 @@ pub enum ExtractError {
         /// Bytes that may be used.
         available_bytes: u64,
     },
-    /// What a killed run left of a sweep over the layers cannot be used.
+    /// The resume checkpoint that a killed run left cannot be used.
     #[error("`{}` is not what was written", path.display())]
-    Sweep {
+    ResumeCheckpoint {
         /// The file.
         path: PathBuf,
     },

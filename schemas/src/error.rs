@@ -25,6 +25,9 @@ pub enum LakeError {
         /// What is missing or in the way.
         reason: &'static str,
     },
+    /// A slot that the log could not be read with.
+    #[error(transparent)]
+    Slot(#[from] crate::slot::SlotError),
     /// A commit file cannot be understood.
     #[error("commit `{}` cannot be read: {reason}", path.display())]
     Commit {

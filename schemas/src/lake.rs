@@ -80,8 +80,10 @@ impl Lake {
     /// Starts to fill `slot`. Nothing is visible before [`Transaction::commit`].
     ///
     /// # Errors
-    /// [`LakeError::Io`] when the staging directory cannot be created (a read-only lake).
+    /// [`LakeError::Slot`] when a component of the slot is empty; [`LakeError::Io`] when the staging directory cannot be
+    /// created (a read-only lake).
     pub fn begin(&self, slot: Slot) -> Result<Transaction, LakeError> {
+        slot.check()?;
         Transaction::begin(self.clone(), slot)
     }
 

@@ -21,6 +21,11 @@ pub enum Slot {
 }
 
 impl Slot {
+    /// Refuses a slot that could not be read back, one with an empty component.
+    pub(crate) fn check(&self) -> Result<(), SlotError> {
+        self.to_string().parse::<Self>().map(drop)
+    }
+
     /// The model, where the slot has one.
     pub fn model(&self) -> Option<&str> {
         match self {

@@ -96,8 +96,7 @@ pub(crate) fn parse<T: Entry + for<'de> Deserialize<'de>>(
         return Err(EntryError { path, problem: EntryProblem::UnknownKey(field_names::<T>()) });
     }
     read.map(|entry| Arc::new(entry) as Arc<dyn Entry>).map_err(|error| {
-        let segments = track.path().iter().map(|segment| segment.to_string()).collect::<Vec<_>>();
-        let path = segments.into_iter().filter(|s| s != "?").collect();
+        let path = track.path().iter().filter_map(segment_of).collect();
         EntryError { path, problem: EntryProblem::Refused(error.to_string()) }
     })
 }
@@ -132,6 +131,15 @@ impl<'de> serde::Deserializer<'de> for FieldNames<'_> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
         newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// A key or an index of a path; what only serde sees, such as the variant of an enum, is neither.
+fn segment_of(segment: &serde_path_to_error::Segment) -> Option<String> {
+    match segment {
+        serde_path_to_error::Segment::Seq { index } => Some(index.to_string()),
+        serde_path_to_error::Segment::Map { key } => Some(key.clone()),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::nearest::suggest;
 use crate::progress::{Reporter, bytes, duration};
 use crate::resolve::{override_settings, resolve_study};
 use hypercolumn_extract::Outcome;
-use hypercolumn_extract::cpu::Placement;
+use hypercolumn_extract::forward::Placement;
 use hypercolumn_extract::forward::profile::{Work, peak_flop_per_second};
 use hypercolumn_extract::model::source::{ALIASES, NamedModel, ResolvedModel};
 use hypercolumn_extract::stage::resources::Resources;
@@ -55,7 +55,7 @@ fn dry_run(
             count(plan.n_unique_tokens),
             format!("{} of {}", plan.n_shards - plan.n_shards_done, plan.n_shards),
             duration(Duration::from_secs_f64(plan.seconds)),
-            bytes(plan.n_memory_bytes),
+            bytes(plan.memory.n_bytes()),
             bytes(plan.n_lake_bytes),
             weights(plan.placement).to_owned(),
         ]);

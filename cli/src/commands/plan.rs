@@ -137,7 +137,7 @@ impl Step {
                 format_count(plan.n_unique_tokens as u64),
                 duration(Duration::from_secs_f64(plan.seconds)),
                 weights(plan.placement),
-                bytes(plan.n_memory_bytes),
+                bytes(plan.memory.n_bytes()),
             ),
         };
         Self {

@@ -27,8 +27,8 @@ const BUILT_IN: &str = include_str!("../../../data/studies/default.toml");
 /// A study as its file spells it, but for its tasks and the entries of its analyses.
 #[derive(Debug, Deserialize)]
 pub struct StudyFile {
-    /// Name of the study, for the report.
-    pub name: String,
+    /// Name of the study: its results belong to it.
+    pub name: Spanned<String>,
     /// MODEL; the default alias if absent.
     pub model: Option<Spanned<String>>,
     /// Name of the model in the lake; its source gives it one if absent.
@@ -94,7 +94,7 @@ impl Study {
     /// The questions about `tasks`.
     pub fn questions(&self, tasks: Vec<String>) -> Questions {
         Questions {
-            study: self.file.name.clone(),
+            study: self.file.name.get_ref().clone(),
             tasks,
             analysis: self.file.analysis.get_ref().clone(),
             entries: self.entries.clone(),

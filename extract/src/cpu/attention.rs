@@ -1,16 +1,17 @@
 //! Attention over a token tree: every run attends to the keys on its own path and nothing else.
 //!
-//! One run's weights for one group of heads exist at a time in each thread; they are shown to the taps and
-//! overwritten. No padding, no mask over other prompts: what is not on the path is never read.
+//! One run's weights for one group of heads exist at a time in each thread; they are reduced to
+//! segments and overwritten. No padding, no mask over other prompts: what is not on the path is never read.
 
 use super::elementwise::softcap;
 use super::keys_values::LayerMemory;
 use super::pass::Pass;
 use super::product::{Left, Rows, Stretch, multiply, n_lanes};
 use super::workers::sized;
+use crate::cpu::capture::AttentionSums;
 use crate::cpu::vector::{N_PARTS, softmax, vectorized};
+use crate::forward::Run;
 use crate::forward::profile::{Clock, Work};
-use crate::forward::{Run, Taps};
 use std::ops::Range;
 
 /// Rows of a long run whose queries are multiplied together: keys that none of them sees are left out.
@@ -76,8 +77,6 @@ pub struct Attention<'a> {
     pub heads: Heads,
     /// From scores to weights.
     pub scoring: Scoring,
-    /// Counted from 1, for the taps.
-    pub layer: usize,
 }
 
 impl Attention<'_> {
@@ -88,7 +87,7 @@ impl Attention<'_> {
         queries: &[f32],
         out: &mut [f32],
         (scratch, clock): (&mut AttentionScratch, &mut Clock),
-        taps: &dyn Taps,
+        sums: &AttentionSums,
     ) {
         let AttentionScratch { queries: gathered, weights } = scratch;
         let n_keys = self.pass.n_keys(run);
@@ -102,7 +101,7 @@ impl Attention<'_> {
             self.mix(run, heads.clone(), weights, out);
             clock.lap(Work::Attention);
             for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
-                taps.attention(self.layer, head, run, weights);
+                sums.take(head, run, weights);
             }
             clock.lap(Work::Pooling);
         }

@@ -1,6 +1,7 @@
 //! One transformer block over the rows of a pass.
 
 use super::attention::{Attention, AttentionScratch, Heads, Scoring};
+use super::capture::AttentionSums;
 use super::elementwise::{RotaryTable, add, normalize};
 use super::feed_forward::{FeedForward, FeedForwardScratch};
 use super::keys_values::{KeysValues, KeysValuesPart, LayerMemory};
@@ -8,7 +9,6 @@ use super::matrix::Matrix;
 use super::pass::Pass;
 use super::product::PackedRows;
 use super::workers::{block_rows, share_out, sized};
-use crate::forward::Taps;
 use crate::forward::profile::{Clock, Profile, Work};
 use crate::model::architecture::{Architecture, Layer, LayerWeights, NormWeights, Residual};
 use std::ops::Range;
@@ -120,16 +120,17 @@ impl Block {
         }
     }
 
-    /// Takes the residual stream `x` (`n_rows × d_model`) past this block, the layer `layer` counted from 1.
-    /// `memory` has the layer's keys and values of the passes so far; this pass's are added.
+    /// Takes the residual stream `x` (`[n_rows, d_model]`) past this block. `memory` has the layer's keys and values of the
+    /// passes so far; this pass's are added. Attention goes to `sums`, states within the block to `inner` where it has
+    /// room for them.
     pub fn forward(
         &self,
         around: &Surroundings,
-        layer: usize,
         x: &mut [f32],
         memory: &mut LayerMemory,
         work: &mut Workspace,
-        taps: &dyn Taps,
+        sums: &AttentionSums,
+        inner: &mut InnerStates,
     ) {
         let heads = heads(around.architecture);
         let n = around.pass.n_rows() * heads.all();
@@ -138,8 +139,11 @@ impl Block {
         let mut own = memory.begin(around.pass, work.keys_values.take());
         self.project(around, x, &mut own, work);
         work.keys_values = memory.end(around.pass, own);
-        self.attend(around, layer, memory, work, taps);
-        self.finish(around, x, work);
+        self.attend(around, memory, work, sums);
+        if let Some(z) = &mut inner.z {
+            z.copy_from_slice(&work.mixed[..n]);
+        }
+        self.finish(around, x, work, inner);
     }
 
     /// Queries, keys and values of every row.
@@ -204,10 +208,9 @@ impl Block {
     fn attend(
         &self,
         around: &Surroundings,
-        layer: usize,
         memory: &LayerMemory,
         work: &mut Workspace,
-        taps: &dyn Taps,
+        sums: &AttentionSums,
     ) {
         let pass = around.pass;
         let heads = heads(around.architecture);
@@ -216,7 +219,7 @@ impl Block {
             softcap: around.architecture.attention_softcap,
             window: self.kind.window,
         };
-        let attention = Attention { pass, memory, heads, scoring, layer };
+        let attention = Attention { pass, memory, heads, scoring };
         let mut rest = &mut work.mixed[..pass.n_rows() * heads.all()];
         let queries = &work.queries;
         let tasks = neighbours(pass).map(|runs| {
@@ -234,19 +237,20 @@ impl Block {
                     &queries[start..][..out.len()],
                     out,
                     (&mut *buffers, &mut *clock),
-                    taps,
+                    sums,
                 );
             }
         });
     }
 
     /// From mixed values to the residual stream after the block.
-    fn finish(&self, around: &Surroundings, x: &mut [f32], work: &mut Workspace) {
+    fn finish(&self, around: &Surroundings, x: &mut [f32], work: &mut Workspace, inner: &mut InnerStates) {
         let d = around.architecture.shape.d_model;
         let all = heads(around.architecture).all();
         let n_rows = block_rows(around.pass.n_rows(), 1);
-        let tasks = x.chunks_mut(n_rows * d).zip(work.mixed.chunks(n_rows * all));
-        share_out(tasks, &mut work.threads, |(x, mixed), scratch| {
+        let tasks =
+            x.chunks_mut(n_rows * d).zip(work.mixed.chunks(n_rows * all)).zip(inner.chunks(n_rows * d));
+        share_out(tasks, &mut work.threads, |((x, mixed), mut inner), scratch| {
             let n = x.len() / d;
             let mixed = &mixed[..n * all];
             let norm = around.architecture.norm;
@@ -259,33 +263,81 @@ impl Block {
             if around.architecture.residual == Residual::Parallel {
                 normalize(norm, &self.feed_forward_norm, x, normal);
                 add(x, result);
+                keep(&mut inner.attn_out, result);
             } else {
-                self.join(around, &self.post_attention_norm, x, result, normal);
+                let added = self.add_residual(around, &self.post_attention_norm, x, result, normal);
+                keep(&mut inner.attn_out, added);
+                keep(&mut inner.resid_mid, x);
                 normalize(norm, &self.feed_forward_norm, x, normal);
             }
             clock.lap(Work::Elementwise);
             self.feed_forward.apply(normal, result, feed_forward, clock);
-            self.join(around, &self.post_feed_forward_norm, x, result, normal);
+            let added = self.add_residual(around, &self.post_feed_forward_norm, x, result, normal);
+            keep(&mut inner.mlp_out, added);
             clock.lap(Work::Elementwise);
         });
     }
 
-    /// Adds a part's result to the residual stream, normalized first where the model does so.
-    fn join(
+    /// Adds a part's result, `[n_rows, d_model]`, to the residual stream, normalized first where the model does so; gives
+    /// what was added.
+    fn add_residual<'r>(
         &self,
         around: &Surroundings,
         norm: &Option<NormWeights>,
         x: &mut [f32],
-        result: &[f32],
-        normal: &mut [f32],
-    ) {
-        match norm {
+        result: &'r [f32],
+        normal: &'r mut [f32],
+    ) -> &'r [f32] {
+        let added = match norm {
             Some(weights) => {
                 normalize(around.architecture.norm, weights, result, normal);
-                add(x, normal);
+                normal
             }
-            None => add(x, result),
-        }
+            None => result,
+        };
+        add(x, added);
+        added
+    }
+}
+
+/// Room for states within a block, `[n_rows, d_model]` each but `z`, `[n_rows, n_heads · head_dim]`; none where a site is
+/// not asked for.
+#[derive(Debug, Default)]
+pub struct InnerStates {
+    /// The heads' outputs before the output projection.
+    pub z: Option<Vec<f32>>,
+    /// What attention adds to the residual stream.
+    pub attn_out: Option<Vec<f32>>,
+    /// The residual stream after attention.
+    pub resid_mid: Option<Vec<f32>>,
+    /// What the feed-forward part adds.
+    pub mlp_out: Option<Vec<f32>>,
+}
+
+/// Some rows of [`InnerStates`].
+#[derive(Default)]
+struct InnerRows<'a> {
+    attn_out: Option<&'a mut [f32]>,
+    resid_mid: Option<&'a mut [f32]>,
+    mlp_out: Option<&'a mut [f32]>,
+}
+
+impl InnerStates {
+    /// Parts of `n` values of each site, as long as they are asked for.
+    fn chunks(&mut self, n: usize) -> impl Iterator<Item = InnerRows<'_>> {
+        let mut parts = [&mut self.attn_out, &mut self.resid_mid, &mut self.mlp_out]
+            .map(|site| site.as_mut().map(|values| values.chunks_mut(n)));
+        std::iter::from_fn(move || {
+            let [attn_out, resid_mid, mlp_out] =
+                parts.each_mut().map(|part| part.as_mut().and_then(Iterator::next));
+            Some(InnerRows { attn_out, resid_mid, mlp_out })
+        })
+    }
+}
+
+fn keep(site: &mut Option<&mut [f32]>, values: &[f32]) {
+    if let Some(site) = site {
+        site.copy_from_slice(values);
     }
 }
 

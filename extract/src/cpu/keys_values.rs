@@ -9,7 +9,6 @@ use super::attention::Heads;
 use super::pages::Pages;
 use super::pass::{Pass, Piece, TAIL, TAIL_TILE};
 use super::product::{MAX_LANES, Stretch, n_lanes};
-use crate::forward::Memory;
 use rayon::prelude::*;
 
 /// Keys and values of one layer for some rows.
@@ -169,10 +168,10 @@ impl LayerMemory {
     ///
     /// # Panics
     /// When it is of another size.
-    pub fn restore(&mut self, pass: &Pass, memory: &Memory) {
+    pub fn restore(&mut self, pass: &Pass, keys: &[f32], values: &[f32]) {
         let mut own = self.begin(pass, None);
-        own.keys.values_mut().copy_from_slice(&memory.keys);
-        own.values.values_mut().copy_from_slice(&memory.values);
+        own.keys.values_mut().copy_from_slice(keys);
+        own.values.values_mut().copy_from_slice(values);
         self.parts.push(own);
     }
 

@@ -6,6 +6,7 @@
 
 mod attention;
 mod block;
+mod capture;
 mod elementwise;
 mod feed_forward;
 mod keys_values;
@@ -19,24 +20,25 @@ pub(crate) mod vector;
 mod workers;
 
 use crate::error::ExtractError;
+use crate::forward::prefix_tree::ROW_ORDER;
 use crate::forward::profile::{Profile, Work};
-use crate::forward::{Backend, Ledger, Session, Shape, Started, Taps, TokenTree};
-use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions};
-use block::{Surroundings, Workspace};
+use crate::forward::{
+    Backend, Batch, Capture, KvCache, LayerSink, MemoryForecast, Model, Placed, Placement, ResumeCheckpoint,
+    Session, Workload,
+};
+use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions, Residual, Shape};
+use block::{InnerStates, Surroundings, Workspace};
+use capture::{Capturing, LogitReads};
 use elementwise::{RotaryTable, add, normalize, softcap};
 use hypercolumn_schemas::{BackendId, Site};
 use keys_values::LayerMemory;
 use matrix::Matrix;
-pub use pass::TAIL_TILE;
 use pass::{Pass, Places};
 use placement::Blocks;
-pub use placement::{Placement, WeightBytes, row_bytes};
-pub use product::n_lanes;
+use placement::WeightBytes;
+use product::n_lanes;
 use product::{PackedRows, panel_width};
-pub use rate::product_flop_per_second;
-use std::ops::Range;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 use workers::{block_rows, share_out};
 
 /// Rows whose logits are computed together at most: bounds the vocabulary-wide memory.
@@ -45,13 +47,53 @@ const LOGIT_ROWS: usize = 192;
 /// Raised when this backend would give other numbers than before.
 const VERSION: u32 = 1;
 
-/// What a shard computed by this backend records of it.
-pub fn id() -> BackendId {
-    BackendId { name: "cpu".to_owned(), device: "cpu".to_owned(), dtype: "f32".to_owned(), version: VERSION }
+/// The backend on the CPU: the reference that others are judged by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu;
+
+impl Backend for Cpu {
+    fn id(&self) -> BackendId {
+        BackendId {
+            name: "cpu".to_owned(),
+            device: "cpu".to_owned(),
+            dtype: "f32".to_owned(),
+            version: VERSION,
+        }
+    }
+
+    fn place(
+        &self,
+        architecture: &Architecture,
+        workload: &Workload,
+        available_bytes: u64,
+    ) -> Result<Placed, MemoryForecast> {
+        placement::choose(architecture, workload, available_bytes)
+    }
+
+    fn block_bytes(&self, architecture: &Architecture) -> u64 {
+        WeightBytes::of(architecture).block
+    }
+
+    fn product_flop_per_second(&self, architecture: &Architecture) -> f64 {
+        rate::product_flop_per_second(architecture)
+    }
+
+    fn resume_layout(&self) -> String {
+        // Keys and values lie in memory as this processor's vectors want them.
+        format!("cpu-{}-{ROW_ORDER}", n_lanes())
+    }
+
+    fn load<'a>(
+        &self,
+        checkpoint: &'a dyn Checkpoint,
+        placement: Placement,
+    ) -> Result<Box<dyn Model + 'a>, ExtractError> {
+        Ok(Box::new(Engine::load(checkpoint, placement)?))
+    }
 }
 
 /// A model, ready to read.
-pub struct Engine<'a> {
+struct Engine<'a> {
     checkpoint: &'a dyn Checkpoint,
     blocks: Blocks,
     position_embeddings: Option<Vec<f32>>,
@@ -89,18 +131,7 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// A checkpoint, ready to read prompts.
-///
-/// # Errors
-/// As [`ModelFile::load`].
-pub fn load(
-    checkpoint: &dyn Checkpoint,
-    placement: Placement,
-) -> Result<Box<dyn Backend + '_>, ExtractError> {
-    Ok(Box::new(Engine::load(checkpoint, placement)?))
-}
-
-impl Backend for Engine<'_> {
+impl Model for Engine<'_> {
     fn shape(&self) -> Shape {
         self.architecture().shape
     }
@@ -109,14 +140,14 @@ impl Backend for Engine<'_> {
         std::mem::take(&mut *self.profile.lock().expect("no addition panicked"))
     }
 
-    fn session(&self, goes_on: bool) -> Box<dyn Session + '_> {
+    fn session(&self, kv_cache: KvCache) -> Box<dyn Session + '_> {
         let mut memory = std::mem::take(&mut *self.memory.lock().expect("no exchange panicked"));
         memory.resize_with(self.architecture().layers.len(), || {
             LayerMemory::new(block::heads(self.architecture()))
         });
         Box::new(EngineSession {
             engine: self,
-            goes_on,
+            kv_cache,
             memory,
             places: Places::default(),
             rotary: None,
@@ -127,7 +158,7 @@ impl Backend for Engine<'_> {
 
 struct EngineSession<'a> {
     engine: &'a Engine<'a>,
-    goes_on: bool,
+    kv_cache: KvCache,
     /// By layer.
     memory: Vec<LayerMemory>,
     places: Places,
@@ -138,59 +169,101 @@ struct EngineSession<'a> {
 impl Session for EngineSession<'_> {
     fn forward(
         &mut self,
-        tree: &TokenTree,
-        runs: Range<usize>,
-        wanted: &[usize],
-        taps: &mut dyn Taps,
-        ledger: Option<&dyn Ledger>,
+        batch: &Batch<'_>,
+        capture: &Capture,
+        sink: &mut dyn LayerSink,
+        resume: Option<&ResumeCheckpoint>,
     ) -> Result<(), ExtractError> {
-        if runs.is_empty() {
+        if batch.edges.is_empty() {
             return Ok(());
         }
-        let pass = Pass::new(tree, runs, &mut self.places);
+        let pass = Pass::new(batch.tree, batch.edges.clone(), &mut self.places);
         self.cover(&pass);
         let engine = self.engine;
         let architecture = engine.architecture();
+        let Shape { n_layers, d_model, n_heads, .. } = architecture.shape;
         let around = Surroundings { architecture, pass: &pass, rotary: self.rotary.as_ref() };
+        let mut capturing = Capturing::new(batch, capture, n_heads, sink);
         let mut x = engine.embed(&pass)?;
-        let mut pooling = Duration::ZERO;
-        let mut pool = |taps: &mut dyn Taps, layer, site, x: &[f32]| {
-            let started = Instant::now();
-            taps.hidden(layer, site, x);
-            pooling += started.elapsed();
-        };
-        pool(taps, 0, Site::Embed, &x);
-        let goes_on = self.goes_on;
-        let started = ledger.map_or_else(|| Ok(Started::default()), |l| l.started(goes_on))?;
-        if started.n_layers > 0 {
-            x = started.rows;
-        }
+        capturing.states(0, Site::Embed, &x, d_model)?;
+        let keeps_kv = self.kv_cache == KvCache::Keep;
+        let n_finished = resume.map_or(0, ResumeCheckpoint::finished_layers);
         let (work, memory) = (&mut self.work, &mut self.memory);
-        for (memory, through) in memory.iter_mut().zip(started.memory) {
-            memory.restore(&pass, &through);
-        }
-        engine.blocks.each(engine.checkpoint, started.n_layers, |index, block| {
-            let memory = &mut memory[index];
-            block.forward(&around, index + 1, &mut x, memory, work, taps);
-            pool(taps, index + 1, Site::ResidPost, &x);
-            if let Some(ledger) = ledger {
-                let own = goes_on.then(|| memory.last());
-                ledger.through(index + 1, &x, own)?;
+        if let Some(resume) = resume.filter(|_| n_finished > 0) {
+            x = resume.last_states()?;
+            for (layer, memory) in (1..=n_finished).zip(memory.iter_mut()).filter(|_| keeps_kv) {
+                memory.restore(&pass, &resume.read(KEYS, layer)?, &resume.read(VALUES, layer)?);
             }
-            if !goes_on {
+        }
+        engine.blocks.each(engine.checkpoint, n_finished, |index, block| {
+            let (layer, memory) = (index + 1, &mut memory[index]);
+            capturing.states(layer, Site::ResidPre, &x, d_model)?;
+            let mut inner = room_for_inner_states(&capturing, &pass, architecture);
+            block.forward(&around, &mut x, memory, work, &capturing.attention, &mut inner);
+            capturing.attention(layer)?;
+            hand_over_inner_states(&mut capturing, layer, &inner, architecture)?;
+            capturing.states(layer, Site::ResidPost, &x, d_model)?;
+            if let Some(resume) = resume {
+                if keeps_kv {
+                    let (keys, values) = memory.last();
+                    resume.write(KEYS, layer, keys)?;
+                    resume.write(VALUES, layer, values)?;
+                }
+                resume.finish_layer(layer, &x)?;
+            }
+            if !keeps_kv {
                 memory.clear();
                 work.take_back(memory.take_free());
             }
             Ok(())
         })?;
         engine.normalize_last(&mut x, &mut self.work);
-        pool(taps, architecture.shape.n_layers, Site::FinalNorm, &x);
-        let logits = engine.logits(&x, pass.first_row(), wanted, &mut self.work, taps);
+        capturing.states(n_layers, Site::FinalNorm, &x, d_model)?;
+        engine.logits(&x, pass.first_row(), &mut self.work, &capturing.logits)?;
         let mut profile = self.work.take_profile();
-        profile.add(Work::Pooling, pooling);
+        profile.add(Work::Pooling, capturing.finish());
         *engine.profile.lock().expect("no addition panicked") += profile;
-        logits
+        Ok(())
     }
+}
+
+/// Names of keys and values in a resume checkpoint.
+const KEYS: &str = "keys";
+const VALUES: &str = "values";
+
+/// Room for the states within a block that are asked for.
+fn room_for_inner_states(capturing: &Capturing<'_>, pass: &Pass, architecture: &Architecture) -> InnerStates {
+    let room = |site, width: usize| capturing.wants(site).then(|| vec![0.0; pass.n_rows() * width]);
+    let d_model = architecture.shape.d_model;
+    let is_sequential = architecture.residual == Residual::Sequential;
+    InnerStates {
+        z: room(Site::Z, block::heads(architecture).all()),
+        attn_out: room(Site::AttnOut, d_model),
+        // Of a parallel block there is no state between its parts.
+        resid_mid: room(Site::ResidMid, d_model).filter(|_| is_sequential),
+        mlp_out: room(Site::MlpOut, d_model),
+    }
+}
+
+fn hand_over_inner_states(
+    capturing: &mut Capturing<'_>,
+    layer: usize,
+    inner: &InnerStates,
+    architecture: &Architecture,
+) -> Result<(), ExtractError> {
+    let d_model = architecture.shape.d_model;
+    let sites = [
+        (Site::Z, &inner.z, block::heads(architecture).all()),
+        (Site::AttnOut, &inner.attn_out, d_model),
+        (Site::ResidMid, &inner.resid_mid, d_model),
+        (Site::MlpOut, &inner.mlp_out, d_model),
+    ];
+    for (site, states, width) in sites {
+        if let Some(states) = states {
+            capturing.states(layer, site, states, width)?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for EngineSession<'_> {
@@ -242,15 +315,16 @@ impl Engine<'_> {
         });
     }
 
-    /// Logits of the wanted rows of `x`, which is past the final norm and begins at the tree's row `first_row`.
+    /// Logits of the rows of `x` that are asked for; `x`, `[n_rows, d_model]`, is past the final norm and begins at the
+    /// tree's row `first_row`.
     fn logits(
         &self,
         x: &[f32],
         first_row: usize,
-        wanted: &[usize],
         work: &mut Workspace,
-        taps: &dyn Taps,
+        reads: &LogitReads<'_>,
     ) -> Result<(), ExtractError> {
+        let wanted = reads.rows();
         if wanted.is_empty() {
             return Ok(());
         }
@@ -289,7 +363,7 @@ impl Engine<'_> {
                 if let Some(c) = self.architecture().logit_softcap {
                     softcap(logits, c);
                 }
-                taps.logits(*row, logits);
+                reads.take(*row, logits);
                 scratch.clock.lap(Work::Logits);
             });
         }

@@ -1,6 +1,6 @@
 //! What is computed together: consecutive runs of a tree, and where the keys on their paths lie.
 
-use crate::forward::{Run, TokenTree};
+use crate::forward::{PrefixTree, Run};
 use std::ops::Range;
 
 /// Rows whose keys lie together, where runs are longer than a token.
@@ -39,7 +39,7 @@ pub struct Places {
 impl Places {
     /// Gives the rows of the next runs their places: single tokens behind those that they continue, if nothing is there
     /// yet.
-    fn add(&mut self, tree: &TokenTree, runs: Range<usize>) {
+    fn add(&mut self, tree: &PrefixTree, runs: Range<usize>) {
         let first = tree.runs[runs.start].row;
         if self.n_passes > 0 && tree.runs[runs.clone()].iter().all(|run| run.len == 1) {
             runs.for_each(|run| self.add_to_tail(tree.runs[run].parent));
@@ -60,7 +60,7 @@ impl Places {
     }
 
     /// The run's path from the root, in pieces.
-    fn pieces(&self, tree: &TokenTree, run: usize) -> Vec<Piece> {
+    fn pieces(&self, tree: &PrefixTree, run: usize) -> Vec<Piece> {
         let mut found: Vec<Piece> = Vec::new();
         for run in tree.ancestry(run) {
             let (memory, mut row) = self.runs[run];
@@ -84,7 +84,7 @@ impl Places {
 /// Consecutive runs of a tree.
 #[derive(Debug)]
 pub struct Pass<'a> {
-    tree: &'a TokenTree,
+    tree: &'a PrefixTree,
     runs: Range<usize>,
     paths: Vec<Vec<Piece>>,
     /// The memory that its rows go to; in the tail, its rows there and the tail's size.
@@ -97,7 +97,7 @@ pub struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// The runs `runs`, at least one, which follow those that have `places`; they get theirs.
-    pub fn new(tree: &'a TokenTree, runs: Range<usize>, places: &mut Places) -> Self {
+    pub fn new(tree: &'a PrefixTree, runs: Range<usize>, places: &mut Places) -> Self {
         places.add(tree, runs.clone());
         let paths = runs.clone().map(|run| places.pieces(tree, run)).collect();
         let positions = tree.runs[runs.clone()].iter().flat_map(|r| r.position..r.position + r.len).collect();
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_path_is_cut_where_tiles_and_passes_end() {
-        let mut tree = TokenTree::default();
+        let mut tree = PrefixTree::default();
         let root = tree.push(None, &[1; 60]);
         let other = tree.push(Some(root), &[2; 10]);
         let mut places = Places::default();
@@ -185,12 +185,12 @@ mod tests {
 
     #[test]
     fn single_tokens_lie_behind_those_that_they_continue() {
-        let mut tree = TokenTree::default();
+        let mut tree = PrefixTree::default();
         let root = tree.push(None, &[1, 2]);
         let mut places = Places::default();
         Pass::new(&tree, root..root + 1, &mut places);
         let mut ends = [root; 2];
-        let mut add = |tree: &mut TokenTree, parents: &[usize]| -> (Vec<usize>, Vec<usize>, usize) {
+        let mut add = |tree: &mut PrefixTree, parents: &[usize]| -> (Vec<usize>, Vec<usize>, usize) {
             let runs: Vec<usize> = parents.iter().map(|p| tree.push(Some(*p), &[3])).collect();
             let pass = Pass::new(tree, runs[0]..runs[0] + runs.len(), &mut places);
             let n_pieces = pass.path_to(runs[0], usize::MAX).count();

@@ -1,27 +1,14 @@
 //! Whether a model's weights stay in memory or pass through it, layer by layer.
 
 use super::block::Block;
+use super::pass::TAIL_TILE;
 use crate::error::ExtractError;
+use crate::forward::{BatchWorkload, KvCache, MemoryForecast, MemoryTerm, Placed, Placement, Workload};
 use crate::model::architecture::{Architecture, Checkpoint};
-use serde::Serialize;
 use std::sync::mpsc::sync_channel;
 
 /// Memory besides weights and rows: code, tokenizer, tables being encoded.
 const BASE_BYTES: u64 = 400 << 20;
-
-/// Where the blocks' weights are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Placement {
-    /// All in memory.
-    Resident,
-    /// Read from the checkpoint for every pass, used for every row and dropped; `ahead` says whether the next
-    /// block is read while one computes.
-    Streamed {
-        /// Costs the memory of another block.
-        ahead: bool,
-    },
-}
 
 /// Bytes of f32 weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,44 +35,56 @@ impl WeightBytes {
     }
 }
 
-impl Placement {
-    /// The fastest placement within `available` bytes when `n_rows` rows are computed at once, which `goes_on` keeps
-    /// the keys and values of every layer for; and the bytes that it is predicted to take.
-    ///
-    /// A block that is being packed exists twice for a moment, of its largest matrix at most half; the unembedding is read
-    /// when the blocks are gone, and exists twice as well.
-    ///
-    /// # Errors
-    /// The bytes that the leanest placement needs.
-    pub fn choose(
-        architecture: &Architecture,
-        n_rows: usize,
-        goes_on: bool,
-        available: u64,
-    ) -> Result<(Self, u64), u64> {
-        let weights = WeightBytes::of(architecture);
-        let rows = BASE_BYTES + row_bytes(architecture, goes_on) * n_rows as u64;
-        let packing = weights.block * 3 / 2;
-        let candidates = [
-            (Self::Resident, weights.all + packing - weights.block),
-            (Self::Streamed { ahead: true }, (packing + weights.block).max(2 * weights.unembedding)),
-            (Self::Streamed { ahead: false }, packing.max(2 * weights.unembedding)),
-        ];
-        for (placement, bytes) in candidates {
-            if rows + bytes <= available {
-                return Ok((placement, rows + bytes));
-            }
-        }
-        Err(rows + candidates[2].1)
+/// The fastest placement within `available` bytes; see [`crate::forward::Backend::place`].
+///
+/// A block that is being packed exists twice for a moment, of its largest matrix at most half; the unembedding is read
+/// when the blocks are gone, and exists twice as well.
+pub fn choose(
+    architecture: &Architecture,
+    workload: &Workload,
+    available: u64,
+) -> Result<Placed, MemoryForecast> {
+    let weights = WeightBytes::of(architecture);
+    let packing = weights.block * 3 / 2;
+    let candidates = [
+        (Placement::Resident, weights.all + packing - weights.block),
+        (Placement::Streamed { ahead: true }, (packing + weights.block).max(2 * weights.unembedding)),
+        (Placement::Streamed { ahead: false }, packing.max(2 * weights.unembedding)),
+    ];
+    let with = |n_weight_bytes| forecast(architecture, workload, n_weight_bytes);
+    let fits = |(_, n_bytes): &(Placement, u64)| with(*n_bytes).n_bytes() <= available;
+    match candidates.into_iter().find(fits) {
+        Some((placement, n_bytes)) => Ok(Placed { placement, forecast: with(n_bytes) }),
+        None => Err(with(candidates[2].1)),
     }
 }
 
-/// Bytes of one row on its way: residual stream, embedding, queries, mixed values, keys and values.
-pub fn row_bytes(architecture: &Architecture, goes_on: bool) -> u64 {
-    let heads = architecture.shape.n_heads * architecture.head_width;
-    let shared = architecture.n_key_heads * architecture.head_width;
-    let n_memories = if goes_on { architecture.shape.n_layers } else { 1 };
-    4 * (2 * architecture.shape.d_model + 2 * heads + 2 * shared * n_memories) as u64
+/// The terms of memory. Rows are those that there is room for at most: of the first pass of the largest batch, and of the
+/// responses, at their longest, of the batch that has most. Both rooms are kept from batch to batch.
+fn forecast(architecture: &Architecture, workload: &Workload, n_weight_bytes: u64) -> MemoryForecast {
+    let response_rows = |batch: &BatchWorkload| {
+        batch.n_response_tokens.iter().map(|n| n.next_multiple_of(TAIL_TILE)).sum::<usize>()
+    };
+    let most = |rows: &dyn Fn(&BatchWorkload) -> usize| workload.batches.iter().map(rows).max().unwrap_or(0);
+    let n_rows = (most(&|batch| batch.n_prompt_rows) + most(&response_rows)) as u64;
+    let q_dim = architecture.shape.n_heads * architecture.head_width;
+    let kv_dim = architecture.n_key_heads * architecture.head_width;
+    let n_caches = match workload.kv_cache {
+        KvCache::Keep => architecture.shape.n_layers,
+        KvCache::Drop => 1,
+    };
+    let value = size_of::<f32>() as u64;
+    let term = |name, n_bytes| MemoryTerm { name, n_bytes };
+    MemoryForecast {
+        terms: vec![
+            term("program", BASE_BYTES),
+            term("weights", n_weight_bytes),
+            // The residual stream and the embedding that it began with; queries and mixed values.
+            term("rows", n_rows * value * 2 * (architecture.shape.d_model + q_dim) as u64),
+            term("kv_cache", n_rows * value * (2 * kv_dim * n_caches) as u64),
+            term("captured", workload.n_captured_bytes),
+        ],
+    }
 }
 
 /// Blocks in order, wherever they are.

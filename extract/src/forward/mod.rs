@@ -1,125 +1,174 @@
-//! What a language model must do here. No tensor library is mentioned: a backend may use any.
+//! The seam to a model: what a backend must do, in terms that no tensor library and no device own.
 //!
-//! Prompts reach a model as a [`TokenTree`]: runs of tokens, each continuing its parent's path, so that
-//! a token shared by many prompts is computed once. A decoded token is a run of one. What passes by is
-//! shown to [`Taps`], layer by layer, and kept by nobody else.
+//! A batch is a part of a [`PrefixTree`], so that a token which many prompts share is computed once; a decoded token is
+//! an edge of one. A [`Capture`] plan says what is wanted of it. A [`Backend`] decides where weights go, says what memory
+//! that takes, loads a [`Model`], and pools on its own device: nothing but batches, plans and pooled results passes the
+//! seam. How far a pass over the layers is, it keeps in a [`ResumeCheckpoint`] in whatever layout it computes with.
+//!
+//! What this module leaves to others: reading model files (`model`), what segments are (`stage`).
 
+mod capture;
 pub mod prefix_tree;
 pub mod profile;
-pub(crate) mod segment_plan;
+mod resume;
+
+pub use capture::{
+    Capture, LayerSink, LogitRequest, LogitResult, NextToken, PathCapture, PooledSlot, Positions, extend_pool,
+};
+pub use prefix_tree::{PrefixTree, Run};
+pub use resume::ResumeCheckpoint;
 
 use crate::error::ExtractError;
-use crate::forward::profile::Profile;
-use hypercolumn_schemas::Site;
-pub use prefix_tree::{Run, TokenTree};
+use crate::model::architecture::{Architecture, Checkpoint, Shape};
+use hypercolumn_schemas::BackendId;
+use profile::Profile;
+use serde::Serialize;
 use std::ops::Range;
 
-/// The sizes of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Number of transformer blocks, L.
-    pub n_layers: usize,
-    /// Width of the residual stream.
-    pub d_model: usize,
-    /// Query heads of a block.
-    pub n_heads: usize,
-    /// Entries of the vocabulary.
-    pub n_vocabulary: usize,
-    /// Longest sequence that the model was made for, in tokens.
-    pub context: usize,
+/// Where the blocks' weights are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// All in memory.
+    Resident,
+    /// Read from the checkpoint for every pass, used for every row and dropped; `ahead` says whether the next
+    /// block is read while one computes.
+    Streamed {
+        /// Costs the memory of another block.
+        ahead: bool,
+    },
 }
 
-impl Shape {
-    /// Every (layer, site) that a table has, in order: embed, resid_post 1..=L, final_norm.
-    pub fn sites(&self) -> impl Iterator<Item = (usize, Site)> + use<> {
-        let n = self.n_layers;
-        let blocks = (1..=n).map(|l| (l, Site::ResidPost));
-        std::iter::once((0, Site::Embed)).chain(blocks).chain(std::iter::once((n, Site::FinalNorm)))
+/// Whether keys and values outlive their layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KvCache {
+    /// They do: further passes continue the tree.
+    Keep,
+    /// Each layer's are dropped after that layer; one pass reads the whole tree.
+    Drop,
+}
+
+/// What an extraction asks of memory besides weights.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Every batch of prompts with its responses; one is in memory at a time.
+    pub batches: Vec<BatchWorkload>,
+    /// Whether responses follow.
+    pub kv_cache: KvCache,
+    /// Bytes of pooled results that may wait for the writer.
+    pub n_captured_bytes: u64,
+}
+
+/// Rows of one batch of prompts.
+#[derive(Clone, Debug)]
+pub struct BatchWorkload {
+    /// Rows of the first pass: tokens that are not shared, those of answers included.
+    pub n_prompt_rows: usize,
+    /// Tokens of each response at its longest.
+    pub n_response_tokens: Vec<usize>,
+}
+
+/// Bytes of memory at most, about, by what they are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MemoryForecast {
+    /// The terms; their sum is the forecast.
+    pub terms: Vec<MemoryTerm>,
+}
+
+/// One term of a [`MemoryForecast`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MemoryTerm {
+    /// What the bytes are for.
+    pub name: &'static str,
+    /// How many.
+    pub n_bytes: u64,
+}
+
+impl MemoryForecast {
+    /// The sum of the terms.
+    pub fn n_bytes(&self) -> u64 {
+        self.terms.iter().map(|term| term.n_bytes).sum()
     }
 }
 
-/// Receives what passes by in a forward pass. Rows are those of the runs being computed, in order.
-pub trait Taps: Send + Sync {
-    /// States at one site: `n_rows × d_model`, row-major.
-    fn hidden(&mut self, layer: usize, site: Site, rows: &[f32]);
+/// A placement and what it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Where the weights go.
+    pub placement: Placement,
+    /// Memory.
+    pub forecast: MemoryForecast,
+}
 
-    /// Attention weights of one run in one head: `run.len × (run.position + run.len)`, row-major; row `i`
-    /// is zero past position `run.position + i`. Runs and heads come from several threads in any order, each
-    /// once a layer.
-    fn attention(&self, layer: usize, head: usize, run: usize, weights: &[f32]);
+/// A way to carry models out.
+pub trait Backend: Sync {
+    /// What shards computed by it record, and what their keys hold.
+    fn id(&self) -> BackendId;
 
-    /// Logits at a wanted row (an index into the tree's tokens): `n_vocabulary` values. Rows come from several
-    /// threads in any order, each once.
-    fn logits(&self, row: usize, logits: &[f32]);
+    /// The fastest placement within `available_bytes`.
+    ///
+    /// # Errors
+    /// What the leanest placement takes, where that is more.
+    fn place(
+        &self,
+        architecture: &Architecture,
+        workload: &Workload,
+        available_bytes: u64,
+    ) -> Result<Placed, MemoryForecast>;
+
+    /// Bytes of f32 weights of one block, whatever the backend makes of them.
+    fn block_bytes(&self, architecture: &Architecture) -> u64;
+
+    /// Floating-point operations that matrix products of this model's sizes do in a second now.
+    fn product_flop_per_second(&self, architecture: &Architecture) -> f64;
+
+    /// Name of the layout in which it keeps states, keys and values in a [`ResumeCheckpoint`].
+    fn resume_layout(&self) -> String;
+
+    /// A checkpoint, ready to compute; weights that are to stay in memory are read now.
+    ///
+    /// # Errors
+    /// When the checkpoint cannot be read.
+    fn load<'a>(
+        &self,
+        checkpoint: &'a dyn Checkpoint,
+        placement: Placement,
+    ) -> Result<Box<dyn Model + 'a>, ExtractError>;
 }
 
 /// A loaded model.
-pub trait Backend {
+pub trait Model {
     /// The model's sizes.
     fn shape(&self) -> Shape;
 
-    /// Where the time of the passes went, since this was last asked.
+    /// Where the time of the passes went since this was last asked.
     fn take_profile(&self) -> Profile;
 
-    /// An empty memory of keys and values, for one tree. `goes_on` says whether [`Session::forward`] will be called
-    /// more than once: if not, no layer's keys and values outlive it.
-    fn session(&self, goes_on: bool) -> Box<dyn Session + '_>;
+    /// Starts with an empty KV cache, for one tree.
+    fn session(&self, kv_cache: KvCache) -> Box<dyn Session + '_>;
 }
 
-/// Keys and values of one layer, as a backend lays them out.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Memory {
-    /// Keys.
-    pub keys: Vec<f32>,
-    /// Values.
-    pub values: Vec<f32>,
+/// Edges of a tree that are computed together.
+#[derive(Clone, Debug)]
+pub struct Batch<'a> {
+    /// The tree.
+    pub tree: &'a PrefixTree,
+    /// Indices of consecutive edges, which follow those computed before.
+    pub edges: Range<usize>,
 }
 
-/// How far a pass was when it ended before its time.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Started {
-    /// Layers that are through and need not be computed.
-    pub n_layers: usize,
-    /// States after the last of them: `n_rows × d_model`.
-    pub rows: Vec<f32>,
-    /// By layer, if they were asked for.
-    pub memory: Vec<Memory>,
-}
-
-/// Remembers how far a pass is.
-pub trait Ledger: Sync {
-    /// What was through before; with keys and values if the pass is not the last.
-    ///
-    /// # Errors
-    /// When what was remembered cannot be read; likewise when it cannot be written, below.
-    fn started(&self, keeps_memory: bool) -> Result<Started, ExtractError>;
-
-    /// A layer, from 1, is through: the states after it, and its keys and values if the pass is not the last.
-    ///
-    /// # Errors
-    /// See above.
-    fn through(
-        &self,
-        layer: usize,
-        rows: &[f32],
-        memory: Option<(&[f32], &[f32])>,
-    ) -> Result<(), ExtractError>;
-}
-
-/// A model reading one tree: keys and values of every run computed so far.
+/// A model over one tree.
 pub trait Session {
-    /// Computes `runs`, which must follow the runs computed before, and shows `taps` what passes.
-    /// `wanted` are the tree rows, ascending and within `runs`, whose logits are needed. Layers that `ledger` has as
-    /// through are left out, for the first pass of a tree; `taps` see the others.
+    /// Computes `batch` and hands what `capture` asks for to `sink`. Layers that `resume` has finished are left out, for
+    /// the first batch of a tree.
     ///
     /// # Errors
-    /// When weights or the ledger cannot be read.
+    /// When weights cannot be read, the resume checkpoint cannot be read or written, or `sink` refuses.
     fn forward(
         &mut self,
-        tree: &TokenTree,
-        runs: Range<usize>,
-        wanted: &[usize],
-        taps: &mut dyn Taps,
-        ledger: Option<&dyn Ledger>,
+        batch: &Batch<'_>,
+        capture: &Capture,
+        sink: &mut dyn LayerSink,
+        resume: Option<&ResumeCheckpoint>,
     ) -> Result<(), ExtractError>;
 }

@@ -24,14 +24,14 @@ impl Run {
 
 /// Token runs, parents before children; the tokens of a run lie in consecutive rows.
 #[derive(Clone, Debug, Default)]
-pub struct TokenTree {
+pub struct PrefixTree {
     /// The runs.
     pub runs: Vec<Run>,
     /// Token id of every row.
     pub tokens: Vec<u32>,
 }
 
-impl TokenTree {
+impl PrefixTree {
     /// Appends a run below `parent` and gives its index.
     pub fn push(&mut self, parent: Option<usize>, tokens: &[u32]) -> usize {
         let position = parent.map_or(0, |p| self.runs[p].position + self.runs[p].len);
@@ -77,11 +77,11 @@ impl TokenTree {
     }
 }
 
-/// Version of the order in which [`TokenTree::pack`] lays rows out, and of how an engine lays out their keys and values: a
+/// Version of the order in which [`PrefixTree::pack`] lays rows out, and of how an engine lays out their keys and values: a
 /// sweep that another version left is not taken up.
 pub const ROW_ORDER: u32 = 3;
 
-/// Tokens of a run that [`TokenTree::pack`] makes: long sequences become chains of runs, so that there is enough to
+/// Tokens of a run that [`PrefixTree::pack`] makes: long sequences become chains of runs, so that there is enough to
 /// share between threads.
 const MAX_RUN_TOKENS: usize = 64;
 
@@ -164,9 +164,9 @@ impl Draft {
 
     /// Lays the nodes out depth first, those with the most below them first: rows of long paths are neighbours, and
     /// their keys lie together. The run that ends every node.
-    fn finish(mut self) -> (TokenTree, Vec<usize>) {
+    fn finish(mut self) -> (PrefixTree, Vec<usize>) {
         let sizes = self.sizes();
-        let mut tree = TokenTree::default();
+        let mut tree = PrefixTree::default();
         let mut places = vec![0; self.nodes.len()];
         let mut stack = std::mem::take(&mut self.roots);
         stack.sort_by_key(|node| sizes[*node]);
@@ -188,7 +188,7 @@ impl Draft {
 mod tests {
     use super::*;
 
-    fn read(tree: &TokenTree, end: usize) -> Vec<u32> {
+    fn read(tree: &PrefixTree, end: usize) -> Vec<u32> {
         tree.path(end).into_iter().flat_map(|rows| tree.tokens[rows].to_vec()).collect()
     }
 
@@ -196,7 +196,7 @@ mod tests {
     fn every_sequence_reads_back_and_shares_what_it_can() {
         let sequences: [&[u32]; 6] =
             [&[1, 2, 3, 4], &[1, 2, 5], &[1, 2], &[7], &[1, 2, 3, 4], &[1, 2, 3, 4, 9]];
-        let (tree, ends) = TokenTree::pack(&sequences);
+        let (tree, ends) = PrefixTree::pack(&sequences);
         for (sequence, end) in sequences.iter().zip(&ends) {
             assert_eq!(read(&tree, *end), *sequence);
         }

@@ -5,7 +5,42 @@
 //! supported, and a family refuses it by name.
 
 use crate::error::ExtractError;
-use crate::forward::Shape;
+use hypercolumn_schemas::Site;
+
+/// The sizes of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Number of transformer blocks, L.
+    pub n_layers: usize,
+    /// Width of the residual stream.
+    pub d_model: usize,
+    /// Query heads of a block.
+    pub n_heads: usize,
+    /// Entries of the vocabulary.
+    pub n_vocabulary: usize,
+    /// Longest sequence that the model was made for, in tokens.
+    pub context: usize,
+}
+
+/// A layer and a site in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerSite {
+    /// Layer; 0 is the embedding.
+    pub layer: usize,
+    /// Site.
+    pub site: Site,
+}
+
+impl Shape {
+    /// Every layer and site that an extraction keeps unless it is asked for others, in order: embed, resid_post of
+    /// layers 1..=L, final_norm.
+    pub fn default_sites(&self) -> impl Iterator<Item = LayerSite> + use<> {
+        let n = self.n_layers;
+        let blocks = (1..=n).map(|layer| LayerSite { layer, site: Site::ResidPost });
+        let ends = |layer, site| std::iter::once(LayerSite { layer, site });
+        ends(0, Site::Embed).chain(blocks).chain(ends(n, Site::FinalNorm))
+    }
+}
 
 /// A decoder-only transformer without its weights.
 #[derive(Clone, Debug, PartialEq)]

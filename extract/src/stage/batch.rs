@@ -1,15 +1,18 @@
 //! One chunk of prompts through the model: a packed tree for prompts and answers, then responses token by token.
 
 use crate::error::ExtractError;
-use crate::forward::segment_plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
-use crate::forward::{Ledger, TokenTree};
-use crate::stage::resume::Sweep;
+use crate::forward::{
+    Batch, Capture, KvCache, LogitRequest, LogitResult, NextToken, PathCapture, PooledSlot, Positions,
+    PrefixTree,
+};
+use crate::stage::collect::{Delivery, Part, PromptSink, ResponseSink};
+use crate::stage::segment_plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
 use crate::stage::settings::Settings;
 use crate::stage::shard::Reader;
-use crate::stage::taps::{ChunkTaps, Part, Want};
 use crate::stage::tokenized::{Answer, Reading};
 use crate::tokenize::tokenizer::Tokenizer;
-use hypercolumn_schemas::Progress;
+use hypercolumn_schemas::{Pooling, Site};
+use std::collections::HashMap;
 
 /// What the model wrote after a prompt.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +46,11 @@ impl<'a> Chunk<'a> {
         self.readings.iter().map(|r| &r.plan)
     }
 
+    /// Whether attention between some prompt's own segments is kept.
+    pub fn asks_for_attention(&self) -> bool {
+        self.plans().map(PromptPlan::n_given_pairs).any(|pairs| pairs.n_queries > 0)
+    }
+
     /// The segment that a slot is for.
     pub fn segment(&self, slot: &Slot) -> &SegmentPlan {
         &self.readings[slot.prompt].plan.segments[slot.segment]
@@ -58,17 +66,61 @@ pub struct Written {
     pub answer_logprobs: Vec<Vec<f32>>,
 }
 
-/// Runs a chunk, from where `sweep` says that an earlier run was, if there is one; pooled states and attention go to
-/// `hand_over` as they become final. `progress` advances by the prompts' tokens.
-pub fn run_chunk(
-    reader: &Reader,
-    chunk: &Chunk,
-    progress: &dyn Progress,
-    hand_over: &(dyn Fn(Part) + Sync),
-    sweep: Option<&Sweep>,
-) -> Result<Written, ExtractError> {
-    let Reader { backend, settings, tokenizer, .. } = *reader;
+/// Runs a chunk, from where its resume checkpoint says that an earlier run was, if there is one; pooled states and
+/// attention go where `delivery` says as they become final.
+pub fn run_chunk(reader: &Reader, chunk: &Chunk, delivery: Delivery<'_>) -> Result<Written, ExtractError> {
+    let Reader { model, settings, tokenizer, .. } = *reader;
     let readings = &chunk.readings;
+    let (mut tree, ends) = pack_prompts_and_answers(readings);
+    let (prompt_ends, answer_ends) = ends.split_at(readings.len());
+    let shape = model.shape();
+    let capture = Capture {
+        sites: Site::DEFAULT.to_vec(),
+        paths: readings.iter().zip(prompt_ends).map(|(r, end)| capture_prompt(&r.plan, *end)).collect(),
+        logits: request_logits(&tree, readings, prompt_ends, answer_ends, settings),
+    };
+    let (resume, hand_over) = (delivery.resume, delivery.hand_over);
+    let mut prompts = PromptSink::new(chunk, shape, delivery);
+    prompts.hand_over_finished()?;
+    let kv_cache = if settings.max_new_tokens > 0 { KvCache::Keep } else { KvCache::Drop };
+    let mut session = model.session(kv_cache);
+    session.forward(&Batch { tree: &tree, edges: 0..tree.runs.len() }, &capture, &mut prompts, resume)?;
+    let mut next_tokens = next_tokens(&capture, &prompts.logits);
+    let mut responses = ResponseSink::new(chunk, shape);
+    let mut decoding = Decoding { tokenizer, settings, responses: vec![Response::default(); readings.len()] };
+    let mut ends = prompt_ends.to_vec();
+    let mut live: Vec<usize> = (0..readings.len()).collect();
+    for _ in 0..settings.max_new_tokens {
+        let first = tree.runs.len();
+        let added = decoding.extend(&mut live, &mut ends, &mut tree, &next_tokens, readings)?;
+        if added.is_empty() {
+            break;
+        }
+        let capture = Capture {
+            sites: Site::DEFAULT.to_vec(),
+            paths: added
+                .iter()
+                .map(|p| capture_response_token(&readings[*p].plan, &tree, ends[*p]))
+                .collect(),
+            logits: live.iter().map(|p| request_next(tree.runs[ends[*p]].row)).collect(),
+        };
+        responses.begin_pass(added);
+        session.forward(
+            &Batch { tree: &tree, edges: first..tree.runs.len() },
+            &capture,
+            &mut responses,
+            None,
+        )?;
+        next_tokens = live.iter().zip(&responses.logits).map(|(p, result)| (*p, result.likeliest)).collect();
+    }
+    let n_response: Vec<usize> = decoding.responses.iter().map(|r| r.ids.len()).collect();
+    hand_over(Part::Responses(responses.finish(n_response)));
+    let answer_logprobs = sum_by_answer(readings, &prompts.logits);
+    Ok(Written { responses: decoding.responses, answer_logprobs })
+}
+
+/// The tree of prompts and of their answers, and the edges that end them: prompts first.
+fn pack_prompts_and_answers(readings: &[&Reading]) -> (PrefixTree, Vec<usize>) {
     let mut sequences: Vec<Vec<u32>> = readings.iter().map(|r| r.ids.clone()).collect();
     for reading in readings {
         for answer in &reading.answers {
@@ -77,69 +129,79 @@ pub fn run_chunk(
         }
     }
     let borrowed: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
-    let (mut tree, ends) = TokenTree::pack(&borrowed);
-    let (prompt_ends, answer_ends) = ends.split_at(readings.len());
-    let n_targets = readings.iter().flat_map(|r| &r.answers).map(|a| a.ids.len()).sum();
-    let asked = (prompt_ends, n_targets);
-    let note = |part: Part| {
-        sweep.iter().for_each(|s| s.note(&part));
-        hand_over(part);
-    };
-    let mut taps = ChunkTaps::new(chunk, backend.shape(), &tree, asked, progress, &note);
-    for parts in sweep.iter().flat_map(|s| s.parts()) {
-        parts?.into_iter().for_each(hand_over);
-        taps.skip_layer();
+    PrefixTree::pack(&borrowed)
+}
+
+/// What is kept of a prompt's own segments.
+fn capture_prompt(plan: &PromptPlan, end: usize) -> PathCapture {
+    let given = || plan.segments.iter().filter(|s| !s.is_response);
+    let slot = |(positions, pooling)| PooledSlot { positions, pooling };
+    PathCapture {
+        end,
+        slots: given().flat_map(|s| s.poolings.iter().map(|p| slot((positions(s), *p)))).collect(),
+        queries: given().filter(|s| s.is_query).map(positions).collect(),
+        keys: given().filter(|s| s.is_key).map(positions).collect(),
     }
-    want_logits(&mut taps, &tree, readings, prompt_ends, answer_ends, settings);
-    let mut session = backend.session(settings.max_new_tokens > 0);
-    let ledger = sweep.map(|s| s as &dyn Ledger);
-    session.forward(&tree, 0..tree.runs.len(), &taps.wanted_rows(), &mut taps, ledger)?;
-    let mut decoding = Decoding { tokenizer, settings, responses: vec![Response::default(); readings.len()] };
-    let mut ends = prompt_ends.to_vec();
-    let mut live: Vec<usize> = (0..readings.len()).collect();
-    for _ in 0..settings.max_new_tokens {
-        let added = decoding.extend(&mut live, &mut ends, &mut tree, &taps, readings)?;
-        let Some(first) = added.first().map(|(_, run)| *run) else { break };
-        taps.begin_response_pass(&tree, &added);
-        for prompt in &live {
-            taps.want(tree.runs[ends[*prompt]].row, Want::Next { prompt: *prompt });
-        }
-        session.forward(&tree, first..tree.runs.len(), &taps.wanted_rows(), &mut taps, None)?;
+}
+
+/// What is kept of a response's token, the path's last: its state once, whatever the poolings, which are over tokens of
+/// several passes.
+fn capture_response_token(plan: &PromptPlan, tree: &PrefixTree, end: usize) -> PathCapture {
+    let position = tree.runs[end].position as u32;
+    let token = || vec![position..position + 1];
+    let own = |keeps: bool| if keeps { vec![token()] } else { Vec::new() };
+    let slot = |positions| PooledSlot { positions, pooling: Pooling::Last };
+    let response = || vec![plan.n_tokens as u32..u32::MAX];
+    let key = |s: &SegmentPlan| if s.is_response { response() } else { positions(s) };
+    PathCapture {
+        end,
+        slots: own(plan.keeps_response_states()).into_iter().map(slot).collect(),
+        queries: own(plan.has_response_query()),
+        keys: plan.keys().map(key).collect(),
     }
-    let n_response: Vec<usize> = decoding.responses.iter().map(|r| r.ids.len()).collect();
-    let answer_logprobs = sum_by_answer(readings, &taps.finish(n_response));
-    Ok(Written { responses: decoding.responses, answer_logprobs })
+}
+
+fn positions(segment: &SegmentPlan) -> Positions {
+    segment.ranges.iter().map(|&(start, end)| start..end).collect()
 }
 
 /// Log-probabilities of every reading's answers from those of their tokens.
-fn sum_by_answer(readings: &[&Reading], target_logprobs: &[f64]) -> Vec<Vec<f32>> {
-    let mut targets = target_logprobs.iter();
+fn sum_by_answer(readings: &[&Reading], results: &[LogitResult]) -> Vec<Vec<f32>> {
+    let mut targets = results.iter().flat_map(|result| &result.logprobs);
     let mut sum = |answer: &Answer| targets.by_ref().take(answer.ids.len()).sum::<f64>() as f32;
     readings.iter().map(|r| r.answers.iter().map(&mut sum).collect()).collect()
 }
 
-/// Asks for each prompt's next token, and for the probability of each answer's tokens.
-fn want_logits(
-    taps: &mut ChunkTaps,
-    tree: &TokenTree,
+/// Asks for each prompt's next token, if there are to be responses, and for the probability of each answer's tokens.
+fn request_logits(
+    tree: &PrefixTree,
     readings: &[&Reading],
     prompt_ends: &[usize],
     answer_ends: &[usize],
     settings: &Settings,
-) {
-    if settings.max_new_tokens > 0 {
-        for (prompt, end) in prompt_ends.iter().enumerate() {
-            taps.want(tree.runs[*end].rows().end - 1, Want::Next { prompt });
-        }
-    }
+) -> Vec<LogitRequest> {
+    let decoded = prompt_ends.iter().filter(|_| settings.max_new_tokens > 0);
+    let mut requests: Vec<LogitRequest> =
+        decoded.map(|end| request_next(tree.runs[*end].rows().end - 1)).collect();
     let all = readings.iter().flat_map(|r| r.answers.iter().map(|a| (r.ids.len(), a)));
-    let mut targets = 0..;
-    for ((n_prompt, wanted), end) in all.zip(answer_ends) {
+    for ((n_prompt, answer), end) in all.zip(answer_ends) {
         let rows: Vec<usize> = tree.path(*end).into_iter().flatten().collect();
-        for ((row, token), target) in rows[n_prompt - 1..].iter().zip(&wanted.ids).zip(targets.by_ref()) {
-            taps.want(*row, Want::Target { target, token: *token });
+        for (&row, &token) in rows[n_prompt - 1..].iter().zip(&answer.ids) {
+            requests.push(LogitRequest { row, targets: vec![token], next: NextToken::Unasked });
         }
     }
+    requests
+}
+
+fn request_next(row: usize) -> LogitRequest {
+    LogitRequest { row, targets: Vec::new(), next: NextToken::Likeliest }
+}
+
+/// The next token of each prompt that one was asked for.
+fn next_tokens(capture: &Capture, results: &[LogitResult]) -> HashMap<usize, u32> {
+    let asked =
+        capture.logits.iter().zip(results).take_while(|(request, _)| request.next == NextToken::Likeliest);
+    asked.map(|(_, result)| result.likeliest).enumerate().collect()
 }
 
 struct Decoding<'a> {
@@ -151,19 +213,19 @@ struct Decoding<'a> {
 impl Decoding<'_> {
     /// Takes the next token of every live prompt, and keeps alive those that go on after it. Appends to the tree the
     /// tokens that something is to be read from: the next token, or states or attention that are kept. Gives their
-    /// prompts and runs.
+    /// prompts.
     fn extend(
         &mut self,
         live: &mut Vec<usize>,
         ends: &mut [usize],
-        tree: &mut TokenTree,
-        taps: &ChunkTaps,
+        tree: &mut PrefixTree,
+        next_tokens: &HashMap<usize, u32>,
         readings: &[&Reading],
-    ) -> Result<Vec<(usize, usize)>, ExtractError> {
+    ) -> Result<Vec<usize>, ExtractError> {
         let mut added = Vec::new();
         let mut going_on = Vec::new();
         for &prompt in live.iter() {
-            let token = taps.next_token(prompt);
+            let token = next_tokens[&prompt];
             if self.tokenizer.ends_text(token) {
                 continue;
             }
@@ -179,7 +241,7 @@ impl Decoding<'_> {
             }
             if goes_on || readings[prompt].plan.keeps_response() {
                 ends[prompt] = tree.push(Some(ends[prompt]), &[token]);
-                added.push((prompt, ends[prompt]));
+                added.push(prompt);
             }
         }
         *live = going_on;

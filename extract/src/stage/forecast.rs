@@ -4,15 +4,16 @@
 //! writer's encoding leaves of a row, measured on SmolLM2-135M with 40 to 48 prompts of the built-in tasks: over
 //! five extractions the prediction was 3 to 13 % above the lake's true growth (maxima compress best).
 
-use crate::cpu::{Placement, WeightBytes};
 use crate::error::ExtractError;
-use crate::forward::Shape;
-use crate::forward::segment_plan::SegmentPlan;
+use crate::forward::MemoryForecast;
 use crate::model::architecture::Architecture;
+use crate::model::architecture::Shape;
+use crate::stage::BACKEND;
 use crate::stage::ModelFile;
 use crate::stage::read_task;
+use crate::stage::segment_plan::SegmentPlan;
 use crate::stage::settings::Settings;
-use crate::stage::shard::{WAITING_PARTS, count_unique, most_rows, plan_chunks, plan_shards};
+use crate::stage::shard::{count_unique, plan_shards, workload};
 use crate::stage::tokenized::{Reading, tokenize_task};
 use hypercolumn_schemas::Pooling;
 use hypercolumn_schemas::{Lake, content_key};
@@ -52,8 +53,8 @@ pub struct Forecast {
     pub n_attention_rows: usize,
     /// Bytes that the lake grows by, about.
     pub n_lake_bytes: u64,
-    /// Bytes of memory at most, about.
-    pub n_memory_bytes: u64,
+    /// Memory at most, about, with every weight in memory, by what it is for.
+    pub memory: MemoryForecast,
 }
 
 /// Counts what extracting `task` would take.
@@ -75,7 +76,9 @@ pub fn forecast(
         n_hidden_rows: count.n_slots * (shape.n_layers + 2),
         n_attention_rows: count.n_pairs * shape.n_layers * shape.n_heads,
         n_lake_bytes: lake_bytes(&count, &readings, settings, shape, shards.len()),
-        n_memory_bytes: memory_bytes(file.architecture(), &readings, &shards, settings),
+        memory: BACKEND
+            .place(file.architecture(), &workload(&readings, &shards, settings, shape.d_model), u64::MAX)
+            .map_or_else(|needed| needed, |placed| placed.forecast),
     })
 }
 
@@ -153,13 +156,14 @@ const STOPPED_PART: f64 = 0.5;
 /// logits are asked for, `2 · d · vocabulary`. Rows are a shard's tokens, shared beginnings once, those of answers, and
 /// those of responses.
 pub fn product_flop<'a>(
+    block_bytes: u64,
     architecture: &Architecture,
     readings: &[Reading],
     shards: impl Iterator<Item = &'a Vec<usize>>,
     settings: &Settings,
 ) -> f64 {
     let shape = architecture.shape;
-    let block = WeightBytes::of(architecture).block as f64 / size_of::<f32>() as f64;
+    let block = block_bytes as f64 / size_of::<f32>() as f64;
     let weights = block * shape.n_layers as f64;
     let attended = (shape.n_layers * shape.n_heads * architecture.head_width) as f64;
     let unembedding = (shape.d_model * shape.n_vocabulary) as f64;
@@ -180,21 +184,4 @@ pub fn product_flop<'a>(
 /// Seconds that an extraction of so many operations takes where products run at `flop_per_second`.
 pub fn seconds(product_flop: f64, flop_per_second: f64) -> f64 {
     product_flop / flop_per_second / PRODUCTS_SHARE
-}
-
-/// What the engine takes with every weight in memory, and the pooled states of a chunk that may wait for the writer.
-fn memory_bytes(
-    architecture: &Architecture,
-    readings: &[Reading],
-    shards: &[Vec<usize>],
-    settings: &Settings,
-) -> u64 {
-    let shape = architecture.shape;
-    let n_rows = most_rows(readings, shards, settings);
-    let resident = Placement::choose(architecture, n_rows, settings.max_new_tokens > 0, u64::MAX);
-    let slots = |i: &usize| readings[*i].plan.segments.iter().map(|s| s.poolings.len()).sum::<usize>();
-    let chunks = shards.iter().flat_map(|shard| plan_chunks(readings, shard));
-    let most_slots = chunks.map(|chunk| chunk.iter().map(slots).sum::<usize>()).max().unwrap_or(0);
-    let waiting = most_slots * shape.d_model * size_of::<f32>() * WAITING_PARTS;
-    resident.map_or(u64::MAX, |(_, bytes)| bytes) + waiting as u64
 }

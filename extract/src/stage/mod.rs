@@ -1,29 +1,29 @@
 //! The stage itself: what is to be done, what is done already, and doing the rest.
 
 mod batch;
+mod collect;
 pub(crate) mod forecast;
 pub mod inspect;
 mod model_file;
 mod output;
 mod prompts;
 pub mod resources;
-mod resume;
+mod segment_plan;
 pub mod settings;
 mod shard;
-mod taps;
 mod tokenized;
 
 pub use model_file::ModelFile;
 
-use crate::cpu::{self, Placement, product_flop_per_second};
+use crate::cpu::Cpu;
 use crate::error::ExtractError;
 use crate::forward::profile::{Profile, Work};
+use crate::forward::{Backend, MemoryForecast, Placed, Placement, ResumeCheckpoint};
 use crate::model::source::ResolvedModel;
 use crate::stage::forecast::{predicted_lake_bytes, product_flop, seconds};
 use crate::stage::resources::Resources;
-use crate::stage::resume::Sweep;
 use crate::stage::settings::Settings;
-use crate::stage::shard::{Reader, count_unique, most_rows, plan_shards, writing_thread};
+use crate::stage::shard::{Reader, Shard, count_unique, plan_shards, workload, writing_thread};
 use crate::stage::tokenized::{Reading, tokenize_task};
 use hypercolumn_schemas::{
     BackendId, CommitInfo, ExtractRecord, Lake, ModelRecord, Partition, Progress, Record, RecordVersion,
@@ -36,13 +36,16 @@ use std::time::Instant;
 /// Raised when the same prompts, model and settings would give other rows than before.
 const CODE_VERSION: u32 = 1;
 
+/// The backend that extractions run on.
+static BACKEND: &dyn Backend = &Cpu;
+
 /// What an extraction would do.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExtractPlan {
     /// Where the weights would be.
     pub placement: Placement,
-    /// Bytes of memory at most, about.
-    pub n_memory_bytes: u64,
+    /// Memory at most, about, by what it is for.
+    pub memory: MemoryForecast,
     /// Bytes that the lake grows by, about, if nothing is there yet.
     pub n_lake_bytes: u64,
     /// Seconds of computing and writing what is missing, about: by the rate of products that the machine has at this
@@ -110,14 +113,15 @@ pub fn plan(
     };
     let n_unique_tokens = job.n_unique_tokens();
     let n_tokens = job.n_tokens();
-    let (placement, n_memory_bytes) = job.place(resources)?;
+    let Placed { placement, forecast: memory } = job.place(resources)?;
     let architecture = job.file.architecture();
     let missing = job.shards.iter().enumerate().filter(|(i, _)| !job.is_done(*i)).map(|(_, shard)| shard);
-    let flop = product_flop(architecture, &job.readings, missing, settings);
-    let seconds = if flop > 0.0 { seconds(flop, product_flop_per_second(architecture)) } else { 0.0 };
+    let flop =
+        product_flop(BACKEND.block_bytes(architecture), architecture, &job.readings, missing, settings);
+    let seconds = if flop > 0.0 { seconds(flop, BACKEND.product_flop_per_second(architecture)) } else { 0.0 };
     Ok(ExtractPlan {
         placement,
-        n_memory_bytes,
+        memory,
         n_lake_bytes: predicted_lake_bytes(&job.readings, settings, architecture.shape, n_shards),
         seconds,
         n_shards,
@@ -150,7 +154,7 @@ pub fn extract(
     let missing: Vec<usize> = (0..job.shards.len()).filter(|i| !job.is_done(*i)).collect();
     let mut spent = Spent::default();
     if !missing.is_empty() {
-        let placement = job.place(resources)?.0;
+        let placement = job.place(resources)?.placement;
         spent = job.run(lake, &missing, placement, progress)?;
     }
     Ok(Outcome {
@@ -206,7 +210,7 @@ impl<'a> Job<'a> {
         let inputs = KeyInputs {
             code_version: CODE_VERSION,
             content_hash: &content_hash,
-            backend: cpu::id(),
+            backend: BACKEND.id(),
             settings,
             chat_template: template.as_deref(),
         };
@@ -246,13 +250,13 @@ impl<'a> Job<'a> {
         self.shards.iter().map(|shard| count_unique(&self.readings, shard)).sum()
     }
 
-    /// Where the weights go, and the bytes of memory that this is predicted to take.
-    fn place(&self, resources: &Resources) -> Result<(Placement, u64), ExtractError> {
+    /// Where the weights go, and the memory that this is predicted to take.
+    fn place(&self, resources: &Resources) -> Result<Placed, ExtractError> {
         let available_bytes = resources.available_bytes();
-        let goes_on = self.settings.max_new_tokens > 0;
-        let n_rows = most_rows(&self.readings, &self.shards, self.settings);
-        Placement::choose(self.file.architecture(), n_rows, goes_on, available_bytes)
-            .map_err(|needed_bytes| ExtractError::Memory { needed_bytes, available_bytes })
+        let workload = workload(&self.readings, &self.shards, self.settings, self.file.shape().d_model);
+        BACKEND
+            .place(self.file.architecture(), &workload, available_bytes)
+            .map_err(|needed| ExtractError::Memory { needed_bytes: needed.n_bytes(), available_bytes })
     }
 
     fn run(
@@ -263,10 +267,11 @@ impl<'a> Job<'a> {
         progress: &dyn Progress,
     ) -> Result<Spent, ExtractError> {
         let loading = Instant::now();
-        let backend = self.file.load(placement)?;
+        let model = BACKEND.load(self.file.checkpoint(), placement)?;
         let mut spent = Spent { load_s: loading.elapsed().as_secs_f64(), ..Spent::default() };
         let reader = Reader {
-            backend: &*backend,
+            model: &*model,
+            resume_layout: BACKEND.resume_layout(),
             tokenizer: &self.file.tokenizer,
             settings: self.settings,
             partition: Partition::of_model(&self.model.name, &self.task),
@@ -279,9 +284,9 @@ impl<'a> Job<'a> {
         for &shard in missing {
             let started = Instant::now();
             let mut transaction = lake.begin(self.slot(shard))?;
-            let named = (self.shards[shard].as_slice(), self.keys[shard].as_str());
-            let sweeps = reader.read_shard(&self.readings, named, &mut transaction, progress)?;
-            let profile = backend.take_profile();
+            let named = Shard { prompts: &self.shards[shard], key: &self.keys[shard] };
+            let checkpoints = reader.read_shard(&self.readings, &named, &mut transaction, progress)?;
+            let profile = model.take_profile();
             let elapsed_s = started.elapsed().as_secs_f64();
             let info = CommitInfo {
                 key: self.keys[shard].clone(),
@@ -289,7 +294,7 @@ impl<'a> Job<'a> {
                 removes: std::mem::take(&mut removes),
             };
             transaction.commit(info)?;
-            sweeps.into_iter().for_each(Sweep::remove);
+            checkpoints.into_iter().for_each(ResumeCheckpoint::remove);
             spent.shards_s += elapsed_s;
             spent.profile += profile;
         }
@@ -325,7 +330,7 @@ impl<'a> Job<'a> {
                 n_heads: shape.n_heads,
                 n_vocabulary: shape.n_vocabulary,
             },
-            backend: cpu::id(),
+            backend: BACKEND.id(),
             settings: serde_json::to_value(self.settings).expect("settings are JSON"),
             chat_template: self.template.clone(),
             code_version: CODE_VERSION,

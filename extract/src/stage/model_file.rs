@@ -1,9 +1,7 @@
 //! A model's files, opened and checked together: checkpoint and tokenizer.
 
-use crate::cpu::{self, Placement};
 use crate::error::ExtractError;
-use crate::forward::{Backend, Shape};
-use crate::model::architecture::{Architecture, Checkpoint};
+use crate::model::architecture::{Architecture, Checkpoint, Shape};
 use crate::model::source::{Caches, ResolvedModel};
 use crate::model::{GgufFile, StoredCheckpoint, TensorPlan, content_hash, open_directory, open_gguf, refuse};
 use crate::tokenize::tokenizer::Tokenizer;
@@ -75,13 +73,5 @@ impl ModelFile {
         let cache = Caches::from_env().ok().map(|caches| caches.own);
         let hash = content_hash(&self.path, &self.checkpoint, cache.as_deref())?;
         Ok(self.content_hash.get_or_init(|| hash))
-    }
-
-    /// The model, ready to read; weights that are to stay in memory are read now, as f32.
-    ///
-    /// # Errors
-    /// [`ExtractError::Model`] when a file cannot be read.
-    pub fn load(&self, placement: Placement) -> Result<Box<dyn Backend + '_>, ExtractError> {
-        cpu::load(&self.checkpoint, placement)
     }
 }

@@ -1,12 +1,11 @@
 //! Shards: the unit of work that is committed, and the chunks that it is computed in.
 
-use crate::cpu::{TAIL_TILE, n_lanes};
 use crate::error::ExtractError;
-use crate::forward::Backend;
-use crate::forward::prefix_tree::{ROW_ORDER, shared_prefix};
+use crate::forward::prefix_tree::shared_prefix;
+use crate::forward::{BatchWorkload, KvCache, Model, ResumeCheckpoint, Workload};
 use crate::stage::batch::{Chunk, run_chunk};
+use crate::stage::collect::Delivery;
 use crate::stage::output::{Piece, ShardWriters};
-use crate::stage::resume::Sweep;
 use crate::stage::settings::Settings;
 use crate::stage::tokenized::Reading;
 use crate::tokenize::tokenizer::Tokenizer;
@@ -47,21 +46,32 @@ pub fn plan_chunks(readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
     cut(shard, cost, CHUNK_ROWS)
 }
 
-/// Rows that there is room for at most: the first pass of the largest chunk, tokens that are not shared and answers, and
-/// the responses, at their longest, of the chunk that has most. Both rooms are kept from chunk to chunk.
-pub fn most_rows(readings: &[Reading], shards: &[Vec<usize>], settings: &Settings) -> usize {
+/// What running the shards asks of memory besides weights, at `d_model` values a vector.
+pub fn workload(
+    readings: &[Reading],
+    shards: &[Vec<usize>],
+    settings: &Settings,
+    d_model: usize,
+) -> Workload {
     let chunks: Vec<Vec<usize>> = shards.iter().flat_map(|shard| plan_chunks(readings, shard)).collect();
-    let n_first = |chunk: &Vec<usize>| {
-        let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].ids.len())).sum();
-        count_unique(readings, chunk) + answers
-    };
+    let slots = |i: &usize| readings[*i].plan.segments.iter().map(|s| s.poolings.len()).sum::<usize>();
+    let most_slots = chunks.iter().map(|chunk| chunk.iter().map(slots).sum::<usize>()).max().unwrap_or(0);
     let n_response = |i: &usize| {
         let n_unread = usize::from(!readings[*i].plan.keeps_response());
-        settings.max_new_tokens.saturating_sub(n_unread).next_multiple_of(TAIL_TILE)
+        settings.max_new_tokens.saturating_sub(n_unread)
     };
-    let n_responses = |chunk: &Vec<usize>| chunk.iter().map(n_response).sum::<usize>();
-    let most = |rows: &dyn Fn(&Vec<usize>) -> usize| chunks.iter().map(rows).max().unwrap_or(0);
-    most(&n_first) + most(&n_responses)
+    let batch = |chunk: &Vec<usize>| {
+        let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].ids.len())).sum();
+        BatchWorkload {
+            n_prompt_rows: count_unique(readings, chunk) + answers,
+            n_response_tokens: chunk.iter().map(n_response).collect(),
+        }
+    };
+    Workload {
+        batches: chunks.iter().map(batch).collect(),
+        kv_cache: if settings.max_new_tokens > 0 { KvCache::Keep } else { KvCache::Drop },
+        n_captured_bytes: (most_slots * d_model * size_of::<f32>() * WAITING_PARTS) as u64,
+    }
 }
 
 /// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.
@@ -103,7 +113,9 @@ fn cut(order: &[usize], cost: impl Fn(Option<usize>, usize) -> usize, limit: usi
 /// A model, ready to read prompts.
 pub struct Reader<'a> {
     /// The loaded model.
-    pub backend: &'a dyn Backend,
+    pub model: &'a dyn Model,
+    /// Name of the layout of the backend's resume checkpoints.
+    pub resume_layout: String,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// What is kept.
@@ -123,25 +135,24 @@ pub fn writing_thread() -> ThreadPool {
 }
 
 impl Reader<'_> {
-    /// Computes a shard and stages its files. `key` is of everything that its numbers depend on. Gives what is to be
-    /// removed once the shard is committed.
+    /// Computes a shard and stages its files. Gives the resume checkpoints to remove once the shard is committed.
     pub fn read_shard(
         &self,
         readings: &[Reading],
-        (shard, key): (&[usize], &str),
+        shard: &Shard<'_>,
         transaction: &mut Transaction,
         progress: &dyn Progress,
-    ) -> Result<Vec<Sweep>, ExtractError> {
-        let mut sweeps = Vec::new();
+    ) -> Result<Vec<ResumeCheckpoint>, ExtractError> {
+        let mut checkpoints = Vec::new();
         let of = |chunk: Vec<usize>| Chunk::new(chunk.iter().map(|i| &readings[*i]).collect());
-        let chunks: Vec<Chunk> = plan_chunks(readings, shard).into_iter().map(of).collect();
+        let chunks: Vec<Chunk> = plan_chunks(readings, shard.prompts).into_iter().map(of).collect();
         if self.keeps_layers {
-            // Keys and values lie in memory as this processor's vectors want them.
-            let name = |index| format!("sweep-{key}-{index}-{}-{ROW_ORDER}", n_lanes());
+            let name = |index| format!("resume-{}-{index}-{}", shard.key, self.resume_layout);
             let path = |index| transaction.lasting_directory(&name(index));
-            sweeps = (0..chunks.len()).map(|i| Sweep::open(path(i))).collect::<Result<_, _>>()?;
+            checkpoints =
+                (0..chunks.len()).map(|i| ResumeCheckpoint::open(path(i))).collect::<Result<_, _>>()?;
         }
-        let writers = ShardWriters::open(transaction, &self.partition, self.backend.shape())?;
+        let writers = ShardWriters::open(transaction, &self.partition, self.model.shape())?;
         // The writer encodes one part while the next is computed; a few may wait, so memory is bounded.
         let (sender, parts) = sync_channel(WAITING_PARTS);
         let mut written = None;
@@ -153,15 +164,24 @@ impl Reader<'_> {
             chunks.iter().enumerate().try_for_each(|(index, chunk)| {
                 // A writer that failed has gone; its error is what counts.
                 let hand_over = |part| drop(sender.send((index, Piece::Part(part))));
-                let written = run_chunk(self, chunk, progress, &hand_over, sweeps.get(index))?;
+                let delivery = Delivery { progress, hand_over: &hand_over, resume: checkpoints.get(index) };
+                let written = run_chunk(self, chunk, delivery)?;
                 drop(sender.send((index, Piece::Written(written))));
                 Ok::<_, ExtractError>(())
             })
         });
         let writers = computed.and(written.expect("the writer does not panic"))?;
         writers.stage(transaction)?;
-        Ok(sweeps)
+        Ok(checkpoints)
     }
+}
+
+/// A shard that is computed.
+pub struct Shard<'a> {
+    /// Its prompts, by index.
+    pub prompts: &'a [usize],
+    /// Hash of everything that its numbers depend on.
+    pub key: &'a str,
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A prompt as a model reads it: its tokens, those of its answers, and what is kept of its segments.
 
 use crate::error::ExtractError;
-use crate::forward::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::ModelFile;
 use crate::stage::prompts::{Prompt, join_segments};
+use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::settings::Settings;
 use crate::tokenize::chat::{Frame, Framed};
 use crate::tokenize::membership::{deciding_characters, positions_within, ranges};

@@ -1,114 +1,172 @@
-//! Everything that the engine shows, collected by prompt.
+//! Everything that the backend captures, collected by prompt: each token is a segment of its own.
 
-use crate::reference::Passed;
-use hypercolumn_extract::cpu::{Placement, load};
-use hypercolumn_extract::forward::{Backend, Taps, TokenTree};
+use crate::reference::{Inner, Passed};
+use hypercolumn_extract::ExtractError;
+use hypercolumn_extract::cpu::Cpu;
+use hypercolumn_extract::forward::{
+    Backend, Batch, Capture, KvCache, LayerSink, LogitRequest, LogitResult, Model, NextToken, PathCapture,
+    Placement, PooledSlot, PrefixTree,
+};
 use hypercolumn_extract::model::architecture::Checkpoint;
-use hypercolumn_schemas::Site;
+use hypercolumn_schemas::{Pooling, Site};
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::ops::Range;
 
 /// Reads prompts in one pass over their tree.
 pub fn read_together(checkpoint: &dyn Checkpoint, prompts: &[Vec<u32>], placement: Placement) -> Vec<Passed> {
-    let backend = load(checkpoint, placement).expect("loaded");
+    let model = Cpu.load(checkpoint, placement).expect("loaded");
     let borrowed: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
-    let (tree, ends) = TokenTree::pack(&borrowed);
-    let mut collected = Collected::default();
-    let rows: Vec<usize> = (0..tree.tokens.len()).collect();
-    let mut session = backend.session(false);
-    session.forward(&tree, 0..tree.runs.len(), &rows, &mut collected, None).expect("read");
-    let n_heads = checkpoint.architecture().shape.n_heads;
-    ends.iter().map(|end| collected.of_prompt(&tree, *end, n_heads)).collect()
+    let (tree, ends) = PrefixTree::pack(&borrowed);
+    let mut collected = Collected::new(&*model, prompts.len());
+    let asked: Vec<Asked> =
+        (0..prompts.len()).map(|p| Asked { prompt: p, tokens: 0..prompts[p].len() }).collect();
+    let mut session = model.session(KvCache::Drop);
+    let capture = collected.ask(&tree, &ends, asked);
+    let batch = Batch { tree: &tree, edges: 0..tree.runs.len() };
+    session.forward(&batch, &capture, &mut collected, None).expect("read");
+    collected.finish()
 }
 
 /// Reads the first `n_first` tokens of prompts in one pass, and of the others each in a pass of its own, prompts that are
 /// alike so far together.
-pub fn read_in_steps(
-    backend: &dyn Backend,
-    n_heads: usize,
-    prompts: &[Vec<u32>],
-    n_first: usize,
-) -> Vec<Passed> {
+pub fn read_in_steps(model: &dyn Model, prompts: &[Vec<u32>], n_first: usize) -> Vec<Passed> {
     let firsts: Vec<&[u32]> = prompts.iter().map(|p| &p[..n_first]).collect();
-    let (mut tree, mut ends) = TokenTree::pack(&firsts);
-    let mut collected = Collected::default();
-    let mut session = backend.session(true);
-    let rows: Vec<usize> = (0..tree.tokens.len()).collect();
-    session.forward(&tree, 0..tree.runs.len(), &rows, &mut collected, None).expect("read");
+    let (mut tree, mut ends) = PrefixTree::pack(&firsts);
+    let mut collected = Collected::new(model, prompts.len());
+    let mut session = model.session(KvCache::Keep);
+    let asked = (0..prompts.len()).map(|prompt| Asked { prompt, tokens: 0..n_first }).collect();
+    let capture = collected.ask(&tree, &ends, asked);
+    let batch = Batch { tree: &tree, edges: 0..tree.runs.len() };
+    session.forward(&batch, &capture, &mut collected, None).expect("read");
     let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
     for position in n_first..longest {
         let first = tree.runs.len();
-        let mut pushed = HashMap::new();
-        for (prompt, end) in prompts.iter().zip(&mut ends) {
-            if let Some(token) = prompt.get(position) {
+        let (mut pushed, mut asked) = (HashMap::new(), Vec::new());
+        for (prompt, end) in ends.iter_mut().enumerate() {
+            if let Some(token) = prompts[prompt].get(position) {
                 *end = *pushed.entry((*end, *token)).or_insert_with(|| tree.push(Some(*end), &[*token]));
+                asked.push(Asked { prompt, tokens: position..position + 1 });
             }
         }
-        let rows: Vec<usize> = tree.runs[first..].iter().map(|run| run.row).collect();
-        session.forward(&tree, first..tree.runs.len(), &rows, &mut collected, None).expect("read");
+        let capture = collected.ask(&tree, &ends, asked);
+        let batch = Batch { tree: &tree, edges: first..tree.runs.len() };
+        session.forward(&batch, &capture, &mut collected, None).expect("read");
     }
-    ends.iter().map(|end| collected.of_prompt(&tree, *end, n_heads)).collect()
+    collected.finish()
 }
 
-/// Weights of a run at a layer in a head.
-struct Weights {
-    place: (usize, usize, usize),
-    values: Vec<f32>,
+/// Tokens of a prompt that a pass computes.
+struct Asked {
+    prompt: usize,
+    tokens: Range<usize>,
 }
 
-#[derive(Default)]
 struct Collected {
-    /// By site, rows of all passes.
-    hidden: Vec<Vec<f32>>,
-    attention: Mutex<Vec<Weights>>,
-    logits: Mutex<Vec<(usize, Vec<f32>)>>,
-}
-
-impl Taps for Collected {
-    fn hidden(&mut self, layer: usize, site: Site, rows: &[f32]) {
-        let index = layer + usize::from(site == Site::FinalNorm);
-        self.hidden.resize_with(self.hidden.len().max(index + 1), Vec::new);
-        self.hidden[index].extend_from_slice(rows);
-    }
-
-    fn attention(&self, layer: usize, head: usize, run: usize, weights: &[f32]) {
-        let weights = Weights { place: (layer, head, run), values: weights.to_vec() };
-        self.attention.lock().expect("no tap panicked").push(weights);
-    }
-
-    fn logits(&self, row: usize, logits: &[f32]) {
-        self.logits.lock().expect("no tap panicked").push((row, logits.to_vec()));
-    }
+    d_model: usize,
+    n_heads: usize,
+    n_vocabulary: u32,
+    passed: Vec<Passed>,
+    asked: Vec<Asked>,
 }
 
 impl Collected {
-    fn of_prompt(&self, tree: &TokenTree, end: usize, n_heads: usize) -> Passed {
-        let rows: Vec<usize> = tree.path(end).into_iter().flatten().collect();
-        let wide = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
-        let of_site = |values: &Vec<f32>| {
-            let d = values.len() / tree.tokens.len();
-            rows.iter().map(|row| wide(&values[row * d..][..d])).collect()
+    fn new(model: &dyn Model, n_prompts: usize) -> Self {
+        let shape = model.shape();
+        let passed = Passed {
+            hidden: vec![Vec::new(); shape.n_layers + 2],
+            attention: vec![vec![Vec::new(); shape.n_heads]; shape.n_layers],
+            logits: Vec::new(),
+            inner: vec![Inner::default(); shape.n_layers],
         };
-        let n_layers = self.hidden.len() - 2;
-        let mut attention = vec![vec![Vec::new(); n_heads]; n_layers];
-        let mut weights = self.attention.lock().expect("no tap panicked");
-        weights.sort_by_key(|w| w.place);
-        for Weights { place: (layer, head, run), values } in weights.iter() {
-            if tree.ancestry(end).contains(run) {
-                let n_keys = tree.runs[*run].position + tree.runs[*run].len;
-                for row in values.chunks(n_keys) {
-                    let mut row = wide(row);
-                    row.resize(rows.len(), 0.0);
-                    attention[layer - 1][*head].push(row);
+        Self {
+            d_model: shape.d_model,
+            n_heads: shape.n_heads,
+            n_vocabulary: shape.n_vocabulary as u32,
+            passed: vec![passed; n_prompts],
+            asked: Vec::new(),
+        }
+    }
+
+    /// A plan for everything about these tokens.
+    fn ask(&mut self, tree: &PrefixTree, ends: &[usize], asked: Vec<Asked>) -> Capture {
+        let mut capture = Capture { sites: Site::ALL.to_vec(), ..Capture::default() };
+        for Asked { prompt, tokens } in &asked {
+            let single = |i: usize| vec![i as u32..i as u32 + 1];
+            capture.paths.push(PathCapture {
+                end: ends[*prompt],
+                slots: tokens
+                    .clone()
+                    .map(|i| PooledSlot { positions: single(i), pooling: Pooling::Last })
+                    .collect(),
+                queries: tokens.clone().map(single).collect(),
+                keys: (0..tokens.end).map(single).collect(),
+            });
+            let rows: Vec<usize> = tree.path(ends[*prompt]).into_iter().flatten().collect();
+            capture.logits.extend(tokens.clone().map(|i| LogitRequest {
+                row: rows[i],
+                targets: (0..self.n_vocabulary).collect(),
+                next: NextToken::Likeliest,
+            }));
+        }
+        self.asked = asked;
+        capture
+    }
+
+    /// What was captured, attention rows as long as the prompt.
+    fn finish(mut self) -> Vec<Passed> {
+        for passed in &mut self.passed {
+            let n_tokens = passed.hidden[0].len();
+            passed.attention.iter_mut().flatten().flatten().for_each(|row| row.resize(n_tokens, 0.0));
+        }
+        self.passed
+    }
+}
+
+impl LayerSink for Collected {
+    fn states(&mut self, layer: usize, site: Site, vectors: Vec<f32>) -> Result<(), ExtractError> {
+        let n_slots: usize = self.asked.iter().map(|asked| asked.tokens.len()).sum();
+        let width = vectors.len() / n_slots;
+        assert!(site == Site::Z || width == self.d_model);
+        let mut rows = vectors.chunks(width).map(|row| row.iter().map(|v| f64::from(*v)).collect());
+        for Asked { prompt, tokens } in &self.asked {
+            let passed = &mut self.passed[*prompt];
+            let to = match site {
+                Site::Embed | Site::ResidPost => &mut passed.hidden[layer],
+                Site::FinalNorm => &mut passed.hidden[layer + 1],
+                Site::ResidPre => &mut passed.inner[layer - 1].resid_pre,
+                Site::ResidMid => &mut passed.inner[layer - 1].resid_mid,
+                Site::AttnOut => &mut passed.inner[layer - 1].attn_out,
+                Site::MlpOut => &mut passed.inner[layer - 1].mlp_out,
+                Site::Z => &mut passed.inner[layer - 1].z,
+            };
+            to.extend(rows.by_ref().take(tokens.len()));
+        }
+        Ok(())
+    }
+
+    fn attention(&mut self, layer: usize, sums: Vec<f64>) -> Result<(), ExtractError> {
+        let mut rest = &sums[..];
+        for Asked { prompt, tokens } in &self.asked {
+            for head in 0..self.n_heads {
+                for _ in tokens.clone() {
+                    let (row, after) = rest.split_at(tokens.end);
+                    self.passed[*prompt].attention[layer - 1][head].push(row.to_vec());
+                    rest = after;
                 }
             }
         }
-        let logits = self.logits.lock().expect("no tap panicked");
-        let of_row = |row: &usize| wide(&logits.iter().find(|(r, _)| r == row).expect("logits of the row").1);
-        Passed {
-            hidden: self.hidden.iter().map(of_site).collect(),
-            attention,
-            logits: rows.iter().map(of_row).collect(),
+        assert!(rest.is_empty());
+        Ok(())
+    }
+
+    fn logits(&mut self, results: Vec<LogitResult>) {
+        let mut results = results.into_iter();
+        for Asked { prompt, tokens } in &self.asked {
+            for LogitResult { likeliest, logprobs } in results.by_ref().take(tokens.len()) {
+                let largest = logprobs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                assert_eq!(logprobs[likeliest as usize], largest);
+                self.passed[*prompt].logits.push(logprobs);
+            }
         }
     }
 }

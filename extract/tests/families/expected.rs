@@ -88,10 +88,17 @@ impl Expected {
         }
         let theirs = self.floats("logits");
         let ours = passed.logits.last().expect("a token");
-        let start = prompt * ours.len();
-        for (i, ours) in ours.iter().enumerate() {
-            widen(&mut difference.logits, *ours, theirs[start + i]);
+        let theirs = &theirs[prompt * ours.len()..][..ours.len()];
+        for (ours, theirs) in log_softmax(ours).into_iter().zip(log_softmax(theirs)) {
+            widen(&mut difference.logits, ours, theirs);
         }
         difference
     }
+}
+
+/// Log-probabilities of logits, or of log-probabilities themselves.
+fn log_softmax(logits: &[f64]) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|v| (v - largest).exp()).sum();
+    logits.iter().map(|v| v - largest - sum.ln()).collect()
 }

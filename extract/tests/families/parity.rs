@@ -3,7 +3,8 @@
 use crate::engine::{read_in_steps, read_together};
 use crate::expected::{Difference, Expected};
 use crate::reference::forward;
-use hypercolumn_extract::cpu::{Placement, load};
+use hypercolumn_extract::cpu::Cpu;
+use hypercolumn_extract::forward::{Backend, Placement};
 use hypercolumn_extract::model::open_checkpoint;
 use std::path::{Path, PathBuf};
 
@@ -65,12 +66,12 @@ fn reading_in_steps_changes_no_bit() {
         let prompt = |n: usize, fork: usize, by: usize| -> Vec<u32> {
             (0..n).map(|i| token(if i < fork { i } else { i + by })).collect()
         };
-        let backend = load(&*checkpoint, Placement::Resident).expect("loaded");
+        let model = Cpu.load(&*checkpoint, Placement::Resident).expect("loaded");
         for (n, n_first) in [(40, 3), (27, 1), (38, 5)] {
             let prompts =
                 [prompt(n, n, 0), prompt(n - 1, n / 2, 1), prompt(n, n / 2 + 1, 2), prompt(9, 0, 3)];
             let together = read_together(&*checkpoint, &prompts, Placement::Resident);
-            let in_steps = read_in_steps(&*backend, shape.n_heads, &prompts, n_first);
+            let in_steps = read_in_steps(&*model, &prompts, n_first);
             assert!(in_steps == together, "{}: {n} tokens, {n_first} at first", directory.display());
         }
     }
@@ -92,6 +93,48 @@ fn cases(directory: &Path) -> Vec<PathBuf> {
 /// Each checkpoint under `directory` with its largest differences.
 fn table(directory: &Path) -> Vec<(String, Difference)> {
     cases(directory).iter().map(|path| (name(path), difference(path))).collect()
+}
+
+/// Sites inside a block are what the plain forward pass has there, and add up to the residual stream.
+#[test]
+fn states_inside_a_block_are_those_of_the_plain_forward_pass() {
+    for directory in cases(&fixtures()) {
+        let checkpoint = open_checkpoint(&directory).unwrap_or_else(|e| panic!("{e}"));
+        let prompts = Expected::read(&directory.join("expected.safetensors")).prompts();
+        for (ids, passed) in prompts.iter().zip(read_together(&*checkpoint, &prompts, Placement::Resident)) {
+            let plain = forward(&*checkpoint, ids);
+            for (layer, (ours, theirs)) in passed.inner.iter().zip(&plain.inner).enumerate() {
+                let sites = [
+                    (&ours.resid_pre, &theirs.resid_pre),
+                    (&ours.z, &theirs.z),
+                    (&ours.attn_out, &theirs.attn_out),
+                    (&ours.resid_mid, &theirs.resid_mid),
+                    (&ours.mlp_out, &theirs.mlp_out),
+                ];
+                for (site, (ours, theirs)) in sites.into_iter().enumerate() {
+                    let apart = largest_difference(ours, theirs);
+                    assert!(
+                        apart < TOLERANCE,
+                        "{}: layer {}, site {site}: {apart}",
+                        directory.display(),
+                        layer + 1
+                    );
+                }
+                assert_eq!(
+                    ours.resid_pre, passed.hidden[layer],
+                    "resid_pre is resid_post of the block before"
+                );
+            }
+        }
+    }
+}
+
+/// Infinite where the shapes differ.
+fn largest_difference(ours: &[Vec<f64>], theirs: &[Vec<f64>]) -> f64 {
+    if ours.len() != theirs.len() || ours.iter().zip(theirs).any(|(a, b)| a.len() != b.len()) {
+        return f64::INFINITY;
+    }
+    ours.iter().flatten().zip(theirs.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
 #[test]

@@ -12,8 +12,22 @@ pub struct Passed {
     pub hidden: Vec<Vec<Vec<f64>>>,
     /// Of each block, each head: weights of every query on every key.
     pub attention: Vec<Vec<Vec<Vec<f64>>>>,
-    /// At each token.
+    /// At each token; what the backend gives are log-probabilities, which differ by a constant.
     pub logits: Vec<Vec<f64>>,
+    /// Of each block, states inside it.
+    pub inner: Vec<Inner>,
+}
+
+/// States inside a block, a row a token.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inner {
+    pub resid_pre: Rows,
+    /// Heads' outputs before the output projection, head after head.
+    pub z: Rows,
+    pub attn_out: Rows,
+    /// None in a block whose parts are parallel.
+    pub resid_mid: Rows,
+    pub mlp_out: Rows,
 }
 
 type Rows = Vec<Vec<f64>>;
@@ -22,11 +36,12 @@ type Rows = Vec<Vec<f64>>;
 pub fn forward(checkpoint: &dyn Checkpoint, ids: &[u32]) -> Passed {
     let model = checkpoint.architecture();
     let mut x = embed(checkpoint, ids);
-    let (mut hidden, mut attention) = (vec![x.clone()], Vec::new());
+    let (mut hidden, mut attention, mut inner) = (vec![x.clone()], Vec::new(), Vec::new());
     for (index, layer) in model.layers.iter().enumerate() {
         let weights = checkpoint.layer(index).expect("weights of a block");
-        let (next, seen) = block(model, layer, &weights, &x);
+        let (next, seen, states) = block(model, layer, &weights, &x);
         x = next;
+        inner.push(states);
         hidden.push(x.clone());
         attention.push(seen);
     }
@@ -36,7 +51,7 @@ pub fn forward(checkpoint: &dyn Checkpoint, ids: &[u32]) -> Passed {
         logits.iter_mut().flatten().for_each(|v| *v = soft_cap(*v, c));
     }
     hidden.push(x);
-    Passed { hidden, attention, logits }
+    Passed { hidden, attention, logits, inner }
 }
 
 fn embed(checkpoint: &dyn Checkpoint, ids: &[u32]) -> Rows {
@@ -62,13 +77,17 @@ fn add(to: &mut [f64], from: &[f64]) {
     to.iter_mut().zip(from).for_each(|(t, f)| *t += f);
 }
 
-fn block(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) -> (Rows, Vec<Rows>) {
-    let (mut mixed, seen) = attend(model, layer, weights, &normalize(model, &weights.attention_norm, x));
+fn block(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) -> (Rows, Vec<Rows>, Inner) {
+    let (mut mixed, z, seen) = attend(model, layer, weights, &normalize(model, &weights.attention_norm, x));
     if let Some(norm) = &weights.post_attention_norm {
         mixed = normalize(model, norm, &mixed);
     }
     let mut after = x.clone();
     after.iter_mut().zip(&mixed).for_each(|(a, m)| add(a, m));
+    let resid_mid = match model.residual {
+        Residual::Sequential => after.clone(),
+        Residual::Parallel => Vec::new(),
+    };
     let from = match model.residual {
         Residual::Sequential => &after,
         Residual::Parallel => x,
@@ -78,10 +97,12 @@ fn block(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) 
         fed = normalize(model, norm, &fed);
     }
     after.iter_mut().zip(&fed).for_each(|(a, f)| add(a, f));
-    (after, seen)
+    let inner = Inner { resid_pre: x.clone(), z, attn_out: mixed, resid_mid, mlp_out: fed };
+    (after, seen, inner)
 }
 
-fn attend(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) -> (Rows, Vec<Rows>) {
+/// Attention's output, the heads' outputs that it is made of, and the weights of each head.
+fn attend(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) -> (Rows, Rows, Vec<Rows>) {
     let (width, n_heads, n_key_heads) = (model.head_width, model.shape.n_heads, model.n_key_heads);
     let projected = apply(&weights.query_key_value, x);
     let head = |t: usize, index: usize, norm: Option<&NormWeights>, is_rotated: bool| {
@@ -113,7 +134,7 @@ fn attend(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows)
         }
         seen.push(of_head);
     }
-    (apply(&weights.attention_output, &mixed), seen)
+    (apply(&weights.attention_output, &mixed), mixed, seen)
 }
 
 fn score(model: &Architecture, query: &[f64], key: &[f64]) -> f64 {

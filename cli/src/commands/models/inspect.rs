@@ -80,6 +80,6 @@ fn expectations(forecast: &Forecast) -> Vec<(&'static str, String)> {
         ("task", format!("{}: {tokens}", forecast.task)),
         ("rows", rows),
         ("lake, about", bytes(forecast.n_lake_bytes)),
-        ("memory, about", bytes(forecast.n_memory_bytes)),
+        ("memory, about", bytes(forecast.memory.n_bytes())),
     ]
 }

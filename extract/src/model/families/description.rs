@@ -4,7 +4,7 @@ use super::super::architecture::{Activation, Architecture, Layer, Norm, Position
 use super::super::checkpoint::Config;
 use super::rotary::{RotaryDefaults, rotary};
 use crate::error::ExtractError;
-use crate::forward::Shape;
+use crate::model::architecture::Shape;
 
 /// Most blocks that a model may have.
 const MOST_BLOCKS: usize = 1 << 12;

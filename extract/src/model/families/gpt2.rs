@@ -4,7 +4,7 @@
 use super::description::{Biases, Description, activation, even_share, inverse_root, plain_layers};
 use super::{Family, FeedForward, GgufForm, Layout, Orientation, QueryKeyValue};
 use crate::error::ExtractError;
-use crate::forward::Shape;
+use crate::model::architecture::Shape;
 use crate::model::architecture::{Architecture, Norm, Positions, Residual};
 use crate::model::checkpoint::Config;
 

@@ -7,7 +7,7 @@ use super::description::{
 use super::rotary::RotaryDefaults;
 use super::{Family, FeedForward, GgufForm, Layout, QueryKeyValue};
 use crate::error::ExtractError;
-use crate::forward::Shape;
+use crate::model::architecture::Shape;
 use crate::model::architecture::{Architecture, Norm, Positions, Residual};
 use crate::model::checkpoint::Config;
 

@@ -1,8 +1,8 @@
 //! The files of `attention`, one a layer. Their rows differ in nothing but the mass: what names a row is encoded once
 //! for all layers, which is most of the work, since a chunk has up to millions of rows at every layer.
 
-use crate::forward::segment_plan::SegmentPlan;
 use crate::stage::batch::Chunk;
+use crate::stage::segment_plan::SegmentPlan;
 use crate::stage::tokenized::Reading;
 use arrow::array::{ArrayRef, Float32Array, Int16Array, StringBuilder};
 use hypercolumn_schemas::{LakeError, Partition, SharedColumns, SharingWriter, Transaction, tables};
@@ -48,7 +48,7 @@ impl AttentionFiles {
         Ok(Self { n_heads, ended: Vec::new(), names: Names::default(), places: Vec::new(), layers })
     }
 
-    /// Begins the rows of a chunk's prompts; every layer's masses follow, as in [`crate::stage::taps::Part::Attention`].
+    /// Begins the rows of a chunk's prompts; every layer's masses follow, as in [`crate::stage::collect::Part::Attention`].
     pub fn begin_prompts(&mut self, chunk: &Chunk) -> Result<(), LakeError> {
         let given = |s: &&SegmentPlan| !s.is_response;
         let mut mass = 0..;
@@ -67,7 +67,7 @@ impl AttentionFiles {
     }
 
     /// Begins the rows of a chunk's responses, of `n_response` tokens; every layer's masses follow, as in
-    /// [`crate::stage::taps::ResponseParts`]. To a response, which comes after everything else, only its own tokens attend;
+    /// [`crate::stage::collect::ResponseParts`]. To a response, which comes after everything else, only its own tokens attend;
     /// from elsewhere the mass is 0.
     pub fn begin_responses(&mut self, chunk: &Chunk, n_response: &[usize]) -> Result<(), LakeError> {
         let mut mass = 0..;

@@ -4,11 +4,11 @@ mod attention_files;
 mod rows;
 
 use crate::error::ExtractError;
-use crate::forward::Shape;
+use crate::model::architecture::Shape;
 use crate::stage::batch::{Chunk, Written};
+use crate::stage::collect::Part;
 use crate::stage::output::attention_files::AttentionFiles;
 use crate::stage::output::rows::{choice_rows, hidden_rows, response_rows, token_rows};
-use crate::stage::taps::Part;
 use crate::tokenize::tokenizer::Tokenizer;
 use hypercolumn_schemas::{FileWriter, LakeError, Partition, Table, Transaction, tables};
 use std::sync::mpsc::Receiver;
@@ -81,8 +81,9 @@ impl ShardWriters {
     fn write_part(&mut self, (index, chunk): (usize, &Chunk), part: Part) -> Result<(), ExtractError> {
         match part {
             Part::Hidden { .. } if chunk.slots.is_empty() => {}
-            Part::Hidden { layer, site, vectors } => {
-                let rows = hidden_rows(chunk, &chunk.slots, (layer, site), &vectors, &[])?;
+            Part::Hidden { place, vectors } => {
+                let layer = place.layer;
+                let rows = hidden_rows(chunk, &chunk.slots, place, &vectors, &[])?;
                 self.hidden[layer].write(&rows)?;
                 self.hidden[layer].end_group()?;
             }
@@ -94,9 +95,9 @@ impl ShardWriters {
             }
             Part::Responses(parts) => {
                 let kept = if chunk.response_slots.is_empty() { &[][..] } else { &parts.hidden };
-                for (place, vectors) in self.shape.sites().zip(kept) {
+                for (place, vectors) in self.shape.default_sites().zip(kept) {
                     let rows = hidden_rows(chunk, &chunk.response_slots, place, vectors, &parts.n_tokens)?;
-                    self.hidden[place.0].write(&rows)?;
+                    self.hidden[place.layer].write(&rows)?;
                 }
                 self.attention.begin_responses(chunk, &parts.n_tokens)?;
                 for (layer, masses) in (1..).zip(&parts.attention) {

@@ -1,8 +1,9 @@
 //! Chunk results to table rows.
 
 use crate::error::ExtractError;
-use crate::forward::segment_plan::Slot;
+use crate::model::architecture::LayerSite;
 use crate::stage::batch::{Chunk, Response, Written};
+use crate::stage::segment_plan::Slot;
 use crate::stage::tokenized::Reading;
 use crate::tokenize::tokenizer::Tokenizer;
 use arrow::array::{
@@ -10,7 +11,7 @@ use arrow::array::{
     StringArray, UInt32Array,
 };
 use hypercolumn_schemas::tables::{ChoiceRow, HiddenStateColumns, ResponseRow, TokenColumns};
-use hypercolumn_schemas::{LakeError, Row, Site, vector_element};
+use hypercolumn_schemas::{LakeError, Row, vector_element};
 use std::sync::Arc;
 
 /// `tokens` of a chunk: each prompt's tokens, then its response's.
@@ -86,7 +87,7 @@ pub fn choice_rows(chunk: &Chunk, written: &Written) -> Result<RecordBatch, Lake
 pub fn hidden_rows(
     chunk: &Chunk,
     slots: &[Slot],
-    (layer, site): (usize, Site),
+    LayerSite { layer, site }: LayerSite,
     vectors: &[f32],
     n_response: &[usize],
 ) -> Result<RecordBatch, ExtractError> {

@@ -41,21 +41,36 @@ impl PromptPlan {
         self.segments.iter().filter(|s| s.is_key)
     }
 
-    /// The response's place among the query segments.
-    pub fn response_query(&self) -> Option<usize> {
-        self.queries().position(|s| s.is_response)
+    /// Whether the response is a query segment.
+    pub fn has_response_query(&self) -> bool {
+        self.queries().any(|s| s.is_response)
+    }
+
+    /// Whether states of the response's tokens are kept.
+    pub fn keeps_response_states(&self) -> bool {
+        self.segments.iter().any(|s| s.is_response && !s.poolings.is_empty())
     }
 
     /// Whether states or attention of the response's tokens are kept.
     pub fn keeps_response(&self) -> bool {
-        self.segments.iter().any(|s| s.is_response && (s.is_query || !s.poolings.is_empty()))
+        self.has_response_query() || self.keeps_response_states()
     }
 
     /// Numbers of query and key segments, the response apart.
-    pub fn n_given_pairs(&self) -> (usize, usize) {
+    pub fn n_given_pairs(&self) -> GivenPairs {
         let given = |s: &&SegmentPlan| !s.is_response;
-        (self.queries().filter(given).count(), self.keys().filter(given).count())
+        GivenPairs {
+            n_queries: self.queries().filter(given).count(),
+            n_keys: self.keys().filter(given).count(),
+        }
     }
+}
+
+/// Numbers of query and key segments of a prompt, the response apart.
+#[derive(Clone, Copy, Debug)]
+pub struct GivenPairs {
+    pub n_queries: usize,
+    pub n_keys: usize,
 }
 
 /// One pooled vector to keep: a segment of a prompt under one pooling.
