@@ -148,10 +148,11 @@ fn capture_prompt(plan: &PromptPlan, end: usize) -> PathCapture {
 /// several passes.
 fn capture_response_token(plan: &PromptPlan, tree: &PrefixTree, end: usize) -> PathCapture {
     let position = tree.runs[end].position as u32;
-    let token = || vec![position..position + 1];
+    let span = |start, end| std::iter::once(start..end).collect::<Positions>();
+    let token = || span(position, position + 1);
     let own = |keeps: bool| if keeps { vec![token()] } else { Vec::new() };
     let slot = |positions| PooledSlot { positions, pooling: Pooling::Last };
-    let response = || vec![plan.n_tokens as u32..u32::MAX];
+    let response = || span(plan.n_tokens as u32, u32::MAX);
     let key = |s: &SegmentPlan| if s.is_response { response() } else { positions(s) };
     PathCapture {
         end,

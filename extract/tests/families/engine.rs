@@ -91,7 +91,7 @@ impl Collected {
     fn ask(&mut self, tree: &PrefixTree, ends: &[usize], asked: Vec<Asked>) -> Capture {
         let mut capture = Capture { sites: Site::ALL.to_vec(), ..Capture::default() };
         for Asked { prompt, tokens } in &asked {
-            let single = |i: usize| vec![i as u32..i as u32 + 1];
+            let single = |i: usize| std::iter::once(i as u32..i as u32 + 1).collect();
             capture.paths.push(PathCapture {
                 end: ends[*prompt],
                 slots: tokens
