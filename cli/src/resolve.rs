@@ -13,7 +13,7 @@ use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, Sourc
 use hypercolumn_extract::stage::settings::{ChatTemplate, Settings};
 use hypercolumn_ingest::{EXTENSIONS, Generator, IngestError, PromptSource, check_task};
 use hypercolumn_schemas::Pooling;
-use serde_json::{Map, Value};
+use serde_json::Map;
 use std::path::Path;
 use toml::Spanned;
 
@@ -157,20 +157,17 @@ fn resolve_prompts(
 
 fn resolve_generator(entry: &TaskEntry) -> Result<Generator, Problem> {
     let name = entry.generator.as_ref().unwrap_or(&entry.name);
-    if !Generator::NAMES.contains(&name.get_ref().as_str()) {
-        let hint = format!(
-            "{}; or give `prompts = \"FILE\"`",
-            suggest(name.get_ref(), "generators", &Generator::NAMES)
-        );
+    let names: Vec<&str> = Generator::names().collect();
+    if !names.contains(&name.get_ref().as_str()) {
+        let hint = format!("{}; or give `prompts = \"FILE\"`", suggest(name.get_ref(), "generators", &names));
         let message = format!("no built-in task is called `{}`", name.get_ref());
         return Err(Problem::at(name.span(), message).hint(hint));
     }
-    let defaults = Generator::from_name(name.get_ref()).expect("the name was checked");
-    let known = setting_names(&defaults);
+    let known: Vec<&str> = Generator::setting_names(name.get_ref()).collect();
     let mut settings = Map::new();
     for (key, value) in &entry.settings {
         if !known.iter().any(|k| k == key.get_ref()) {
-            let accepted: Vec<_> = known.iter().map(String::as_str).chain(TASK_KEYS).collect();
+            let accepted: Vec<_> = known.iter().copied().chain(TASK_KEYS).collect();
             let message = format!("unknown key `{}`", key.get_ref());
             return Err(Problem::at(key.span(), message).hint(suggest(key.get_ref(), "keys", &accepted)));
         }
@@ -178,14 +175,6 @@ fn resolve_generator(entry: &TaskEntry) -> Result<Generator, Problem> {
         settings.insert(key.get_ref().clone(), value);
     }
     Generator::from_settings(name.get_ref(), &settings).map_err(|e| blame(entry, name, &e))
-}
-
-/// The names of a generator's settings.
-fn setting_names(generator: &Generator) -> Vec<String> {
-    match serde_json::to_value(generator).expect("settings are JSON") {
-        Value::Object(map) => map.into_iter().map(|(key, _)| key).filter(|key| key != "name").collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// The place in the study of what a generator refuses.

@@ -19,4 +19,4 @@ pub use error::{IngestError, Place, Problem};
 pub use prompt::{Prompt, Segment, write_jsonl};
 pub use read::{EXTENSIONS, read_prompts};
 pub use tables::{IngestOutcome, IngestPlan, PromptSource, check_task, ingest, load, plan, rows};
-pub use tasks::{Generator, linear_regression, reading_comprehension};
+pub use tasks::Generator;

@@ -21,21 +21,21 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{check_examples, check_n_prompts, name_condition, refuse};
+use super::{Accepted, Task, check_examples, check_n_prompts, name_condition, refuse};
 use crate::decimal::Decimal;
 use crate::draw::Draw;
 use crate::error::IngestError;
 use crate::prompt::{Draft, Prompt};
 
 /// The task's name.
-pub const NAME: &str = "linear_regression";
+const NAME: &str = "linear_regression";
 
 const INSTRUCTION: &str = "Here are a set of point coordinates that all fall on the same line:";
 
 /// Bounds of slopes and intercepts: far from any overflow, far beyond any use.
 const MAX_COEFFICIENT: i64 = 1_000_000;
 
-pub(super) const ACCEPTED: [(&str, &str); 8] = [
+const ACCEPTED: [(&str, &str); 8] = [
     ("lines", "a whole number from 1"),
     ("prompts_per_line", "a whole number from 1"),
     ("examples", "a list of different whole numbers from 0"),
@@ -84,13 +84,11 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Checks that the settings are possible.
-    ///
-    /// # Errors
-    ///
-    /// [`IngestError::Setting`] for the first that is not.
-    pub fn check(&self) -> Result<(), IngestError> {
+impl Task for Settings {
+    const NAME: &'static str = NAME;
+    const ACCEPTED: &'static Accepted = &ACCEPTED;
+
+    fn check(&self) -> Result<(), IngestError> {
         if self.lines == 0 {
             return Err(refuse(NAME, "lines", 0, "a whole number from 1"));
         }
@@ -109,6 +107,12 @@ impl Settings {
         check_n_prompts(NAME, "lines", items, self.examples.len())
     }
 
+    fn generate(&self) -> Result<Vec<Prompt>, IngestError> {
+        generate(self)
+    }
+}
+
+impl Settings {
     fn check_coefficients(&self) -> Result<(), IngestError> {
         let n_slopes = self.n_slopes();
         if !(1..=self.lines).contains(&n_slopes) {
@@ -208,7 +212,7 @@ struct Item<'a> {
 /// # Errors
 ///
 /// [`IngestError::Setting`] where the settings are impossible.
-pub fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
+fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
     settings.check()?;
     let lines = draw_lines(settings);
     let queries = draw_queries(settings);

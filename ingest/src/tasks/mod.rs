@@ -4,13 +4,13 @@
 //! the same bytes everywhere. Which hypotheses, probes or ratios a study asks of the prompts is not
 //! decided here; a task only puts what they need into `params` and segments.
 
-pub mod linear_regression;
-pub mod reading_comprehension;
+mod linear_regression;
+mod reading_comprehension;
 mod scenes;
 mod vocabulary;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::IngestError;
@@ -19,90 +19,119 @@ use crate::prompt::Prompt;
 /// The most prompts one task may ask for, so that a slip in a setting is refused, not run.
 const MAX_PROMPTS: u64 = 10_000_000;
 
-/// A built-in task with its settings. In a study file it is a table with the task's `name` beside
-/// the settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "snake_case")]
-pub enum Generator {
-    /// Points of a line, then a query x: see [`linear_regression`].
-    LinearRegression(linear_regression::Settings),
-    /// Statements, then a question about one of them: see [`reading_comprehension`].
-    ReadingComprehension(reading_comprehension::Settings),
+/// The built-in tasks: a new one is a module with a [`Task`], and a line here.
+static GENERATORS: [GeneratorKind; 2] = [
+    GeneratorKind::of::<linear_regression::Settings>(),
+    GeneratorKind::of::<reading_comprehension::Settings>(),
+];
+
+/// The settings of a built-in task, which know their task.
+trait Task: Default + Serialize + DeserializeOwned {
+    /// The task's name, in studies and on the command line.
+    const NAME: &'static str;
+    /// Every setting and what it accepts.
+    const ACCEPTED: &'static Accepted;
+
+    /// Refuses settings that are impossible, alone or together.
+    fn check(&self) -> Result<(), IngestError>;
+
+    /// The prompts: item by item, and within an item condition by condition as the settings list them.
+    fn generate(&self) -> Result<Vec<Prompt>, IngestError>;
+}
+
+/// Settings by name.
+type SettingMap = Map<String, Value>;
+
+/// A [`Task`] without its type.
+struct GeneratorKind {
+    name: &'static str,
+    accepted: &'static Accepted,
+    /// All settings, those that are not given at their defaults.
+    complete: fn(&SettingMap) -> Result<SettingMap, IngestError>,
+    /// The prompts of complete settings.
+    generate: fn(&SettingMap) -> Result<Vec<Prompt>, IngestError>,
+}
+
+impl GeneratorKind {
+    const fn of<T: Task>() -> Self {
+        Self { name: T::NAME, accepted: T::ACCEPTED, complete: complete::<T>, generate: generate::<T> }
+    }
+}
+
+fn complete<T: Task>(settings: &SettingMap) -> Result<SettingMap, IngestError> {
+    let settings: T = parse_settings(T::NAME, T::ACCEPTED, settings)?;
+    settings.check()?;
+    match serde_json::to_value(&settings) {
+        Ok(Value::Object(map)) => Ok(map),
+        other => panic!("settings are a JSON object, not {other:?}"),
+    }
+}
+
+fn generate<T: Task>(settings: &SettingMap) -> Result<Vec<Prompt>, IngestError> {
+    parse_settings::<T>(T::NAME, T::ACCEPTED, settings)?.generate()
+}
+
+/// A built-in task with its settings. As JSON it is an object with the task's `name` beside the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generator {
+    name: &'static str,
+    settings: SettingMap,
+}
+
+impl Serialize for Generator {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = std::iter::once(("name".to_owned(), Value::from(self.name)));
+        name.chain(self.settings.clone()).collect::<Map<_, _>>().serialize(serializer)
+    }
 }
 
 impl Generator {
     /// The names of the built-in tasks.
-    pub const NAMES: [&'static str; 2] = [linear_regression::NAME, reading_comprehension::NAME];
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        GENERATORS.iter().map(|kind| kind.name)
+    }
+
+    /// The settings of the task called `name`; none if there is no such task.
+    pub fn setting_names(name: &str) -> impl Iterator<Item = &'static str> {
+        let kind = GENERATORS.iter().find(|kind| kind.name == name);
+        kind.into_iter().flat_map(|kind| kind.accepted.iter().map(|(key, _)| *key))
+    }
 
     /// The task called `name`, with its default settings.
     ///
     /// # Errors
-    ///
     /// [`IngestError::UnknownTask`] where there is none.
     pub fn from_name(name: &str) -> Result<Self, IngestError> {
         Self::from_settings(name, &Map::new())
     }
 
-    /// The task called `name` with the given settings; those left out keep their defaults. The
-    /// settings are checked as far as [`Generator::generate`] checks them.
+    /// The task called `name` with the given settings; those left out keep their defaults.
     ///
     /// # Errors
-    ///
     /// [`IngestError::UnknownTask`], [`IngestError::UnknownSetting`] or [`IngestError::Setting`],
     /// each with what would be accepted.
-    pub fn from_settings(name: &str, settings: &Map<String, Value>) -> Result<Self, IngestError> {
-        let generator = match name {
-            linear_regression::NAME => Self::LinearRegression(parse_settings(
-                linear_regression::NAME,
-                &linear_regression::ACCEPTED,
-                settings,
-            )?),
-            reading_comprehension::NAME => Self::ReadingComprehension(parse_settings(
-                reading_comprehension::NAME,
-                &reading_comprehension::ACCEPTED,
-                settings,
-            )?),
-            _ => {
-                let known = list_names(&Self::NAMES);
-                return Err(IngestError::UnknownTask { name: name.to_owned(), known });
-            }
+    pub fn from_settings(name: &str, settings: &SettingMap) -> Result<Self, IngestError> {
+        let Some(kind) = GENERATORS.iter().find(|kind| kind.name == name) else {
+            let known = list_names(&Self::names().collect::<Vec<_>>());
+            return Err(IngestError::UnknownTask { name: name.to_owned(), known });
         };
-        generator.check()?;
-        Ok(generator)
+        Ok(Self { name: kind.name, settings: (kind.complete)(settings)? })
     }
 
     /// The task's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::LinearRegression(_) => linear_regression::NAME,
-            Self::ReadingComprehension(_) => reading_comprehension::NAME,
-        }
-    }
-
-    /// Checks that the settings are possible, without generating anything.
-    ///
-    /// # Errors
-    ///
-    /// [`IngestError::Setting`], which names the key and what is accepted.
-    pub fn check(&self) -> Result<(), IngestError> {
-        match self {
-            Self::LinearRegression(settings) => settings.check(),
-            Self::ReadingComprehension(settings) => settings.check(),
-        }
+        self.name
     }
 
     /// The task's prompts: item by item, and within an item condition by condition as the settings
     /// list them.
     ///
     /// # Errors
-    ///
     /// [`IngestError::Setting`] where the settings are impossible.
     pub fn generate(&self) -> Result<Vec<Prompt>, IngestError> {
-        match self {
-            Self::LinearRegression(settings) => linear_regression::generate(settings),
-            Self::ReadingComprehension(settings) => reading_comprehension::generate(settings),
-        }
+        let kind = GENERATORS.iter().find(|kind| kind.name == self.name).expect("a generator has a kind");
+        (kind.generate)(&self.settings)
     }
 }
 
@@ -113,7 +142,7 @@ type Accepted = [(&'static str, &'static str)];
 fn parse_settings<S: DeserializeOwned>(
     task: &'static str,
     accepted: &Accepted,
-    settings: &Map<String, Value>,
+    settings: &SettingMap,
 ) -> Result<S, IngestError> {
     for (key, value) in settings {
         let Some(&(_, accepted)) = accepted.iter().find(|(known, _)| known == key) else {
@@ -190,28 +219,24 @@ mod tests {
 
     #[test]
     fn every_name_is_a_generator_of_that_name() {
-        for name in Generator::NAMES {
+        for name in Generator::names() {
             let generator = Generator::from_name(name).expect("a built-in task");
             assert_eq!(generator.name(), name);
-            let as_json = serde_json::to_value(&generator).expect("settings are JSON");
-            assert_eq!(as_json["name"], name);
-            let back: Generator = serde_json::from_value(as_json).expect("read back");
-            assert_eq!(back, generator);
+            let Ok(Value::Object(mut as_json)) = serde_json::to_value(&generator) else {
+                panic!("an object")
+            };
+            assert_eq!(as_json.shift_remove("name"), Some(json!(name)));
+            assert_eq!(Generator::from_settings(name, &as_json).expect("read back"), generator);
         }
     }
 
     #[test]
     fn accepted_lists_every_setting() {
-        let keys = |name: &str| {
+        for name in Generator::names() {
             let generator = Generator::from_name(name).expect("a built-in task");
-            let Value::Object(map) = serde_json::to_value(generator).expect("JSON") else {
-                panic!("an object")
-            };
-            map.keys().filter(|key| *key != "name").cloned().collect::<Vec<_>>()
-        };
-        let listed = |accepted: &Accepted| accepted.iter().map(|&(k, _)| k).collect::<Vec<_>>();
-        assert_eq!(keys("linear_regression"), listed(&linear_regression::ACCEPTED));
-        assert_eq!(keys("reading_comprehension"), listed(&reading_comprehension::ACCEPTED));
+            let keys: Vec<&str> = generator.settings.keys().map(String::as_str).collect();
+            assert_eq!(keys, Generator::setting_names(name).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -40,20 +40,20 @@ use serde_json::{Map, Value};
 
 use super::scenes::{Scene, Statement, deal_demonstrations, design_scenes};
 use super::vocabulary::{DEMO_ACTIVITIES, DEMO_NAMES, SCENE_ACTIVITIES, SCENE_NAMES};
-use super::{check_examples, check_n_prompts, name_condition, refuse};
+use super::{Accepted, Task, check_examples, check_n_prompts, name_condition, refuse};
 use crate::draw::Draw;
 use crate::error::IngestError;
 use crate::prompt::{Draft, Prompt};
 
 /// The task's name.
-pub const NAME: &str = "reading_comprehension";
+const NAME: &str = "reading_comprehension";
 
 /// More demonstrations than this would only repeat a small vocabulary.
 const MAX_EXAMPLES: u64 = 64;
 const MAX_STATEMENTS: u32 = 8;
 const MAX_VOCABULARY: u32 = SCENE_NAMES.len() as u32;
 
-pub(super) const ACCEPTED: [(&str, &str); 6] = [
+const ACCEPTED: [(&str, &str); 6] = [
     ("scenes", "a whole number from 1"),
     ("examples", "a list of different whole numbers from 0 to 64"),
     ("seed", "a whole number from 0"),
@@ -93,13 +93,11 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Checks that the settings are possible.
-    ///
-    /// # Errors
-    ///
-    /// [`IngestError::Setting`] for the first that is not.
-    pub fn check(&self) -> Result<(), IngestError> {
+impl Task for Settings {
+    const NAME: &'static str = NAME;
+    const ACCEPTED: &'static Accepted = &ACCEPTED;
+
+    fn check(&self) -> Result<(), IngestError> {
         if self.scenes == 0 {
             return Err(refuse(NAME, "scenes", 0, "a whole number from 1"));
         }
@@ -117,6 +115,10 @@ impl Settings {
         check_examples(NAME, &self.examples, MAX_EXAMPLES)?;
         let n_conditions = self.examples.len() + usize::from(self.simple_prompts);
         check_n_prompts(NAME, "scenes", u64::from(self.scenes), n_conditions)
+    }
+
+    fn generate(&self) -> Result<Vec<Prompt>, IngestError> {
+        generate(self)
     }
 }
 
@@ -170,7 +172,7 @@ const CUE: &str = "Answer:";
 /// # Errors
 ///
 /// [`IngestError::Setting`] where the settings are impossible.
-pub fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
+fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
     settings.check()?;
     let (vocabulary, n_statements) = (settings.vocabulary as usize, settings.statements as usize);
     let scenes = design_scenes(settings.seed, settings.scenes as usize, vocabulary, n_statements);
