@@ -1,20 +1,20 @@
-//! Attention over a token tree: every run attends to the keys on its own path and nothing else.
+//! Attention over a token tree: every edge attends to the keys on its own path and nothing else.
 //!
-//! One run's weights for one group of heads exist at a time in each thread; they are reduced to
+//! One edge's weights for one group of heads exist at a time in each thread; they are reduced to
 //! segments and overwritten. No padding, no mask over other prompts: what is not on the path is never read.
 
+use super::block_table::BatchLayout;
 use super::elementwise::softcap;
-use super::keys_values::LayerMemory;
-use super::pass::Pass;
-use super::product::{Left, Rows, Stretch, multiply, n_lanes};
+use super::kv_cache::LayerKvCache;
+use super::product::{Operand, PackedPanel, Rows, multiply, n_lanes};
 use super::workers::sized;
 use crate::cpu::capture::AttentionSums;
 use crate::cpu::vector::{N_PARTS, softmax, vectorized};
-use crate::forward::Run;
+use crate::forward::Edge;
 use crate::forward::profile::{Clock, Work};
 use std::ops::Range;
 
-/// Rows of a long run whose queries are multiplied together: keys that none of them sees are left out.
+/// Rows of a long edge whose queries are multiplied together: keys that none of them sees are left out.
 const QUERY_ROWS: usize = 32;
 
 /// The sizes of a model's heads.
@@ -39,7 +39,7 @@ impl Heads {
         self.n_key_heads * self.width
     }
 
-    /// Width of a head's values in memory: whole vectors.
+    /// Values of a head as the cache holds them: whole vectors.
     pub fn padded(&self) -> usize {
         self.width.next_multiple_of(n_lanes())
     }
@@ -67,12 +67,12 @@ pub struct AttentionScratch {
     weights: Vec<f32>,
 }
 
-/// Attention of one layer, for any run of a pass.
+/// Attention of one layer, for any edge of a batch.
 pub struct Attention<'a> {
     /// What is computed together.
-    pub pass: &'a Pass<'a>,
+    pub layout: &'a BatchLayout<'a>,
     /// Keys and values of the layer.
-    pub memory: &'a LayerMemory,
+    pub kv_cache: &'a LayerKvCache,
     /// Head sizes.
     pub heads: Heads,
     /// From scores to weights.
@@ -80,28 +80,28 @@ pub struct Attention<'a> {
 }
 
 impl Attention<'_> {
-    /// Attends for one run of the pass: `queries` and `out` are its rows, `len × (n_heads · width)`.
+    /// Attends for one edge of the batch: `queries` and `out` are its rows, `len × (n_heads · width)`.
     pub fn attend(
         &self,
-        run: usize,
+        edge: usize,
         queries: &[f32],
         out: &mut [f32],
         (scratch, clock): (&mut AttentionScratch, &mut Clock),
         sums: &AttentionSums,
     ) {
         let AttentionScratch { queries: gathered, weights } = scratch;
-        let n_keys = self.pass.n_keys(run);
-        let len = self.pass.run(run).len;
+        let n_keys = self.layout.n_keys(edge);
+        let len = self.layout.edge(edge).len;
         let group = self.heads.group();
         for key_head in 0..self.heads.n_key_heads {
             let heads = key_head * group..(key_head + 1) * group;
             self.gather(queries, heads.clone(), gathered);
             let weights = sized(weights, group * len * n_keys);
-            self.weigh(run, key_head, gathered, weights);
-            self.mix(run, heads.clone(), weights, out);
+            self.attention_weights(edge, key_head, gathered, weights);
+            self.weighted_values(edge, heads.clone(), weights, out);
             clock.lap(Work::Attention);
             for (head, weights) in heads.zip(weights.chunks(len * n_keys)) {
-                sums.take(head, run, weights);
+                sums.take(head, edge, weights);
             }
             clock.lap(Work::Pooling);
         }
@@ -119,45 +119,45 @@ impl Attention<'_> {
     }
 
     /// Attention weights of the gathered queries: rows of `n_keys`.
-    fn weigh(&self, run: usize, key_head: usize, queries: &[f32], weights: &mut [f32]) {
-        let n_keys = self.pass.n_keys(run);
+    fn attention_weights(&self, edge: usize, key_head: usize, queries: &[f32], weights: &mut [f32]) {
+        let n_keys = self.layout.n_keys(edge);
         let width = self.heads.width;
-        let &Run { position, len, .. } = self.pass.run(run);
+        let &Edge { position, len, .. } = self.layout.edge(edge);
         let n = queries.len() / width;
-        // Of a short run all heads together, otherwise some rows of a head.
+        // Of a short edge all heads together, otherwise some rows of a head.
         let (part, block) = if len <= QUERY_ROWS { (n, n) } else { (len, QUERY_ROWS) };
         for (queries, weights) in queries.chunks(part * width).zip(weights.chunks_mut(part * n_keys)) {
             for (first, queries) in (0..).step_by(block).zip(queries.chunks(block * width)) {
                 let n = queries.len() / width;
-                let left = Left::Rows(Rows { values: queries, n, stride: width });
-                for piece in self.pass.path_to(run, n_keys.min(position + first + n)) {
-                    let keys = self.memory.of(&piece).keys_of(&piece, key_head);
-                    let values = &mut weights[first * n_keys + piece.position..];
-                    multiply(&left, &[keys], &mut Rows { values, n, stride: n_keys }, piece.len, &[]);
+                let left = Operand::Rows(Rows { values: queries, n, stride: width });
+                for span in self.layout.path_to(edge, n_keys.min(position + first + n)) {
+                    let keys = self.kv_cache.of(&span).keys_of(&span, key_head);
+                    let values = &mut weights[first * n_keys + span.position..];
+                    multiply(&left, &[keys], &mut Rows { values, n, stride: n_keys }, span.len, &[]);
                 }
             }
         }
         if let Some(c) = self.scoring.softcap {
             softcap(weights, c);
         }
-        soften(weights, n_keys, (position, len), self.scoring.window.unwrap_or(usize::MAX));
+        softmax_rows(weights, n_keys, (position, len), self.scoring.window.unwrap_or(usize::MAX));
     }
 
     /// Weighted sums of values, into the rows' places of these heads.
-    fn mix(&self, run: usize, heads: Range<usize>, weights: &[f32], out: &mut [f32]) {
-        let n_keys = self.pass.n_keys(run);
-        let &Run { position, len, .. } = self.pass.run(run);
+    fn weighted_values(&self, edge: usize, heads: Range<usize>, weights: &[f32], out: &mut [f32]) {
+        let n_keys = self.layout.n_keys(edge);
+        let &Edge { position, len, .. } = self.layout.edge(edge);
         let (all, width) = (self.heads.all(), self.heads.width);
         let key_head = heads.start / self.heads.group();
-        let values = |end: usize| -> Vec<Stretch> {
-            let path = self.pass.path_to(run, end);
-            path.map(|p| self.memory.of(&p).values_of(&p, key_head)).collect()
+        let values = |end: usize| -> Vec<PackedPanel> {
+            let path = self.layout.path_to(edge, end);
+            path.map(|p| self.kv_cache.of(&p).values_of(&p, key_head)).collect()
         };
         if len == 1 {
             let n = heads.len();
             let left = Rows { values: weights, n, stride: n_keys };
             let mut out = Rows { values: &mut out[heads.start * width..], n, stride: width };
-            return multiply(&Left::Rows(left), &values(n_keys), &mut out, width, &[]);
+            return multiply(&Operand::Rows(left), &values(n_keys), &mut out, width, &[]);
         }
         for first in (0..len).step_by(QUERY_ROWS) {
             let n = QUERY_ROWS.min(len - first);
@@ -165,16 +165,16 @@ impl Attention<'_> {
             for (index, head) in heads.clone().enumerate() {
                 let left = Rows { values: &weights[(index * len + first) * n_keys..], n, stride: n_keys };
                 let mut out = Rows { values: &mut out[first * all + head * width..], n, stride: all };
-                multiply(&Left::Rows(left), &values, &mut out, width, &[]);
+                multiply(&Operand::Rows(left), &values, &mut out, width, &[]);
             }
         }
     }
 }
 
 vectorized! {
-    /// Softmax of each row of scores over the keys that it sees, exactly 0 elsewhere. Rows are those of a run, given by
+    /// Softmax of each row of scores over the keys that it sees, exactly 0 elsewhere. Rows are those of a edge, given by
     /// its position and length, head after head.
-    fn soften<'a>(scores: &'a mut [f32], n_keys: usize, place: (usize, usize), window: usize) {
+    fn softmax_rows<'a>(scores: &'a mut [f32], n_keys: usize, place: (usize, usize), window: usize) {
         let (position, len) = place;
         for (i, row) in scores.chunks_exact_mut(n_keys).enumerate() {
             let visible = position + i % len + 1;

@@ -1,19 +1,19 @@
-//! One transformer block over the rows of a pass.
+//! One transformer block over the rows of a batch.
 
 use super::attention::{Attention, AttentionScratch, Heads, Scoring};
+use super::block_table::BatchLayout;
 use super::capture::AttentionSums;
 use super::elementwise::{RotaryTable, add, normalize};
 use super::feed_forward::{FeedForward, FeedForwardScratch};
-use super::keys_values::{KeysValues, KeysValuesPart, LayerMemory};
+use super::kv_cache::{KvBlock, KvBlockPart, LayerKvCache};
 use super::matrix::Matrix;
-use super::pass::Pass;
 use super::product::PackedRows;
 use super::workers::{block_rows, share_out, sized};
 use crate::forward::profile::{Clock, Profile, Work};
 use crate::model::architecture::{Architecture, Layer, LayerWeights, NormWeights, Residual};
 use std::ops::Range;
 
-/// Rows at which a thread has enough neighbouring runs to attend for.
+/// Rows at which a thread has enough neighbouring edges to attend for.
 const NEIGHBOUR_ROWS: usize = 8;
 
 /// The weights of a block, packed.
@@ -30,13 +30,13 @@ pub struct Block {
     post_feed_forward_norm: Option<NormWeights>,
 }
 
-/// Buffers for the rows of a pass, kept from block to block.
+/// Buffers for the rows of a batch, kept from block to block.
 #[derive(Debug, Default)]
 pub struct Workspace {
     queries: Vec<f32>,
     mixed: Vec<f32>,
     logits: Vec<f32>,
-    keys_values: Option<KeysValues>,
+    kv_cache: Option<KvBlock>,
     threads: Vec<Scratch>,
 }
 
@@ -70,8 +70,8 @@ impl Workspace {
     }
 
     /// Takes keys and values that nobody needs any more, for the next block to overwrite.
-    pub fn take_back(&mut self, keys_values: Option<KeysValues>) {
-        self.keys_values = keys_values;
+    pub fn take_back(&mut self, kv_cache: Option<KvBlock>) {
+        self.kv_cache = kv_cache;
     }
 
     /// The threads' buffers.
@@ -93,11 +93,11 @@ impl Scratch {
 }
 
 /// What a block needs besides its weights and rows.
-pub struct Surroundings<'a> {
+pub struct BatchContext<'a> {
     /// The model.
     pub architecture: &'a Architecture,
     /// The rows' places in the tree.
-    pub pass: &'a Pass<'a>,
+    pub layout: &'a BatchLayout<'a>,
     /// Rotary angles, where the model has them.
     pub rotary: Option<&'a RotaryTable>,
 }
@@ -120,51 +120,51 @@ impl Block {
         }
     }
 
-    /// Takes the residual stream `x` (`[n_rows, d_model]`) past this block. `memory` has the layer's keys and values of the
-    /// passes so far; this pass's are added. Attention goes to `sums`, states within the block to `inner` where it has
+    /// Takes the residual stream `x` (`[n_rows, d_model]`) past this block. `kv_cache` has the layer's keys and values of the
+    /// passes so far; this batch's are added. Attention goes to `sums`, states within the block to `inner` where it has
     /// room for them.
     pub fn forward(
         &self,
-        around: &Surroundings,
+        context: &BatchContext,
         x: &mut [f32],
-        memory: &mut LayerMemory,
+        kv_cache: &mut LayerKvCache,
         work: &mut Workspace,
         sums: &AttentionSums,
         inner: &mut InnerStates,
     ) {
-        let heads = heads(around.architecture);
-        let n = around.pass.n_rows() * heads.all();
+        let heads = heads(context.architecture);
+        let n = context.layout.n_rows() * heads.all();
         sized(&mut work.queries, n);
         sized(&mut work.mixed, n);
-        let mut own = memory.begin(around.pass, work.keys_values.take());
-        self.project(around, x, &mut own, work);
-        work.keys_values = memory.end(around.pass, own);
-        self.attend(around, memory, work, sums);
+        let mut own = kv_cache.begin(context.layout, work.kv_cache.take());
+        self.project(context, x, &mut own, work);
+        work.kv_cache = kv_cache.end(context.layout, own);
+        self.attend(context, kv_cache, work, sums);
         if let Some(z) = &mut inner.z {
             z.copy_from_slice(&work.mixed[..n]);
         }
-        self.finish(around, x, work, inner);
+        self.finish(context, x, work, inner);
     }
 
     /// Queries, keys and values of every row.
-    fn project(&self, around: &Surroundings, x: &[f32], own: &mut KeysValues, work: &mut Workspace) {
-        let heads = heads(around.architecture);
-        let d = around.architecture.shape.d_model;
-        let n_rows = block_rows(around.pass.n_rows(), around.pass.key_tile());
-        let queries = work.queries[..around.pass.n_rows() * heads.all()].chunks_mut(n_rows * heads.all());
-        let positions = around.pass.positions.chunks(n_rows);
+    fn project(&self, context: &BatchContext, x: &[f32], own: &mut KvBlock, work: &mut Workspace) {
+        let heads = heads(context.architecture);
+        let d = context.architecture.shape.d_model;
+        let n_rows = block_rows(context.layout.n_rows(), context.layout.key_tile());
+        let queries = work.queries[..context.layout.n_rows() * heads.all()].chunks_mut(n_rows * heads.all());
+        let positions = context.layout.positions.chunks(n_rows);
         let tasks = x.chunks(n_rows * d).zip(queries).zip(own.parts(n_rows)).zip(positions);
         share_out(tasks, &mut work.threads, |(((x, queries), mut part), positions), scratch| {
             let Scratch { clock, normal, wide, packed, .. } = scratch;
             clock.begin();
             let normal = sized(normal, x.len());
-            normalize(around.architecture.norm, &self.attention_norm, x, normal);
+            normalize(context.architecture.norm, &self.attention_norm, x, normal);
             clock.lap(Work::Elementwise);
             let wide = sized(wide, positions.len() * self.query_key_value.n_out);
             packed.fill(normal, d);
             self.query_key_value.apply(packed, wide);
             clock.lap_linear(positions.len(), self.query_key_value.n_weights());
-            self.take_heads(around, wide, positions, queries, &mut part);
+            self.take_heads(context, wide, positions, queries, &mut part);
             clock.lap(Work::Elementwise);
         });
     }
@@ -172,15 +172,15 @@ impl Block {
     /// Splits rows of `[query | key | value]`, normalizing and rotating what is to be.
     fn take_heads(
         &self,
-        around: &Surroundings,
+        context: &BatchContext,
         wide: &mut [f32],
         positions: &[usize],
         queries: &mut [f32],
-        part: &mut KeysValuesPart,
+        part: &mut KvBlockPart,
     ) {
-        let heads = heads(around.architecture);
-        let rotary = around.rotary.filter(|_| self.kind.rotates);
-        let norm = around.architecture.norm;
+        let heads = heads(context.architecture);
+        let rotary = context.rotary.filter(|_| self.kind.rotates);
+        let norm = context.architecture.norm;
         let turn = |vectors: &mut [f32], weights: &Option<NormWeights>, position: usize| {
             for head in vectors.chunks_mut(heads.width) {
                 if let Some(weights) = weights {
@@ -207,33 +207,34 @@ impl Block {
 
     fn attend(
         &self,
-        around: &Surroundings,
-        memory: &LayerMemory,
+        context: &BatchContext,
+        kv_cache: &LayerKvCache,
         work: &mut Workspace,
         sums: &AttentionSums,
     ) {
-        let pass = around.pass;
-        let heads = heads(around.architecture);
+        let layout = context.layout;
+        let heads = heads(context.architecture);
         let scoring = Scoring {
-            scale: around.architecture.attention_scale,
-            softcap: around.architecture.attention_softcap,
+            scale: context.architecture.attention_scale,
+            softcap: context.architecture.attention_softcap,
             window: self.kind.window,
         };
-        let attention = Attention { pass, memory, heads, scoring };
-        let mut rest = &mut work.mixed[..pass.n_rows() * heads.all()];
+        let attention = Attention { layout, kv_cache, heads, scoring };
+        let mut rest = &mut work.mixed[..layout.n_rows() * heads.all()];
         let queries = &work.queries;
-        let tasks = neighbours(pass).map(|runs| {
-            let n_rows: usize = runs.clone().map(|run| pass.run(run).len).sum();
-            (runs, rest.split_off_mut(..n_rows * heads.all()).expect("every row is of one run"))
+        let tasks = neighbours(layout).map(|edges| {
+            let n_rows: usize = edges.clone().map(|edge| layout.edge(edge).len).sum();
+            (edges, rest.split_off_mut(..n_rows * heads.all()).expect("every row is of one edge"))
         });
-        share_out(tasks, &mut work.threads, |(runs, mut out), scratch| {
+        share_out(tasks, &mut work.threads, |(edges, mut out), scratch| {
             let Scratch { clock, attention: buffers, .. } = scratch;
             clock.begin();
-            for run in runs {
-                let start = (pass.run(run).row - pass.first_row()) * heads.all();
-                let out = out.split_off_mut(..pass.run(run).len * heads.all()).expect("rows of these runs");
+            for edge in edges {
+                let start = (layout.edge(edge).row - layout.first_row()) * heads.all();
+                let out =
+                    out.split_off_mut(..layout.edge(edge).len * heads.all()).expect("rows of these edges");
                 attention.attend(
-                    run,
+                    edge,
                     &queries[start..][..out.len()],
                     out,
                     (&mut *buffers, &mut *clock),
@@ -244,35 +245,35 @@ impl Block {
     }
 
     /// From mixed values to the residual stream after the block.
-    fn finish(&self, around: &Surroundings, x: &mut [f32], work: &mut Workspace, inner: &mut InnerStates) {
-        let d = around.architecture.shape.d_model;
-        let all = heads(around.architecture).all();
-        let n_rows = block_rows(around.pass.n_rows(), 1);
+    fn finish(&self, context: &BatchContext, x: &mut [f32], work: &mut Workspace, inner: &mut InnerStates) {
+        let d = context.architecture.shape.d_model;
+        let all = heads(context.architecture).all();
+        let n_rows = block_rows(context.layout.n_rows(), 1);
         let tasks =
             x.chunks_mut(n_rows * d).zip(work.mixed.chunks(n_rows * all)).zip(inner.chunks(n_rows * d));
         share_out(tasks, &mut work.threads, |((x, mixed), mut inner), scratch| {
             let n = x.len() / d;
             let mixed = &mixed[..n * all];
-            let norm = around.architecture.norm;
+            let norm = context.architecture.norm;
             let Scratch { clock, normal, result, feed_forward, packed, .. } = scratch;
             clock.begin();
             let (normal, result) = (sized(normal, n * d), sized(result, n * d));
             packed.fill(mixed, all);
             self.attention_output.apply(packed, result);
             clock.lap_linear(n, self.attention_output.n_weights());
-            if around.architecture.residual == Residual::Parallel {
+            if context.architecture.residual == Residual::Parallel {
                 normalize(norm, &self.feed_forward_norm, x, normal);
                 add(x, result);
                 keep(&mut inner.attn_out, result);
             } else {
-                let added = self.add_residual(around, &self.post_attention_norm, x, result, normal);
+                let added = self.add_residual(context, &self.post_attention_norm, x, result, normal);
                 keep(&mut inner.attn_out, added);
                 keep(&mut inner.resid_mid, x);
                 normalize(norm, &self.feed_forward_norm, x, normal);
             }
             clock.lap(Work::Elementwise);
             self.feed_forward.apply(normal, result, feed_forward, clock);
-            let added = self.add_residual(around, &self.post_feed_forward_norm, x, result, normal);
+            let added = self.add_residual(context, &self.post_feed_forward_norm, x, result, normal);
             keep(&mut inner.mlp_out, added);
             clock.lap(Work::Elementwise);
         });
@@ -282,7 +283,7 @@ impl Block {
     /// what was added.
     fn add_residual<'r>(
         &self,
-        around: &Surroundings,
+        context: &BatchContext,
         norm: &Option<NormWeights>,
         x: &mut [f32],
         result: &'r [f32],
@@ -290,7 +291,7 @@ impl Block {
     ) -> &'r [f32] {
         let added = match norm {
             Some(weights) => {
-                normalize(around.architecture.norm, weights, result, normal);
+                normalize(context.architecture.norm, weights, result, normal);
                 normal
             }
             None => result,
@@ -342,13 +343,13 @@ fn keep(site: &mut Option<&mut [f32]>, values: &[f32]) {
 }
 
 /// Runs that a thread attends for one after the other: neighbours read the same keys, which are then in its cache.
-fn neighbours(pass: &Pass) -> impl Iterator<Item = Range<usize>> {
-    let mut rest = pass.runs();
+fn neighbours(layout: &BatchLayout) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = layout.edges();
     std::iter::from_fn(move || {
         let start = rest.start;
         let mut n_rows = 0;
         while n_rows < NEIGHBOUR_ROWS && !rest.is_empty() {
-            n_rows += pass.run(rest.start).len;
+            n_rows += layout.edge(rest.start).len;
             rest.start += 1;
         }
         (start < rest.start).then_some(start..rest.start)

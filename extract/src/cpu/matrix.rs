@@ -1,7 +1,7 @@
 //! A weight matrix, packed once into the order in which products read it.
 
 use super::pages::Pages;
-use super::product::{Left, PackedRows, Rows, Stretch, multiply, n_lanes, panel_width};
+use super::product::{Operand, PackedPanel, PackedRows, Rows, multiply, n_lanes, panel_width};
 use crate::model::architecture::Linear;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -70,9 +70,9 @@ impl Matrix {
         let n = x.n();
         let (values, next) = self.panels.values()[column * self.n_in..].split_at(width * self.n_in);
         let next = &next[..next.len().min(values.len())];
-        let right = Stretch { values, len: self.n_in, step: width, vector: n_lanes() };
+        let right = PackedPanel { values, len: self.n_in, step: width, vector: n_lanes() };
         let mut rows = Rows { values: &mut *out, n, stride };
-        multiply(&Left::Packed(x), &[right], &mut rows, n_columns, next);
+        multiply(&Operand::Packed(x), &[right], &mut rows, n_columns, next);
         if let Some(bias) = &self.bias {
             for row in out.chunks_mut(stride).take(n) {
                 row[..n_columns].iter_mut().zip(&bias[column..]).for_each(|(y, b)| *y += b);

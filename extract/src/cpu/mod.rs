@@ -1,18 +1,18 @@
-//! The forward pass: an [`Architecture`] carried out on f32 rows, layer by layer, over a token tree.
+//! The forward pass: an [`Architecture`] carried out on f32 rows, layer by layer, over a prefix tree.
 //!
 //! Weights are packed when a model is loaded. Rows of all prompts go through a layer together in blocks that
 //! stay in a thread's cache; what differs between families is read from the architecture, never from a
-//! family's name. What passes by is shown to the taps and not kept.
+//! family's name. What is captured is pooled at once; the states themselves are not kept.
 
 mod attention;
 mod block;
+mod block_table;
 mod capture;
 mod elementwise;
 mod feed_forward;
-mod keys_values;
+mod kv_cache;
 mod matrix;
 mod pages;
-mod pass;
 mod placement;
 mod product;
 mod rate;
@@ -27,13 +27,13 @@ use crate::forward::{
     Session, Workload,
 };
 use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions, Residual, Shape};
-use block::{InnerStates, Surroundings, Workspace};
+use block::{BatchContext, InnerStates, Workspace};
+use block_table::{BatchLayout, BlockTable};
 use capture::{Capturing, LogitReads};
 use elementwise::{RotaryTable, add, normalize, softcap};
 use hypercolumn_schemas::{BackendId, Site};
-use keys_values::LayerMemory;
+use kv_cache::LayerKvCache;
 use matrix::Matrix;
-use pass::{Pass, Places};
 use placement::Blocks;
 use placement::WeightBytes;
 use product::n_lanes;
@@ -101,8 +101,8 @@ struct Engine<'a> {
     /// `None` where it is read when it is needed.
     unembedding: Option<Matrix>,
     profile: Mutex<Profile>,
-    /// The rooms that the last session kept its layers' keys and values in, for the next.
-    memory: Mutex<Vec<LayerMemory>>,
+    /// The last session's caches, emptied, whose buffers the next session reuses.
+    caches: Mutex<Vec<LayerKvCache>>,
 }
 
 impl<'a> Engine<'a> {
@@ -122,7 +122,7 @@ impl<'a> Engine<'a> {
             final_norm: checkpoint.final_norm()?,
             unembedding,
             profile: Mutex::default(),
-            memory: Mutex::default(),
+            caches: Mutex::default(),
         })
     }
 
@@ -141,15 +141,15 @@ impl Model for Engine<'_> {
     }
 
     fn session(&self, kv_cache: KvCache) -> Box<dyn Session + '_> {
-        let mut memory = std::mem::take(&mut *self.memory.lock().expect("no exchange panicked"));
-        memory.resize_with(self.architecture().layers.len(), || {
-            LayerMemory::new(block::heads(self.architecture()))
+        let mut caches = std::mem::take(&mut *self.caches.lock().expect("no exchange panicked"));
+        caches.resize_with(self.architecture().layers.len(), || {
+            LayerKvCache::new(block::heads(self.architecture()))
         });
         Box::new(EngineSession {
             engine: self,
             kv_cache,
-            memory,
-            places: Places::default(),
+            caches,
+            places: BlockTable::default(),
             rotary: None,
             work: Workspace::new(),
         })
@@ -160,8 +160,8 @@ struct EngineSession<'a> {
     engine: &'a Engine<'a>,
     kv_cache: KvCache,
     /// By layer.
-    memory: Vec<LayerMemory>,
-    places: Places,
+    caches: Vec<LayerKvCache>,
+    places: BlockTable,
     rotary: Option<RotaryTable>,
     work: Workspace,
 }
@@ -177,49 +177,49 @@ impl Session for EngineSession<'_> {
         if batch.edges.is_empty() {
             return Ok(());
         }
-        let pass = Pass::new(batch.tree, batch.edges.clone(), &mut self.places);
-        self.cover(&pass);
+        let layout = BatchLayout::new(batch.tree, batch.edges.clone(), &mut self.places);
+        self.cover(&layout);
         let engine = self.engine;
         let architecture = engine.architecture();
         let Shape { n_layers, d_model, n_heads, .. } = architecture.shape;
-        let around = Surroundings { architecture, pass: &pass, rotary: self.rotary.as_ref() };
+        let context = BatchContext { architecture, layout: &layout, rotary: self.rotary.as_ref() };
         let mut capturing = Capturing::new(batch, capture, n_heads, sink);
-        let mut x = engine.embed(&pass)?;
+        let mut x = engine.embed(&layout)?;
         capturing.states(0, Site::Embed, &x, d_model)?;
         let keeps_kv = self.kv_cache == KvCache::Keep;
         let n_finished = resume.map_or(0, ResumeCheckpoint::finished_layers);
-        let (work, memory) = (&mut self.work, &mut self.memory);
+        let (work, caches) = (&mut self.work, &mut self.caches);
         if let Some(resume) = resume.filter(|_| n_finished > 0) {
             x = resume.last_states()?;
-            for (layer, memory) in (1..=n_finished).zip(memory.iter_mut()).filter(|_| keeps_kv) {
-                memory.restore(&pass, &resume.read(KEYS, layer)?, &resume.read(VALUES, layer)?);
+            for (layer, cache) in (1..=n_finished).zip(caches.iter_mut()).filter(|_| keeps_kv) {
+                cache.restore(&layout, &resume.read(KEYS, layer)?, &resume.read(VALUES, layer)?);
             }
         }
         engine.blocks.each(engine.checkpoint, n_finished, |index, block| {
-            let (layer, memory) = (index + 1, &mut memory[index]);
+            let (layer, cache) = (index + 1, &mut caches[index]);
             capturing.states(layer, Site::ResidPre, &x, d_model)?;
-            let mut inner = room_for_inner_states(&capturing, &pass, architecture);
-            block.forward(&around, &mut x, memory, work, &capturing.attention, &mut inner);
+            let mut inner = room_for_inner_states(&capturing, &layout, architecture);
+            block.forward(&context, &mut x, cache, work, &capturing.attention, &mut inner);
             capturing.attention(layer)?;
             hand_over_inner_states(&mut capturing, layer, &inner, architecture)?;
             capturing.states(layer, Site::ResidPost, &x, d_model)?;
             if let Some(resume) = resume {
                 if keeps_kv {
-                    let (keys, values) = memory.last();
+                    let (keys, values) = cache.last();
                     resume.write(KEYS, layer, keys)?;
                     resume.write(VALUES, layer, values)?;
                 }
                 resume.finish_layer(layer, &x)?;
             }
             if !keeps_kv {
-                memory.clear();
-                work.take_back(memory.take_free());
+                cache.clear();
+                work.take_back(cache.take_free());
             }
             Ok(())
         })?;
         engine.normalize_last(&mut x, &mut self.work);
         capturing.states(n_layers, Site::FinalNorm, &x, d_model)?;
-        engine.logits(&x, pass.first_row(), &mut self.work, &capturing.logits)?;
+        engine.logits(&x, layout.first_row(), &mut self.work, &capturing.logits)?;
         let mut profile = self.work.take_profile();
         profile.add(Work::Pooling, capturing.finish());
         *engine.profile.lock().expect("no addition panicked") += profile;
@@ -232,8 +232,12 @@ const KEYS: &str = "keys";
 const VALUES: &str = "values";
 
 /// Room for the states within a block that are asked for.
-fn room_for_inner_states(capturing: &Capturing<'_>, pass: &Pass, architecture: &Architecture) -> InnerStates {
-    let room = |site, width: usize| capturing.wants(site).then(|| vec![0.0; pass.n_rows() * width]);
+fn room_for_inner_states(
+    capturing: &Capturing<'_>,
+    layout: &BatchLayout,
+    architecture: &Architecture,
+) -> InnerStates {
+    let room = |site, width: usize| capturing.wants(site).then(|| vec![0.0; layout.n_rows() * width]);
     let d_model = architecture.shape.d_model;
     let is_sequential = architecture.residual == Residual::Sequential;
     InnerStates {
@@ -268,18 +272,18 @@ fn hand_over_inner_states(
 
 impl Drop for EngineSession<'_> {
     fn drop(&mut self) {
-        self.memory.iter_mut().for_each(LayerMemory::clear);
-        if let Ok(mut memory) = self.engine.memory.lock() {
-            *memory = std::mem::take(&mut self.memory);
+        self.caches.iter_mut().for_each(LayerKvCache::clear);
+        if let Ok(mut caches) = self.engine.caches.lock() {
+            *caches = std::mem::take(&mut self.caches);
         }
     }
 }
 
 impl EngineSession<'_> {
     /// Makes the rotary table reach every position of the pass.
-    fn cover(&mut self, pass: &Pass) {
+    fn cover(&mut self, layout: &BatchLayout) {
         let Positions::Rotary(angles) = &self.engine.architecture().positions else { return };
-        let needed = pass.positions.iter().max().map_or(0, |p| p + 1);
+        let needed = layout.positions.iter().max().map_or(0, |p| p + 1);
         if self.rotary.as_ref().is_none_or(|r| r.n_positions() < needed) {
             let context = self.engine.architecture().shape.context;
             self.rotary = Some(RotaryTable::new(angles, (2 * needed).min(context).max(needed)));
@@ -289,14 +293,14 @@ impl EngineSession<'_> {
 
 impl Engine<'_> {
     /// The residual stream before the first block: `n_rows × d_model`.
-    fn embed(&self, pass: &Pass) -> Result<Vec<f32>, ExtractError> {
-        let mut x = self.checkpoint.embeddings(pass.tokens())?;
+    fn embed(&self, layout: &BatchLayout) -> Result<Vec<f32>, ExtractError> {
+        let mut x = self.checkpoint.embeddings(layout.tokens())?;
         let d = self.architecture().shape.d_model;
         if let Some(scale) = self.architecture().embedding_scale {
             x.iter_mut().for_each(|v| *v *= scale);
         }
         if let Some(positions) = &self.position_embeddings {
-            for (x, position) in x.chunks_mut(d).zip(&pass.positions) {
+            for (x, position) in x.chunks_mut(d).zip(&layout.positions) {
                 add(x, &positions[position * d..][..d]);
             }
         }

@@ -1,7 +1,7 @@
-//! Whether a model's weights stay in memory or pass through it, layer by layer.
+//! Whether a model's weights stay in memory or are streamed through it, layer by layer.
 
 use super::block::Block;
-use super::pass::TAIL_TILE;
+use super::block_table::DECODE_TILE;
 use crate::error::ExtractError;
 use crate::forward::{BatchWorkload, KvCache, MemoryForecast, MemoryTerm, Placed, Placement, Workload};
 use crate::model::architecture::{Architecture, Checkpoint};
@@ -59,11 +59,11 @@ pub fn choose(
     }
 }
 
-/// The terms of memory. Rows are those that there is room for at most: of the first pass of the largest batch, and of the
+/// The terms of memory. Rows are those that there is room for at most: of the first pass over the largest batch, and of the
 /// responses, at their longest, of the batch that has most. Both rooms are kept from batch to batch.
 fn forecast(architecture: &Architecture, workload: &Workload, n_weight_bytes: u64) -> MemoryForecast {
     let response_rows = |batch: &BatchWorkload| {
-        batch.n_response_tokens.iter().map(|n| n.next_multiple_of(TAIL_TILE)).sum::<usize>()
+        batch.n_response_tokens.iter().map(|n| n.next_multiple_of(DECODE_TILE)).sum::<usize>()
     };
     let most = |rows: &dyn Fn(&BatchWorkload) -> usize| workload.batches.iter().map(rows).max().unwrap_or(0);
     let n_rows = (most(&|batch| batch.n_prompt_rows) + most(&response_rows)) as u64;

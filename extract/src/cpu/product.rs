@@ -39,7 +39,7 @@ pub fn panel_width() -> usize {
 /// A part of the inner dimension of the right side: value (k, column) lies at
 /// `k · step + column / lanes · vector + column % lanes`.
 #[derive(Clone, Copy, Debug)]
-pub struct Stretch<'a> {
+pub struct PackedPanel<'a> {
     /// The values.
     pub values: &'a [f32],
     /// Length along the inner dimension.
@@ -120,14 +120,14 @@ fn interleave<const M: usize>(rows: &[f32], width: usize, out: &mut [f32]) {
 
 /// The left side of a product.
 #[derive(Debug)]
-pub enum Left<'a> {
+pub enum Operand<'a> {
     /// Rows as they lie.
     Rows(Rows<&'a [f32]>),
     /// Rows that were packed.
     Packed(&'a PackedRows),
 }
 
-impl Left<'_> {
+impl Operand<'_> {
     fn covers(&self, n: usize, depth: usize) -> bool {
         match self {
             Self::Rows(rows) => rows.n >= n && rows.values.len() >= (n - 1) * rows.stride + depth,
@@ -177,7 +177,13 @@ fn tallest<S: Simd>() -> usize {
 ///
 /// # Panics
 /// If a side is shorter than the sizes say.
-pub fn multiply(left: &Left, right: &[Stretch], out: &mut Rows<&mut [f32]>, n_columns: usize, next: &[f32]) {
+pub fn multiply(
+    left: &Operand,
+    right: &[PackedPanel],
+    out: &mut Rows<&mut [f32]>,
+    n_columns: usize,
+    next: &[f32],
+) {
     if out.n == 0 || n_columns == 0 {
         return;
     }
@@ -194,8 +200,8 @@ pub fn multiply(left: &Left, right: &[Stretch], out: &mut Rows<&mut [f32]>, n_co
 }
 
 struct Product<'a, 'b> {
-    left: &'a Left<'a>,
-    right: &'a [Stretch<'a>],
+    left: &'a Operand<'a>,
+    right: &'a [PackedPanel<'a>],
     out: &'a mut Rows<&'b mut [f32]>,
     n_columns: usize,
     depth: usize,
@@ -245,8 +251,8 @@ impl Product<'_, '_> {
         next: Option<&[f32]>,
     ) {
         let (left, steps) = match self.left {
-            Left::Rows(rows) => (&rows.values[row * rows.stride..], (rows.stride, 1)),
-            Left::Packed(rows) => (&rows.values[row * rows.depth..], (1, M)),
+            Operand::Rows(rows) => (&rows.values[row * rows.stride..], (rows.stride, 1)),
+            Operand::Packed(rows) => (&rows.values[row * rows.depth..], (1, M)),
         };
         let sums = self.sums::<S, M, N>(simd, left, steps, first, next);
         for (m, sums) in sums.into_iter().enumerate() {
@@ -358,11 +364,13 @@ mod tests {
             let width = n_columns.next_multiple_of(n_lanes());
             let packed = pack(&rows, depth);
             let cut = depth / 3;
-            let stretch = |values, len| Stretch { values, len, step: width, vector: n_lanes() };
+            let stretch = |values, len| PackedPanel { values, len, step: width, vector: n_lanes() };
             let right = [stretch(&packed[..], cut), stretch(&packed[cut * width..], depth - cut)];
             let mut packed_left = PackedRows::default();
             packed_left.fill(&left, depth);
-            for side in [Left::Rows(Rows { values: &left, n, stride: depth }), Left::Packed(&packed_left)] {
+            for side in
+                [Operand::Rows(Rows { values: &left, n, stride: depth }), Operand::Packed(&packed_left)]
+            {
                 let mut out = vec![f32::NAN; n * n_columns];
                 multiply(
                     &side,

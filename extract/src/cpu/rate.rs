@@ -6,7 +6,7 @@ use crate::model::architecture::{Architecture, Linear};
 use rayon::BroadcastContext;
 use std::time::{Duration, Instant};
 
-/// Rows of a product, as many as a pass has at once in each thread.
+/// Rows of a product, as many as a batch has at once in each thread.
 const N_ROWS: usize = 192;
 
 /// Weights of the matrix at most: larger ones are no faster.

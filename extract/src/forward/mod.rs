@@ -15,7 +15,7 @@ mod resume;
 pub use capture::{
     Capture, LayerSink, LogitRequest, LogitResult, NextToken, PathCapture, PooledSlot, Positions, extend_pool,
 };
-pub use prefix_tree::{PrefixTree, Run};
+pub use prefix_tree::{Edge, PrefixTree};
 pub use resume::ResumeCheckpoint;
 
 use crate::error::ExtractError;

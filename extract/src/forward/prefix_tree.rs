@@ -1,11 +1,11 @@
-//! Packing prompts into a tree of token runs, so that shared tokens are computed once and none is padding.
+//! Packing prompts into a tree of token edges, so that shared tokens are computed once and none is padding.
 
 use std::ops::Range;
 
 /// Consecutive tokens of one path without a fork.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
-    /// The run that this one continues; earlier in the tree.
+pub struct Edge {
+    /// The edge that this one continues; earlier in the tree.
     pub parent: Option<usize>,
     /// First row of its tokens in the tree.
     pub row: usize,
@@ -15,57 +15,57 @@ pub struct Run {
     pub position: usize,
 }
 
-impl Run {
-    /// Rows of the run's tokens.
+impl Edge {
+    /// Rows of the edge's tokens.
     pub fn rows(&self) -> Range<usize> {
         self.row..self.row + self.len
     }
 }
 
-/// Token runs, parents before children; the tokens of a run lie in consecutive rows.
+/// Token edges, parents before children; the tokens of a edge lie in consecutive rows.
 #[derive(Clone, Debug, Default)]
 pub struct PrefixTree {
-    /// The runs.
-    pub runs: Vec<Run>,
+    /// The edges.
+    pub edges: Vec<Edge>,
     /// Token id of every row.
     pub tokens: Vec<u32>,
 }
 
 impl PrefixTree {
-    /// Appends a run below `parent` and gives its index.
+    /// Appends a edge below `parent` and gives its index.
     pub fn push(&mut self, parent: Option<usize>, tokens: &[u32]) -> usize {
-        let position = parent.map_or(0, |p| self.runs[p].position + self.runs[p].len);
-        self.runs.push(Run { parent, row: self.tokens.len(), len: tokens.len(), position });
+        let position = parent.map_or(0, |p| self.edges[p].position + self.edges[p].len);
+        self.edges.push(Edge { parent, row: self.tokens.len(), len: tokens.len(), position });
         self.tokens.extend_from_slice(tokens);
-        self.runs.len() - 1
+        self.edges.len() - 1
     }
 
-    /// Row ranges from the root to the end of `run`, in reading order.
-    pub fn path(&self, run: usize) -> Vec<Range<usize>> {
+    /// Row ranges from the root to the end of `edge`, in reading order.
+    pub fn path(&self, edge: usize) -> Vec<Range<usize>> {
         let mut ranges = Vec::new();
-        let mut next = Some(run);
+        let mut next = Some(edge);
         while let Some(index) = next {
-            ranges.push(self.runs[index].rows());
-            next = self.runs[index].parent;
+            ranges.push(self.edges[index].rows());
+            next = self.edges[index].parent;
         }
         ranges.reverse();
         ranges
     }
 
-    /// Indices of the runs from the root to `run`.
-    pub fn ancestry(&self, run: usize) -> Vec<usize> {
+    /// Indices of the edges from the root to `edge`.
+    pub fn ancestry(&self, edge: usize) -> Vec<usize> {
         let mut found = Vec::new();
-        let mut next = Some(run);
+        let mut next = Some(edge);
         while let Some(index) = next {
             found.push(index);
-            next = self.runs[index].parent;
+            next = self.edges[index].parent;
         }
         found.reverse();
         found
     }
 
-    /// Packs `sequences` so that equal beginnings share runs; for each sequence, the run that ends it.
-    /// Every sequence ends at the end of a run.
+    /// Packs `sequences` so that equal beginnings share edges; for each sequence, the edge that ends it.
+    /// Every sequence ends at the end of a edge.
     ///
     /// # Panics
     /// If a sequence is empty.
@@ -81,9 +81,9 @@ impl PrefixTree {
 /// sweep that another version left is not taken up.
 pub const ROW_ORDER: u32 = 3;
 
-/// Tokens of a run that [`PrefixTree::pack`] makes: long sequences become chains of runs, so that there is enough to
+/// Tokens of a edge that [`PrefixTree::pack`] makes: long sequences become chains of edges, so that there is enough to
 /// share between threads.
-const MAX_RUN_TOKENS: usize = 64;
+const MAX_EDGE_TOKENS: usize = 64;
 
 /// Number of leading tokens that two sequences share.
 pub(crate) fn shared_prefix(a: &[u32], b: &[u32]) -> usize {
@@ -163,7 +163,7 @@ impl Draft {
     }
 
     /// Lays the nodes out depth first, those with the most below them first: rows of long paths are neighbours, and
-    /// their keys lie together. The run that ends every node.
+    /// their keys lie together. The edge that ends every node.
     fn finish(mut self) -> (PrefixTree, Vec<usize>) {
         let sizes = self.sizes();
         let mut tree = PrefixTree::default();
@@ -172,7 +172,7 @@ impl Draft {
         stack.sort_by_key(|node| sizes[*node]);
         while let Some(node) = stack.pop() {
             let mut end = self.nodes[node].parent.map(|p| places[p]);
-            for tokens in self.nodes[node].tokens.chunks(MAX_RUN_TOKENS) {
+            for tokens in self.nodes[node].tokens.chunks(MAX_EDGE_TOKENS) {
                 end = Some(tree.push(end, tokens));
             }
             places[node] = end.expect("a node has tokens");
@@ -201,8 +201,8 @@ mod tests {
             assert_eq!(read(&tree, *end), *sequence);
         }
         assert_eq!(tree.tokens.len(), 7, "1 2 | 3 4 | 9 | 5 | 7");
-        for (index, run) in tree.runs.iter().enumerate() {
-            assert!(run.parent.is_none_or(|p| p < index), "parents come first");
+        for (index, edge) in tree.edges.iter().enumerate() {
+            assert!(edge.parent.is_none_or(|p| p < index), "parents come first");
         }
         assert_eq!(tree.tokens, [1, 2, 3, 4, 9, 5, 7], "the longest path lies in consecutive rows");
     }

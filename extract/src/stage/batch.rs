@@ -8,8 +8,8 @@ use crate::forward::{
 use crate::stage::collect::{Delivery, Part, PromptSink, ResponseSink};
 use crate::stage::segment_plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
 use crate::stage::settings::Settings;
-use crate::stage::shard::Reader;
-use crate::stage::tokenized::{Answer, Reading};
+use crate::stage::shard::Runner;
+use crate::stage::tokenized_prompt::{Target, TokenizedPrompt};
 use crate::tokenize::tokenizer::Tokenizer;
 use hypercolumn_schemas::{Pooling, Site};
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub struct Response {
 #[derive(Debug)]
 pub struct Chunk<'a> {
     /// The prompts.
-    pub readings: Vec<&'a Reading>,
+    pub readings: Vec<&'a TokenizedPrompt>,
     /// The vectors to keep of the prompts' own segments.
     pub slots: Vec<Slot>,
     /// The vectors to keep of responses.
@@ -36,7 +36,7 @@ pub struct Chunk<'a> {
 
 impl<'a> Chunk<'a> {
     /// A chunk of `readings`.
-    pub fn new(readings: Vec<&'a Reading>) -> Self {
+    pub fn new(readings: Vec<&'a TokenizedPrompt>) -> Self {
         let slots = |of_responses| plan_slots(readings.iter().map(|r| &r.plan), of_responses);
         Self { slots: slots(false), response_slots: slots(true), readings }
     }
@@ -59,17 +59,21 @@ impl<'a> Chunk<'a> {
 
 /// What the model wrote after a chunk's prompts, and how likely it found their answers.
 #[derive(Debug)]
-pub struct Written {
+pub struct Generations {
     /// One per reading.
     pub responses: Vec<Response>,
     /// Log-probability of every reading's answers, in order.
     pub answer_logprobs: Vec<Vec<f32>>,
 }
 
-/// Runs a chunk, from where its resume checkpoint says that an earlier run was, if there is one; pooled states and
+/// Runs a chunk, from where its resume checkpoint says that an earlier edge was, if there is one; pooled states and
 /// attention go where `delivery` says as they become final.
-pub fn run_chunk(reader: &Reader, chunk: &Chunk, delivery: Delivery<'_>) -> Result<Written, ExtractError> {
-    let Reader { model, settings, tokenizer, .. } = *reader;
+pub fn run_chunk(
+    reader: &Runner,
+    chunk: &Chunk,
+    delivery: Delivery<'_>,
+) -> Result<Generations, ExtractError> {
+    let Runner { model, settings, tokenizer, .. } = *reader;
     let readings = &chunk.readings;
     let (mut tree, ends) = pack_prompts_and_answers(readings);
     let (prompt_ends, answer_ends) = ends.split_at(readings.len());
@@ -84,14 +88,14 @@ pub fn run_chunk(reader: &Reader, chunk: &Chunk, delivery: Delivery<'_>) -> Resu
     prompts.hand_over_finished()?;
     let kv_cache = if settings.max_new_tokens > 0 { KvCache::Keep } else { KvCache::Drop };
     let mut session = model.session(kv_cache);
-    session.forward(&Batch { tree: &tree, edges: 0..tree.runs.len() }, &capture, &mut prompts, resume)?;
+    session.forward(&Batch { tree: &tree, edges: 0..tree.edges.len() }, &capture, &mut prompts, resume)?;
     let mut next_tokens = next_tokens(&capture, &prompts.logits);
     let mut responses = ResponseSink::new(chunk, shape);
     let mut decoding = Decoding { tokenizer, settings, responses: vec![Response::default(); readings.len()] };
     let mut ends = prompt_ends.to_vec();
     let mut live: Vec<usize> = (0..readings.len()).collect();
     for _ in 0..settings.max_new_tokens {
-        let first = tree.runs.len();
+        let first = tree.edges.len();
         let added = decoding.extend(&mut live, &mut ends, &mut tree, &next_tokens, readings)?;
         if added.is_empty() {
             break;
@@ -102,11 +106,11 @@ pub fn run_chunk(reader: &Reader, chunk: &Chunk, delivery: Delivery<'_>) -> Resu
                 .iter()
                 .map(|p| capture_response_token(&readings[*p].plan, &tree, ends[*p]))
                 .collect(),
-            logits: live.iter().map(|p| request_next(tree.runs[ends[*p]].row)).collect(),
+            logits: live.iter().map(|p| request_next(tree.edges[ends[*p]].row)).collect(),
         };
         responses.begin_pass(added);
         session.forward(
-            &Batch { tree: &tree, edges: first..tree.runs.len() },
+            &Batch { tree: &tree, edges: first..tree.edges.len() },
             &capture,
             &mut responses,
             None,
@@ -116,11 +120,11 @@ pub fn run_chunk(reader: &Reader, chunk: &Chunk, delivery: Delivery<'_>) -> Resu
     let n_response: Vec<usize> = decoding.responses.iter().map(|r| r.ids.len()).collect();
     hand_over(Part::Responses(responses.finish(n_response)));
     let answer_logprobs = sum_by_answer(readings, &prompts.logits);
-    Ok(Written { responses: decoding.responses, answer_logprobs })
+    Ok(Generations { responses: decoding.responses, answer_logprobs })
 }
 
 /// The tree of prompts and of their answers, and the edges that end them: prompts first.
-fn pack_prompts_and_answers(readings: &[&Reading]) -> (PrefixTree, Vec<usize>) {
+fn pack_prompts_and_answers(readings: &[&TokenizedPrompt]) -> (PrefixTree, Vec<usize>) {
     let mut sequences: Vec<Vec<u32>> = readings.iter().map(|r| r.ids.clone()).collect();
     for reading in readings {
         for answer in &reading.answers {
@@ -147,7 +151,7 @@ fn capture_prompt(plan: &PromptPlan, end: usize) -> PathCapture {
 /// What is kept of a response's token, the path's last: its state once, whatever the poolings, which are over tokens of
 /// several passes.
 fn capture_response_token(plan: &PromptPlan, tree: &PrefixTree, end: usize) -> PathCapture {
-    let position = tree.runs[end].position as u32;
+    let position = tree.edges[end].position as u32;
     let span = |start, end| std::iter::once(start..end).collect::<Positions>();
     let token = || span(position, position + 1);
     let own = |keeps: bool| if keeps { vec![token()] } else { Vec::new() };
@@ -167,23 +171,23 @@ fn positions(segment: &SegmentPlan) -> Positions {
 }
 
 /// Log-probabilities of every reading's answers from those of their tokens.
-fn sum_by_answer(readings: &[&Reading], results: &[LogitResult]) -> Vec<Vec<f32>> {
+fn sum_by_answer(readings: &[&TokenizedPrompt], results: &[LogitResult]) -> Vec<Vec<f32>> {
     let mut targets = results.iter().flat_map(|result| &result.logprobs);
-    let mut sum = |answer: &Answer| targets.by_ref().take(answer.ids.len()).sum::<f64>() as f32;
+    let mut sum = |answer: &Target| targets.by_ref().take(answer.ids.len()).sum::<f64>() as f32;
     readings.iter().map(|r| r.answers.iter().map(&mut sum).collect()).collect()
 }
 
 /// Asks for each prompt's next token, if there are to be responses, and for the probability of each answer's tokens.
 fn request_logits(
     tree: &PrefixTree,
-    readings: &[&Reading],
+    readings: &[&TokenizedPrompt],
     prompt_ends: &[usize],
     answer_ends: &[usize],
     settings: &Settings,
 ) -> Vec<LogitRequest> {
     let decoded = prompt_ends.iter().filter(|_| settings.max_new_tokens > 0);
     let mut requests: Vec<LogitRequest> =
-        decoded.map(|end| request_next(tree.runs[*end].rows().end - 1)).collect();
+        decoded.map(|end| request_next(tree.edges[*end].rows().end - 1)).collect();
     let all = readings.iter().flat_map(|r| r.answers.iter().map(|a| (r.ids.len(), a)));
     for ((n_prompt, answer), end) in all.zip(answer_ends) {
         let rows: Vec<usize> = tree.path(*end).into_iter().flatten().collect();
@@ -221,7 +225,7 @@ impl Decoding<'_> {
         ends: &mut [usize],
         tree: &mut PrefixTree,
         next_tokens: &HashMap<usize, u32>,
-        readings: &[&Reading],
+        readings: &[&TokenizedPrompt],
     ) -> Result<Vec<usize>, ExtractError> {
         let mut added = Vec::new();
         let mut going_on = Vec::new();

@@ -14,7 +14,7 @@ use crate::stage::read_task;
 use crate::stage::segment_plan::SegmentPlan;
 use crate::stage::settings::Settings;
 use crate::stage::shard::{count_unique, plan_shards, workload};
-use crate::stage::tokenized::{Reading, tokenize_task};
+use crate::stage::tokenized_prompt::{TokenizedPrompt, tokenize_task};
 use hypercolumn_schemas::Pooling;
 use hypercolumn_schemas::{Lake, content_key};
 use serde::Serialize;
@@ -94,7 +94,7 @@ struct Count {
 }
 
 impl Count {
-    fn of(readings: &[Reading]) -> Self {
+    fn of(readings: &[TokenizedPrompt]) -> Self {
         let mut distinct = HashSet::new();
         let (mut n_slots, mut n_pairs) = (0, 0);
         for (prompt, reading) in readings.iter().enumerate() {
@@ -112,7 +112,7 @@ impl Count {
 }
 
 /// What a pooled vector depends on.
-fn identity(prompt: usize, reading: &Reading, segment: &SegmentPlan, pooling: Pooling) -> String {
+fn identity(prompt: usize, reading: &TokenizedPrompt, segment: &SegmentPlan, pooling: Pooling) -> String {
     let Some((_, end)) = segment.ranges.last() else {
         return content_key(&(prompt, pooling));
     };
@@ -123,14 +123,19 @@ fn identity(prompt: usize, reading: &Reading, segment: &SegmentPlan, pooling: Po
 }
 
 /// Bytes that the lake grows by with all of `readings`, about.
-pub fn predicted_lake_bytes(readings: &[Reading], settings: &Settings, shape: Shape, n_shards: usize) -> u64 {
+pub fn predicted_lake_bytes(
+    readings: &[TokenizedPrompt],
+    settings: &Settings,
+    shape: Shape,
+    n_shards: usize,
+) -> u64 {
     lake_bytes(&Count::of(readings), readings, settings, shape, n_shards)
 }
 
 /// `(L + 2) · (distinct · 4 d · 0.82 + rows · 40) + L · heads · pairs · 2.3 + tokens · 2.5 + files · 2,500`.
 fn lake_bytes(
     count: &Count,
-    readings: &[Reading],
+    readings: &[TokenizedPrompt],
     settings: &Settings,
     shape: Shape,
     n_shards: usize,
@@ -139,7 +144,7 @@ fn lake_bytes(
     let site = count.n_distinct as f64 * vector + count.n_slots as f64 * HIDDEN_ROW;
     let hidden = (shape.n_layers + 2) as f64 * site;
     let attention = (shape.n_layers * shape.n_heads * count.n_pairs) as f64 * ATTENTION_ROW;
-    let tokens = |r: &Reading| r.ids.len() + settings.max_new_tokens;
+    let tokens = |r: &TokenizedPrompt| r.ids.len() + settings.max_new_tokens;
     let tokens = readings.iter().map(tokens).sum::<usize>() as f64 * TOKEN_ROW;
     let n_attention_files = if count.n_pairs > 0 { shape.n_layers } else { 0 };
     let n_files = n_shards * (shape.n_layers + 1 + n_attention_files + 3);
@@ -158,7 +163,7 @@ const STOPPED_PART: f64 = 0.5;
 pub fn product_flop<'a>(
     block_bytes: u64,
     architecture: &Architecture,
-    readings: &[Reading],
+    readings: &[TokenizedPrompt],
     shards: impl Iterator<Item = &'a Vec<usize>>,
     settings: &Settings,
 ) -> f64 {

@@ -11,7 +11,7 @@ pub mod resources;
 mod segment_plan;
 pub mod settings;
 mod shard;
-mod tokenized;
+mod tokenized_prompt;
 
 pub use model_file::ModelFile;
 
@@ -23,8 +23,8 @@ use crate::model::source::ResolvedModel;
 use crate::stage::forecast::{predicted_lake_bytes, product_flop, seconds};
 use crate::stage::resources::Resources;
 use crate::stage::settings::Settings;
-use crate::stage::shard::{Reader, Shard, count_unique, plan_shards, workload, writing_thread};
-use crate::stage::tokenized::{Reading, tokenize_task};
+use crate::stage::shard::{Runner, Shard, count_unique, plan_shards, workload, writing_thread};
+use crate::stage::tokenized_prompt::{TokenizedPrompt, tokenize_task};
 use hypercolumn_schemas::{
     BackendId, CommitInfo, ExtractRecord, Lake, ModelRecord, Partition, Progress, Record, RecordVersion,
     Slot, Snapshot, TaskRows, content_key, tables,
@@ -187,7 +187,7 @@ struct Job<'a> {
     file: ModelFile,
     content_hash: String,
     snapshot: Snapshot,
-    readings: Vec<Reading>,
+    readings: Vec<TokenizedPrompt>,
     shards: Vec<Vec<usize>>,
     keys: Vec<String>,
     run_key: String,
@@ -269,7 +269,7 @@ impl<'a> Job<'a> {
         let loading = Instant::now();
         let model = BACKEND.load(self.file.checkpoint(), placement)?;
         let mut spent = Spent { load_s: loading.elapsed().as_secs_f64(), ..Spent::default() };
-        let reader = Reader {
+        let reader = Runner {
             model: &*model,
             resume_layout: BACKEND.resume_layout(),
             tokenizer: &self.file.tokenizer,
@@ -375,7 +375,11 @@ fn check_identity(
     }
 }
 
-fn check_lengths(readings: &[Reading], settings: &Settings, context: usize) -> Result<(), ExtractError> {
+fn check_lengths(
+    readings: &[TokenizedPrompt],
+    settings: &Settings,
+    context: usize,
+) -> Result<(), ExtractError> {
     for reading in readings {
         let answer = reading.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
         let n_tokens = reading.ids.len() + answer.max(settings.max_new_tokens);
@@ -400,7 +404,7 @@ struct KeyInputs<'a> {
     chat_template: Option<&'a str>,
 }
 
-fn shard_key(inputs: &KeyInputs, readings: &[Reading], shard: &[usize]) -> String {
+fn shard_key(inputs: &KeyInputs, readings: &[TokenizedPrompt], shard: &[usize]) -> String {
     let prompts: Vec<_> = shard
         .iter()
         .map(|i| {

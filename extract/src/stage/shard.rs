@@ -7,7 +7,7 @@ use crate::stage::batch::{Chunk, run_chunk};
 use crate::stage::collect::Delivery;
 use crate::stage::output::{Piece, ShardWriters};
 use crate::stage::settings::Settings;
-use crate::stage::tokenized::Reading;
+use crate::stage::tokenized_prompt::TokenizedPrompt;
 use crate::tokenize::tokenizer::Tokenizer;
 use hypercolumn_schemas::{Partition, Progress, Transaction};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -25,7 +25,7 @@ const CHUNK_ROWS: usize = 8_192;
 pub const WAITING_PARTS: usize = 8;
 
 /// Prompts in an order in which neighbours share their beginnings, cut into shards of indices.
-pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
+pub fn plan_shards(readings: &[TokenizedPrompt]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..readings.len()).collect();
     order.sort_by(|a, b| {
         let ids = |i: &usize| (&readings[*i].ids, &readings[*i].prompt.prompt_id);
@@ -39,7 +39,7 @@ pub fn plan_shards(readings: &[Reading]) -> Vec<Vec<usize>> {
 }
 
 /// Cuts a shard into the chunks that are in memory at once.
-pub fn plan_chunks(readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
+pub fn plan_chunks(readings: &[TokenizedPrompt], shard: &[usize]) -> Vec<Vec<usize>> {
     let cost = |previous: Option<usize>, next: usize| {
         readings[next].n_rows(previous.map_or(0, |p| shared(readings, p, next)))
     };
@@ -48,7 +48,7 @@ pub fn plan_chunks(readings: &[Reading], shard: &[usize]) -> Vec<Vec<usize>> {
 
 /// What running the shards asks of memory besides weights, at `d_model` values a vector.
 pub fn workload(
-    readings: &[Reading],
+    readings: &[TokenizedPrompt],
     shards: &[Vec<usize>],
     settings: &Settings,
     d_model: usize,
@@ -75,13 +75,13 @@ pub fn workload(
 }
 
 /// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.
-pub fn count_unique(readings: &[Reading], prompts: &[usize]) -> usize {
+pub fn count_unique(readings: &[TokenizedPrompt], prompts: &[usize]) -> usize {
     let first = prompts.first().map_or(0, |p| readings[*p].ids.len());
     let rest = prompts.windows(2).map(|w| readings[w[1]].ids.len() - shared(readings, w[0], w[1]));
     first + rest.sum::<usize>()
 }
 
-fn shared(readings: &[Reading], a: usize, b: usize) -> usize {
+fn shared(readings: &[TokenizedPrompt], a: usize, b: usize) -> usize {
     shared_prefix(&readings[a].ids, &readings[b].ids)
 }
 
@@ -111,7 +111,7 @@ fn cut(order: &[usize], cost: impl Fn(Option<usize>, usize) -> usize, limit: usi
 }
 
 /// A model, ready to read prompts.
-pub struct Reader<'a> {
+pub struct Runner<'a> {
     /// The loaded model.
     pub model: &'a dyn Model,
     /// Name of the layout of the backend's resume checkpoints.
@@ -134,11 +134,11 @@ pub fn writing_thread() -> ThreadPool {
     thread.build().expect("the system gives a thread")
 }
 
-impl Reader<'_> {
+impl Runner<'_> {
     /// Computes a shard and stages its files. Gives the resume checkpoints to remove once the shard is committed.
     pub fn read_shard(
         &self,
-        readings: &[Reading],
+        readings: &[TokenizedPrompt],
         shard: &Shard<'_>,
         transaction: &mut Transaction,
         progress: &dyn Progress,
@@ -166,7 +166,7 @@ impl Reader<'_> {
                 let hand_over = |part| drop(sender.send((index, Piece::Part(part))));
                 let delivery = Delivery { progress, hand_over: &hand_over, resume: checkpoints.get(index) };
                 let written = run_chunk(self, chunk, delivery)?;
-                drop(sender.send((index, Piece::Written(written))));
+                drop(sender.send((index, Piece::Generated(written))));
                 Ok::<_, ExtractError>(())
             })
         });

@@ -22,7 +22,7 @@ pub fn read_together(checkpoint: &dyn Checkpoint, prompts: &[Vec<u32>], placemen
         (0..prompts.len()).map(|p| Asked { prompt: p, tokens: 0..prompts[p].len() }).collect();
     let mut session = model.session(KvCache::Drop);
     let capture = collected.ask(&tree, &ends, asked);
-    let batch = Batch { tree: &tree, edges: 0..tree.runs.len() };
+    let batch = Batch { tree: &tree, edges: 0..tree.edges.len() };
     session.forward(&batch, &capture, &mut collected, None).expect("read");
     collected.finish()
 }
@@ -36,11 +36,11 @@ pub fn read_in_steps(model: &dyn Model, prompts: &[Vec<u32>], n_first: usize) ->
     let mut session = model.session(KvCache::Keep);
     let asked = (0..prompts.len()).map(|prompt| Asked { prompt, tokens: 0..n_first }).collect();
     let capture = collected.ask(&tree, &ends, asked);
-    let batch = Batch { tree: &tree, edges: 0..tree.runs.len() };
+    let batch = Batch { tree: &tree, edges: 0..tree.edges.len() };
     session.forward(&batch, &capture, &mut collected, None).expect("read");
     let longest = prompts.iter().map(Vec::len).max().unwrap_or(0);
     for position in n_first..longest {
-        let first = tree.runs.len();
+        let first = tree.edges.len();
         let (mut pushed, mut asked) = (HashMap::new(), Vec::new());
         for (prompt, end) in ends.iter_mut().enumerate() {
             if let Some(token) = prompts[prompt].get(position) {
@@ -49,7 +49,7 @@ pub fn read_in_steps(model: &dyn Model, prompts: &[Vec<u32>], n_first: usize) ->
             }
         }
         let capture = collected.ask(&tree, &ends, asked);
-        let batch = Batch { tree: &tree, edges: first..tree.runs.len() };
+        let batch = Batch { tree: &tree, edges: first..tree.edges.len() };
         session.forward(&batch, &capture, &mut collected, None).expect("read");
     }
     collected.finish()

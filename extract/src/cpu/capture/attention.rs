@@ -4,7 +4,7 @@
 //! the edges' order once a layer is computed, so that the result does not depend on threads.
 
 use crate::cpu::vector::vectorized;
-use crate::forward::{Batch, Capture, PathCapture, Positions, Run};
+use crate::forward::{Batch, Capture, Edge, PathCapture, Positions};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -141,24 +141,24 @@ fn plan_edges(batch: &Batch<'_>, paths: &[PathCapture]) -> Vec<EdgePlan> {
         let mut next = Some(captured.end).filter(|_| !captured.queries.is_empty());
         while let Some(edge) = next.filter(|edge| *edge >= first) {
             for (index, positions) in captured.queries.iter().enumerate() {
-                let rows = rows_within(positions, &batch.tree.runs[edge]);
+                let rows = rows_within(positions, &batch.tree.edges[edge]);
                 if !rows.is_empty() {
                     sets[edge - first].entry(rows).or_default().push(Query { path, index });
                 }
             }
-            next = batch.tree.runs[edge].parent;
+            next = batch.tree.edges[edge].parent;
         }
     }
-    let plan = |(sets, edge): (BTreeMap<RowRanges, Vec<Query>>, &Run)| {
+    let plan = |(sets, edge): (BTreeMap<RowRanges, Vec<Query>>, &Edge)| {
         let n_sums = sets.values().flatten().map(|query| paths[query.path].keys.len()).sum();
         let set = |(rows, queries)| RowSet { rows, queries };
         EdgePlan { n_keys: edge.position + edge.len, sets: sets.into_iter().map(set).collect(), n_sums }
     };
-    sets.into_iter().zip(&batch.tree.runs[batch.edges.clone()]).map(plan).collect()
+    sets.into_iter().zip(&batch.tree.edges[batch.edges.clone()]).map(plan).collect()
 }
 
 /// The parts of `positions` that fall on an edge, as rows from 0.
-fn rows_within(positions: &Positions, edge: &Run) -> RowRanges {
+fn rows_within(positions: &Positions, edge: &Edge) -> RowRanges {
     let (position, len) = (edge.position, edge.len);
     let clip = |at: u32| (at as usize).clamp(position, position + len) - position;
     positions.iter().map(|range| (clip(range.start), clip(range.end))).filter(|(a, b)| a < b).collect()

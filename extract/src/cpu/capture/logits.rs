@@ -5,7 +5,7 @@ use crate::forward::{Capture, LogitRequest, LogitResult, NextToken};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// The requests of one pass, by row, and what was found.
+/// The requests of one batch, by row, and what was found.
 #[derive(Debug)]
 pub(in crate::cpu) struct LogitReads<'a> {
     requests: &'a [LogitRequest],

@@ -1,6 +1,6 @@
 //! Carries a capture plan out on the CPU: everything is pooled where it is computed.
 //!
-//! A path's numbers are sums over its own rows in reading order, so they do not depend on which paths share the pass.
+//! A path's numbers are sums over its own rows in reading order, so they do not depend on which paths share the batch.
 
 mod attention;
 mod logits;
@@ -15,7 +15,7 @@ use hypercolumn_schemas::Site;
 use states::StatePools;
 use std::time::{Duration, Instant};
 
-/// What one pass captures, on its way to the sink.
+/// What one batch captures, on its way to the sink.
 pub(super) struct Capturing<'a> {
     sites: &'a [Site],
     states: StatePools,

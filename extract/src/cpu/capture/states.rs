@@ -66,11 +66,11 @@ struct EdgeRows {
 
 impl PathRows {
     fn new(batch: &Batch<'_>, end: usize) -> Self {
-        let first_row = batch.tree.runs.get(batch.edges.start).map_or(0, |edge| edge.row);
+        let first_row = batch.tree.edges.get(batch.edges.start).map_or(0, |edge| edge.row);
         let mut edges = Vec::new();
         let mut next = Some(end);
         while let Some(index) = next.filter(|index| *index >= batch.edges.start) {
-            let edge = &batch.tree.runs[index];
+            let edge = &batch.tree.edges[index];
             edges.push(EdgeRows { position: edge.position, len: edge.len, row: edge.row - first_row });
             next = edge.parent;
         }

@@ -3,7 +3,7 @@
 
 use crate::stage::batch::Chunk;
 use crate::stage::segment_plan::SegmentPlan;
-use crate::stage::tokenized::Reading;
+use crate::stage::tokenized_prompt::TokenizedPrompt;
 use arrow::array::{ArrayRef, Float32Array, Int16Array, StringBuilder};
 use hypercolumn_schemas::{LakeError, Partition, SharedColumns, SharingWriter, Transaction, tables};
 use rayon::prelude::*;
@@ -121,7 +121,7 @@ impl AttentionFiles {
     /// Adds a row, unless one of the segments has no tokens.
     fn push(
         &mut self,
-        reading: &Reading,
+        reading: &TokenizedPrompt,
         head: usize,
         (query, key): (&SegmentPlan, &SegmentPlan),
         n_response: usize,

@@ -5,7 +5,7 @@ mod rows;
 
 use crate::error::ExtractError;
 use crate::model::architecture::Shape;
-use crate::stage::batch::{Chunk, Written};
+use crate::stage::batch::{Chunk, Generations};
 use crate::stage::collect::Part;
 use crate::stage::output::attention_files::AttentionFiles;
 use crate::stage::output::rows::{choice_rows, hidden_rows, response_rows, token_rows};
@@ -19,7 +19,7 @@ pub enum Piece {
     /// States or attention.
     Part(Part),
     /// Tokens and answers, once the chunk is through.
-    Written(Written),
+    Generated(Generations),
 }
 
 /// A shard's files: one for each table and layer.
@@ -68,7 +68,7 @@ impl ShardWriters {
             let chunk = &chunks[index];
             match piece {
                 Piece::Part(part) => self.write_part((index, chunk), part)?,
-                Piece::Written(written) => {
+                Piece::Generated(written) => {
                     self.tokens.write(&token_rows(chunk, &written, tokenizer)?)?;
                     self.responses.write(&response_rows(chunk, &written)?)?;
                     self.choices.write(&choice_rows(chunk, &written)?)?;

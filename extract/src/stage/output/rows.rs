@@ -2,9 +2,9 @@
 
 use crate::error::ExtractError;
 use crate::model::architecture::LayerSite;
-use crate::stage::batch::{Chunk, Response, Written};
+use crate::stage::batch::{Chunk, Generations, Response};
 use crate::stage::segment_plan::Slot;
-use crate::stage::tokenized::Reading;
+use crate::stage::tokenized_prompt::TokenizedPrompt;
 use crate::tokenize::tokenizer::Tokenizer;
 use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Int16Array, Int32Array, RecordBatch,
@@ -15,7 +15,11 @@ use hypercolumn_schemas::{LakeError, Row, vector_element};
 use std::sync::Arc;
 
 /// `tokens` of a chunk: each prompt's tokens, then its response's.
-pub fn token_rows(chunk: &Chunk, written: &Written, tokenizer: &Tokenizer) -> Result<RecordBatch, LakeError> {
+pub fn token_rows(
+    chunk: &Chunk,
+    written: &Generations,
+    tokenizer: &Tokenizer,
+) -> Result<RecordBatch, LakeError> {
     let (mut ids, mut positions, mut tokens) = (vec![], vec![], vec![]);
     let (mut starts, mut ends, mut is_response) = (vec![], vec![], vec![]);
     for (reading, response) in chunk.readings.iter().zip(&written.responses) {
@@ -43,9 +47,9 @@ pub fn token_rows(chunk: &Chunk, written: &Written, tokenizer: &Tokenizer) -> Re
 }
 
 /// `responses` of a chunk.
-pub fn response_rows(chunk: &Chunk, written: &Written) -> Result<RecordBatch, LakeError> {
+pub fn response_rows(chunk: &Chunk, written: &Generations) -> Result<RecordBatch, LakeError> {
     let answers = written.responses.iter().zip(&written.answer_logprobs);
-    let row = |(reading, (response, logprobs)): (&&Reading, (&Response, &Vec<f32>))| {
+    let row = |(reading, (response, logprobs)): (&&TokenizedPrompt, (&Response, &Vec<f32>))| {
         let scores_expected = reading.answers.first().is_some_and(|answer| answer.choice.is_none());
         ResponseRow {
             prompt_id: reading.prompt.prompt_id.clone(),
@@ -58,7 +62,7 @@ pub fn response_rows(chunk: &Chunk, written: &Written) -> Result<RecordBatch, La
 }
 
 /// `choices` of a chunk.
-pub fn choice_rows(chunk: &Chunk, written: &Written) -> Result<RecordBatch, LakeError> {
+pub fn choice_rows(chunk: &Chunk, written: &Generations) -> Result<RecordBatch, LakeError> {
     let mut rows = Vec::new();
     for (reading, logprobs) in chunk.readings.iter().zip(&written.answer_logprobs) {
         for (answer, &logprob) in reading.answers.iter().zip(logprobs) {

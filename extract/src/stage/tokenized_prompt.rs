@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 /// A prompt as the model reads it.
 #[derive(Debug)]
-pub struct Reading {
+pub struct TokenizedPrompt {
     /// The prompt.
     pub prompt: Prompt,
     /// Ids of its tokens, those of a chat template around it included.
@@ -21,14 +21,14 @@ pub struct Reading {
     /// Where each token lies in the prompt's own text; `None` for tokens of the template.
     pub spans: Vec<Option<(u32, u32)>>,
     /// Answers whose probability is asked for: the expected one first, if any, then the choices.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<Target>,
     /// What is kept of its segments.
     pub plan: PromptPlan,
 }
 
 /// An answer whose probability is asked for.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Target {
     /// The candidate's name in params; `None` for the expected answer itself.
     pub choice: Option<String>,
     /// The answer.
@@ -45,17 +45,17 @@ pub fn tokenize_task(
     rows: TaskRows,
     file: &ModelFile,
     settings: &Settings,
-) -> Result<(Vec<Reading>, Option<String>), ExtractError> {
+) -> Result<(Vec<TokenizedPrompt>, Option<String>), ExtractError> {
     let prompts = join_segments(rows);
     let frame = Frame::new(&settings.chat_template, &file.tokenizer)?;
     let readings = prompts
         .into_par_iter()
-        .map(|prompt| Reading::new(prompt, &file.tokenizer, frame.as_ref(), settings))
+        .map(|prompt| TokenizedPrompt::new(prompt, &file.tokenizer, frame.as_ref(), settings))
         .collect::<Result<Vec<_>, _>>()?;
     Ok((readings, frame.as_ref().map(Frame::source)))
 }
 
-impl Reading {
+impl TokenizedPrompt {
     /// Tokenizes a prompt and its answers.
     pub fn new(
         prompt: Prompt,
@@ -78,7 +78,7 @@ impl Reading {
             let before = (framed.text.as_str(), encoding.ids.as_slice());
             let ids = tokenizer.encode_continuation(before, &spaced, framed.surround).map_err(failed)?;
             if !ids.is_empty() {
-                answers.push(Answer { choice, text: text.clone(), ids });
+                answers.push(Target { choice, text: text.clone(), ids });
             }
         }
         let place = Place { start: framed.start, length: prompt.text.chars().count() as u32 };
@@ -159,8 +159,8 @@ mod tests {
     #[test]
     fn an_answer_is_spaced_as_a_writer_would() {
         assert_eq!(separator("(0.63,", "17.9"), "");
-        assert_eq!(separator("Answer:", "watering"), " ");
-        assert_eq!(separator("Answer: ", "watering"), "");
-        assert_eq!(separator("Answer:", " watering"), "");
+        assert_eq!(separator("Target:", "watering"), " ");
+        assert_eq!(separator("Target: ", "watering"), "");
+        assert_eq!(separator("Target:", " watering"), "");
     }
 }

@@ -1,41 +1,41 @@
 //! Keys and values of a layer, as products read them.
 //!
-//! Keys lie in tiles, dimension by dimension. The rows of a tree's first pass, and of others over longer runs, lie in their
+//! Keys lie in tiles, dimension by dimension. The rows of a tree's first batch, and of others over longer runs, lie in their
 //! order in the tree. Single tokens that continue each other, as those of a response do, come in passes of their own but
-//! lie side by side in a memory that all these passes share, the tail: what a path has there is a piece for each tile,
-//! not for each token.
+//! lie side by side in a block that all these passes share, the decode block: a path has a span there for each tile, not
+//! for each token.
 
 use super::attention::Heads;
+use super::block_table::{BatchLayout, DECODE_BLOCK, DECODE_TILE, KvSpan};
 use super::pages::Pages;
-use super::pass::{Pass, Piece, TAIL, TAIL_TILE};
-use super::product::{MAX_LANES, Stretch, n_lanes};
+use super::product::{MAX_LANES, PackedPanel, n_lanes};
 use rayon::prelude::*;
 
 /// Keys and values of one layer for some rows.
 #[derive(Debug)]
-pub struct KeysValues {
-    /// Tiles of `tile` rows, each `n_key_heads × width × tile`.
+pub struct KvBlock {
+    /// Tiles of `tile` rows, each `[n_kv_heads, head_dim, tile]`.
     keys: Pages,
-    /// `n_rows × n_key_heads × padded width`.
+    /// `[n_rows, n_kv_heads, padded head_dim]`.
     values: Pages,
     heads: Heads,
     tile: usize,
 }
 
-/// The part of [`KeysValues`] that some consecutive rows fill, beginning at a tile.
-pub struct KeysValuesPart<'a> {
+/// The part of [`KvBlock`] that some consecutive rows fill, beginning at a tile.
+pub struct KvBlockPart<'a> {
     keys: &'a mut [f32],
     values: &'a mut [f32],
     heads: Heads,
     tile: usize,
 }
 
-impl KeysValues {
-    /// Room for `n_rows` rows, where keys and values that nobody needs any more have been if there are any.
+impl KvBlock {
+    /// Allocates `n_rows` rows, reusing the buffers of `old`.
     pub fn new(heads: Heads, n_rows: usize, tile: usize, old: Option<Self>) -> Self {
         let (keys, values) = old.map_or_else(|| (Pages::new(0), Pages::new(0)), |old| (old.keys, old.values));
         let mut new = Self { keys, values, heads, tile };
-        // Nothing of the old is to be copied if the room is too small.
+        // The content of `old` is not copied where its buffers are too small.
         new.resize(0);
         new.resize(n_rows);
         new
@@ -53,27 +53,27 @@ impl KeysValues {
     }
 
     /// Parts of `n_rows` rows each, a multiple of the tile.
-    pub fn parts(&mut self, n_rows: usize) -> impl Iterator<Item = KeysValuesPart<'_>> {
+    pub fn parts(&mut self, n_rows: usize) -> impl Iterator<Item = KvBlockPart<'_>> {
         let (heads, tile) = (self.heads, self.tile);
         let keys = self.keys.values_mut().chunks_mut(n_rows * heads.shared());
         let values = self.values.values_mut().chunks_mut(n_rows * heads.n_key_heads * heads.padded());
-        keys.zip(values).map(move |(keys, values)| KeysValuesPart { keys, values, heads, tile })
+        keys.zip(values).map(move |(keys, values)| KvBlockPart { keys, values, heads, tile })
     }
 
-    /// Keys of a piece under one head, for a product over dimensions.
-    pub fn keys_of(&self, piece: &Piece, head: usize) -> Stretch<'_> {
+    /// Keys of a span under one head, for a product over dimensions.
+    pub fn keys_of(&self, span: &KvSpan, head: usize) -> PackedPanel<'_> {
         let Heads { n_key_heads, width, .. } = self.heads;
-        let (tile, row) = (piece.row / self.tile, piece.row % self.tile);
+        let (tile, row) = (span.row / self.tile, span.row % self.tile);
         let start = (tile * n_key_heads + head) * width * self.tile + row;
-        Stretch { values: &self.keys.values()[start..], len: width, step: self.tile, vector: n_lanes() }
+        PackedPanel { values: &self.keys.values()[start..], len: width, step: self.tile, vector: n_lanes() }
     }
 
-    /// Values of a piece under one head, for a product over rows.
-    pub fn values_of(&self, piece: &Piece, head: usize) -> Stretch<'_> {
+    /// Values of a span under one head, for a product over rows.
+    pub fn values_of(&self, span: &KvSpan, head: usize) -> PackedPanel<'_> {
         let padded = self.heads.padded();
         let step = self.heads.n_key_heads * padded;
-        let values = &self.values.values()[piece.row * step + head * padded..];
-        Stretch { values, len: piece.len, step, vector: n_lanes() }
+        let values = &self.values.values()[span.row * step + head * padded..];
+        PackedPanel { values, len: span.len, step, vector: n_lanes() }
     }
 
     /// Puts the rows of `new`, whose tile is one row, at `rows`.
@@ -88,7 +88,7 @@ impl KeysValues {
         let keys = self.keys.values_mut().par_chunks_mut(tile * n_keys);
         let values = self.values.values_mut().par_chunks_mut(tile * n_values);
         by_tile.into_par_iter().zip(keys).zip(values).for_each(|((moves, keys), values)| {
-            let mut part = KeysValuesPart { keys, values, heads, tile };
+            let mut part = KvBlockPart { keys, values, heads, tile };
             for (from, to) in moves {
                 part.put_keys(to, &new_keys[from * n_keys..][..n_keys]);
                 part.values[to * n_values..][..n_values]
@@ -98,7 +98,7 @@ impl KeysValues {
     }
 }
 
-impl KeysValuesPart<'_> {
+impl KvBlockPart<'_> {
     /// Puts one row's keys and values, each `n_key_heads × width`.
     pub fn put(&mut self, row: usize, keys: &[f32], values: &[f32]) {
         self.put_keys(row, keys);
@@ -118,38 +118,38 @@ impl KeysValuesPart<'_> {
     }
 }
 
-/// Keys and values of one layer: of every pass so far.
+/// Keys and values of one layer: of every batch so far.
 #[derive(Debug)]
-pub struct LayerMemory {
-    /// By [`Piece::memory`]: the tail, then passes that have a memory of their own.
-    parts: Vec<KeysValues>,
-    /// Where keys and values have been that nobody needs any more: the system clears new pages before it gives them.
-    free: Vec<KeysValues>,
+pub struct LayerKvCache {
+    /// By [`KvSpan::block`]: the decode block, then a block for each batch that has one of its own.
+    parts: Vec<KvBlock>,
+    /// Buffers for reuse: the operating system clears new pages before it gives them.
+    free: Vec<KvBlock>,
 }
 
-impl LayerMemory {
+impl LayerKvCache {
     /// Nothing yet.
     pub fn new(heads: Heads) -> Self {
-        Self { parts: vec![KeysValues::new(heads, 0, TAIL_TILE, None)], free: Vec::new() }
+        Self { parts: vec![KvBlock::new(heads, 0, DECODE_TILE, None)], free: Vec::new() }
     }
 
-    /// Room for a pass's keys and values, in which `old` has been.
-    pub fn begin(&mut self, pass: &Pass, old: Option<KeysValues>) -> KeysValues {
-        KeysValues::new(
-            self.parts[TAIL].heads,
-            pass.n_rows(),
-            pass.key_tile(),
+    /// Allocates a batch's keys and values, reusing the buffers of `old`.
+    pub fn begin(&mut self, layout: &BatchLayout, old: Option<KvBlock>) -> KvBlock {
+        KvBlock::new(
+            self.parts[DECODE_BLOCK].heads,
+            layout.n_rows(),
+            layout.key_tile(),
             old.or_else(|| self.free.pop()),
         )
     }
 
-    /// Takes a pass's keys and values; what is left of the room, if anything.
-    pub fn end(&mut self, pass: &Pass, own: KeysValues) -> Option<KeysValues> {
-        match pass.tail_rows() {
+    /// Takes a batch's keys and values; gives their buffers back if the rows were copied into the decode block.
+    pub fn end(&mut self, layout: &BatchLayout, own: KvBlock) -> Option<KvBlock> {
+        match layout.decode_rows() {
             Some(rows) => {
-                let tail = &mut self.parts[TAIL];
-                tail.resize(pass.n_tail_rows());
-                tail.scatter(&own, rows);
+                let decode_block = &mut self.parts[DECODE_BLOCK];
+                decode_block.resize(layout.n_decode_rows());
+                decode_block.scatter(&own, rows);
                 Some(own)
             }
             None => {
@@ -159,35 +159,35 @@ impl LayerMemory {
         }
     }
 
-    /// Keys and values of the last pass that did not go to the tail, as they lie.
+    /// Keys and values of the last batch that did not go to the decode block, as they lie.
     pub fn last(&self) -> (&[f32], &[f32]) {
         self.parts[self.parts.len() - 1].as_slices()
     }
 
-    /// Takes what [`LayerMemory::last`] gave before, after the same first pass.
+    /// Takes what [`LayerKvCache::last`] gave before, after the same first batch.
     ///
     /// # Panics
     /// When it is of another size.
-    pub fn restore(&mut self, pass: &Pass, keys: &[f32], values: &[f32]) {
-        let mut own = self.begin(pass, None);
+    pub fn restore(&mut self, layout: &BatchLayout, keys: &[f32], values: &[f32]) {
+        let mut own = self.begin(layout, None);
         own.keys.values_mut().copy_from_slice(keys);
         own.values.values_mut().copy_from_slice(values);
         self.parts.push(own);
     }
 
-    /// Forgets everything, but for the room that it took.
+    /// Empties the cache; its buffers are kept for reuse.
     pub fn clear(&mut self) {
-        self.free.extend(self.parts.drain(TAIL + 1..));
-        self.parts[TAIL].resize(0);
+        self.free.extend(self.parts.drain(DECODE_BLOCK + 1..));
+        self.parts[DECODE_BLOCK].resize(0);
     }
 
-    /// Some of the room that nothing is in.
-    pub fn take_free(&mut self) -> Option<KeysValues> {
+    /// A buffer for reuse, if there is one.
+    pub fn take_free(&mut self) -> Option<KvBlock> {
         self.free.pop()
     }
 
-    /// The memory that a piece is in.
-    pub fn of(&self, piece: &Piece) -> &KeysValues {
-        &self.parts[piece.memory]
+    /// The block that a span lies in.
+    pub fn of(&self, span: &KvSpan) -> &KvBlock {
+        &self.parts[span.block]
     }
 }
