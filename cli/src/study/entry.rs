@@ -3,7 +3,8 @@
 //! A generator's settings stand beside the task's own keys, so which keys are known depends on the
 //! generator. They are kept with their place in the file until the generator has judged them.
 
-use hypercolumn_extract::stage::settings::{AttentionRule, ChatTemplate, HiddenRule, Settings};
+use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
+use hypercolumn_extract::tokenize::chat::ChatTemplate;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 

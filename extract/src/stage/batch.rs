@@ -2,78 +2,37 @@
 
 use crate::error::ExtractError;
 use crate::forward::{
-    Batch, Capture, KvCache, LogitRequest, LogitResult, NextToken, PathCapture, PooledSlot, Positions,
+    Batch, Capture, KvCache, LogitRequest, LogitResult, Model, NextToken, PathCapture, PooledSlot, Positions,
     PrefixTree,
 };
+use crate::stage::chunk::{Chunk, Generations, Response};
 use crate::stage::collect::{Delivery, Part, PromptSink, ResponseSink};
-use crate::stage::segment_plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
+use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::settings::Settings;
-use crate::stage::shard::Runner;
 use crate::stage::tokenized_prompt::{Target, TokenizedPrompt};
 use crate::tokenize::tokenizer::Tokenizer;
 use hypercolumn_schemas::{Pooling, Site};
 use std::collections::HashMap;
 
-/// What the model wrote after a prompt.
-#[derive(Clone, Debug, Default)]
-pub struct Response {
-    /// Token ids, the end-of-text token left out.
-    pub ids: Vec<u32>,
-    /// Their text.
-    pub text: String,
-}
-
-/// Prompts that go through the model together.
-#[derive(Debug)]
-pub struct Chunk<'a> {
-    /// The prompts.
-    pub readings: Vec<&'a TokenizedPrompt>,
-    /// The vectors to keep of the prompts' own segments.
-    pub slots: Vec<Slot>,
-    /// The vectors to keep of responses.
-    pub response_slots: Vec<Slot>,
-}
-
-impl<'a> Chunk<'a> {
-    /// A chunk of `readings`.
-    pub fn new(readings: Vec<&'a TokenizedPrompt>) -> Self {
-        let slots = |of_responses| plan_slots(readings.iter().map(|r| &r.plan), of_responses);
-        Self { slots: slots(false), response_slots: slots(true), readings }
-    }
-
-    /// The prompts' plans.
-    pub fn plans(&self) -> impl Iterator<Item = &PromptPlan> {
-        self.readings.iter().map(|r| &r.plan)
-    }
-
-    /// Whether attention between some prompt's own segments is kept.
-    pub fn asks_for_attention(&self) -> bool {
-        self.plans().map(PromptPlan::n_given_pairs).any(|pairs| pairs.n_queries > 0)
-    }
-
-    /// The segment that a slot is for.
-    pub fn segment(&self, slot: &Slot) -> &SegmentPlan {
-        &self.readings[slot.prompt].plan.segments[slot.segment]
-    }
-}
-
-/// What the model wrote after a chunk's prompts, and how likely it found their answers.
-#[derive(Debug)]
-pub struct Generations {
-    /// One per reading.
-    pub responses: Vec<Response>,
-    /// Log-probability of every reading's answers, in order.
-    pub answer_logprobs: Vec<Vec<f32>>,
+/// A loaded model with what it is run for.
+#[derive(Clone, Copy)]
+pub struct Runner<'a> {
+    /// The loaded model.
+    pub model: &'a dyn Model,
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// What is kept.
+    pub settings: &'a Settings,
 }
 
 /// Runs a chunk, from where its resume checkpoint says that an earlier edge was, if there is one; pooled states and
 /// attention go where `delivery` says as they become final.
 pub fn run_chunk(
-    reader: &Runner,
+    runner: Runner<'_>,
     chunk: &Chunk,
     delivery: Delivery<'_>,
 ) -> Result<Generations, ExtractError> {
-    let Runner { model, settings, tokenizer, .. } = *reader;
+    let Runner { model, settings, tokenizer } = runner;
     let readings = &chunk.readings;
     let (mut tree, ends) = pack_prompts_and_answers(readings);
     let (prompt_ends, answer_ends) = ends.split_at(readings.len());

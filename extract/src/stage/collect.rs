@@ -6,7 +6,7 @@
 use crate::error::ExtractError;
 use crate::forward::{LayerSink, LogitResult, ResumeCheckpoint, extend_pool};
 use crate::model::architecture::{LayerSite, Shape};
-use crate::stage::batch::Chunk;
+use crate::stage::chunk::Chunk;
 use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use hypercolumn_schemas::{Pooling, Progress, Site};
 use rayon::prelude::*;

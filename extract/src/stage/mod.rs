@@ -1,6 +1,7 @@
 //! The stage itself: what is to be done, what is done already, and doing the rest.
 
 mod batch;
+mod chunk;
 mod collect;
 pub(crate) mod forecast;
 pub mod inspect;
@@ -20,10 +21,11 @@ use crate::error::ExtractError;
 use crate::forward::profile::{Profile, Work};
 use crate::forward::{Backend, MemoryForecast, Placed, Placement, ResumeCheckpoint};
 use crate::model::source::ResolvedModel;
+use crate::stage::batch::Runner;
 use crate::stage::forecast::{predicted_lake_bytes, product_flop, seconds};
 use crate::stage::resources::Resources;
 use crate::stage::settings::Settings;
-use crate::stage::shard::{Runner, Shard, count_unique, plan_shards, workload, writing_thread};
+use crate::stage::shard::{Shard, ShardRunner, count_unique, plan_shards, workload, writing_thread};
 use crate::stage::tokenized_prompt::{TokenizedPrompt, tokenize_task};
 use hypercolumn_schemas::{
     BackendId, CommitInfo, ExtractRecord, Lake, ModelRecord, Partition, Progress, Record, RecordVersion,
@@ -269,11 +271,9 @@ impl<'a> Job<'a> {
         let loading = Instant::now();
         let model = BACKEND.load(self.file.checkpoint(), placement)?;
         let mut spent = Spent { load_s: loading.elapsed().as_secs_f64(), ..Spent::default() };
-        let reader = Runner {
-            model: &*model,
+        let runner = ShardRunner {
+            runner: Runner { model: &*model, tokenizer: &self.file.tokenizer, settings: self.settings },
             resume_layout: BACKEND.resume_layout(),
-            tokenizer: &self.file.tokenizer,
-            settings: self.settings,
             partition: Partition::of_model(&self.model.name, &self.task),
             keeps_layers: placement != Placement::Resident,
             writing: writing_thread(),
@@ -285,7 +285,7 @@ impl<'a> Job<'a> {
             let started = Instant::now();
             let mut transaction = lake.begin(self.slot(shard))?;
             let named = Shard { prompts: &self.shards[shard], key: &self.keys[shard] };
-            let checkpoints = reader.read_shard(&self.readings, &named, &mut transaction, progress)?;
+            let checkpoints = runner.read_shard(&self.readings, &named, &mut transaction, progress)?;
             let profile = model.take_profile();
             let elapsed_s = started.elapsed().as_secs_f64();
             let info = CommitInfo {

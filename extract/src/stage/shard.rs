@@ -2,13 +2,13 @@
 
 use crate::error::ExtractError;
 use crate::forward::prefix_tree::shared_prefix;
-use crate::forward::{BatchWorkload, KvCache, Model, ResumeCheckpoint, Workload};
-use crate::stage::batch::{Chunk, run_chunk};
+use crate::forward::{BatchWorkload, KvCache, ResumeCheckpoint, Workload};
+use crate::stage::batch::{Runner, run_chunk};
+use crate::stage::chunk::Chunk;
 use crate::stage::collect::Delivery;
 use crate::stage::output::{Piece, ShardWriters};
 use crate::stage::settings::Settings;
 use crate::stage::tokenized_prompt::TokenizedPrompt;
-use crate::tokenize::tokenizer::Tokenizer;
 use hypercolumn_schemas::{Partition, Progress, Transaction};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::mpsc::sync_channel;
@@ -110,16 +110,12 @@ fn cut(order: &[usize], cost: impl Fn(Option<usize>, usize) -> usize, limit: usi
     parts
 }
 
-/// A model, ready to read prompts.
-pub struct Runner<'a> {
-    /// The loaded model.
-    pub model: &'a dyn Model,
+/// Runs shards of one model and task.
+pub struct ShardRunner<'a> {
+    /// The model.
+    pub runner: Runner<'a>,
     /// Name of the layout of the backend's resume checkpoints.
     pub resume_layout: String,
-    /// Its tokenizer.
-    pub tokenizer: &'a Tokenizer,
-    /// What is kept.
-    pub settings: &'a Settings,
     /// Model and task.
     pub partition: Partition,
     /// Whether a run that is killed goes on at the last layer that it finished, rather than with the shard.
@@ -134,7 +130,7 @@ pub fn writing_thread() -> ThreadPool {
     thread.build().expect("the system gives a thread")
 }
 
-impl Runner<'_> {
+impl ShardRunner<'_> {
     /// Computes a shard and stages its files. Gives the resume checkpoints to remove once the shard is committed.
     pub fn read_shard(
         &self,
@@ -152,12 +148,12 @@ impl Runner<'_> {
             checkpoints =
                 (0..chunks.len()).map(|i| ResumeCheckpoint::open(path(i))).collect::<Result<_, _>>()?;
         }
-        let writers = ShardWriters::open(transaction, &self.partition, self.model.shape())?;
+        let writers = ShardWriters::open(transaction, &self.partition, self.runner.model.shape())?;
         // The writer encodes one part while the next is computed; a few may wait, so memory is bounded.
         let (sender, parts) = sync_channel(WAITING_PARTS);
         let mut written = None;
         let computed = self.writing.in_place_scope(|scope| {
-            let (chunks, written, tokenizer) = (&chunks, &mut written, self.tokenizer);
+            let (chunks, written, tokenizer) = (&chunks, &mut written, self.runner.tokenizer);
             scope.spawn(move |_| *written = Some(writers.write_all(chunks, parts, tokenizer)));
             // The scope waits for the writer, who waits for parts until no one can send any.
             let sender = sender;
@@ -165,7 +161,7 @@ impl Runner<'_> {
                 // A writer that failed has gone; its error is what counts.
                 let hand_over = |part| drop(sender.send((index, Piece::Part(part))));
                 let delivery = Delivery { progress, hand_over: &hand_over, resume: checkpoints.get(index) };
-                let written = run_chunk(self, chunk, delivery)?;
+                let written = run_chunk(self.runner, chunk, delivery)?;
                 drop(sender.send((index, Piece::Generated(written))));
                 Ok::<_, ExtractError>(())
             })

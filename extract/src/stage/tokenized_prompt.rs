@@ -5,7 +5,7 @@ use crate::stage::ModelFile;
 use crate::stage::prompts::{Prompt, join_segments};
 use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::settings::Settings;
-use crate::tokenize::chat::{Frame, Framed};
+use crate::tokenize::chat::{PromptTemplate, RenderedPrompt};
 use crate::tokenize::membership::{deciding_characters, positions_within, ranges};
 use crate::tokenize::tokenizer::Tokenizer;
 use hypercolumn_schemas::TaskRows;
@@ -47,12 +47,12 @@ pub fn tokenize_task(
     settings: &Settings,
 ) -> Result<(Vec<TokenizedPrompt>, Option<String>), ExtractError> {
     let prompts = join_segments(rows);
-    let frame = Frame::new(&settings.chat_template, &file.tokenizer)?;
+    let template = PromptTemplate::new(&settings.chat_template, &file.tokenizer)?;
     let readings = prompts
         .into_par_iter()
-        .map(|prompt| TokenizedPrompt::new(prompt, &file.tokenizer, frame.as_ref(), settings))
+        .map(|prompt| TokenizedPrompt::new(prompt, &file.tokenizer, template.as_ref(), settings))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok((readings, frame.as_ref().map(Frame::source)))
+    Ok((readings, template.as_ref().map(PromptTemplate::source)))
 }
 
 impl TokenizedPrompt {
@@ -60,13 +60,14 @@ impl TokenizedPrompt {
     pub fn new(
         prompt: Prompt,
         tokenizer: &Tokenizer,
-        frame: Option<&Frame>,
+        template: Option<&PromptTemplate>,
         settings: &Settings,
     ) -> Result<Self, ExtractError> {
         let failed = |problem| ExtractError::Tokenize { prompt_id: prompt.prompt_id.clone(), problem };
-        let framed = frame.map_or_else(|| Ok(Framed::bare(&prompt.text)), |f| f.around(&prompt.text));
-        let framed = framed.map_err(failed)?;
-        let encoding = tokenizer.encode_within(&framed.text, framed.surround).map_err(failed)?;
+        let rendered =
+            template.map_or_else(|| Ok(RenderedPrompt::bare(&prompt.text)), |f| f.around(&prompt.text));
+        let rendered = rendered.map_err(failed)?;
+        let encoding = tokenizer.encode_within(&rendered.text, rendered.special_tokens).map_err(failed)?;
         if encoding.ids.is_empty() {
             return Err(ExtractError::NoTokens { prompt_id: prompt.prompt_id });
         }
@@ -74,15 +75,16 @@ impl TokenizedPrompt {
         let expected = prompt.expected.iter().map(|text| (None, text));
         let choices = prompt.choices.iter().map(|(name, text)| (Some(name.clone()), text));
         for (choice, text) in expected.chain(choices) {
-            let spaced = format!("{}{text}", separator(&framed.text, text));
-            let before = (framed.text.as_str(), encoding.ids.as_slice());
-            let ids = tokenizer.encode_continuation(before, &spaced, framed.surround).map_err(failed)?;
+            let spaced = format!("{}{text}", separator(&rendered.text, text));
+            let before = (rendered.text.as_str(), encoding.ids.as_slice());
+            let ids =
+                tokenizer.encode_continuation(before, &spaced, rendered.special_tokens).map_err(failed)?;
             if !ids.is_empty() {
                 answers.push(Target { choice, text: text.clone(), ids });
             }
         }
-        let place = Place { start: framed.start, length: prompt.text.chars().count() as u32 };
-        let deciding = deciding_characters(&framed.text, &encoding);
+        let place = Place { start: rendered.start, length: prompt.text.chars().count() as u32 };
+        let deciding = deciding_characters(&rendered.text, &encoding);
         let deciding: Vec<_> = deciding.into_iter().map(|d| place.of(d?)).collect();
         let spans = encoding.offsets.iter().map(|span| place.overlap(*span)).collect();
         let plan = plan_segments(&prompt, &deciding, settings);

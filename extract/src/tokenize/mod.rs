@@ -3,6 +3,7 @@
 //! [`chat`] renders a prompt with a model's chat template, [`tokenizer`] gives ids and character offsets,
 //! [`membership`] says which tokens belong to which segment. Reading prompts from a lake is left to the stage.
 
-pub(crate) mod chat;
+pub mod chat;
+mod chat_files;
 pub(crate) mod membership;
 pub mod tokenizer;

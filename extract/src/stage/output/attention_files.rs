@@ -1,7 +1,7 @@
 //! The files of `attention`, one a layer. Their rows differ in nothing but the mass: what names a row is encoded once
 //! for all layers, which is most of the work, since a chunk has up to millions of rows at every layer.
 
-use crate::stage::batch::Chunk;
+use crate::stage::chunk::Chunk;
 use crate::stage::segment_plan::SegmentPlan;
 use crate::stage::tokenized_prompt::TokenizedPrompt;
 use arrow::array::{ArrayRef, Float32Array, Int16Array, StringBuilder};

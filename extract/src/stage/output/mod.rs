@@ -5,7 +5,7 @@ mod rows;
 
 use crate::error::ExtractError;
 use crate::model::architecture::Shape;
-use crate::stage::batch::{Chunk, Generations};
+use crate::stage::chunk::{Chunk, Generations};
 use crate::stage::collect::Part;
 use crate::stage::output::attention_files::AttentionFiles;
 use crate::stage::output::rows::{choice_rows, hidden_rows, response_rows, token_rows};

@@ -2,7 +2,7 @@
 
 use crate::error::ExtractError;
 use crate::model::architecture::LayerSite;
-use crate::stage::batch::{Chunk, Generations, Response};
+use crate::stage::chunk::{Chunk, Generations, Response};
 use crate::stage::segment_plan::Slot;
 use crate::stage::tokenized_prompt::TokenizedPrompt;
 use crate::tokenize::tokenizer::Tokenizer;

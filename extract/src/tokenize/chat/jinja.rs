@@ -4,7 +4,7 @@
 //! `strftime_now` is left out: what a model reads must not depend on the day. Templates that ask whether it is
 //! there take the date that they have written down; others are refused.
 
-use super::ChatFiles;
+use crate::tokenize::chat_files::ChatFiles;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value, context};

@@ -7,15 +7,14 @@
 //!
 //! What tokens the result has is left to the tokenizer, which segments they belong to is left to `chunk`.
 
+mod choice;
 mod jinja;
 
-use crate::error::ExtractError;
-use crate::stage::settings::ChatTemplate;
-use crate::tokenize::tokenizer::{Surround, Tokenizer};
-use std::collections::BTreeMap;
+pub use choice::ChatTemplate;
 
-/// Name of a checkpoint's template where it names none.
-pub const DEFAULT_NAME: &str = "default";
+use crate::error::ExtractError;
+use crate::tokenize::chat_files::{ChatFiles, DEFAULT_NAME};
+use crate::tokenize::tokenizer::{SpecialTokens, Tokenizer};
 
 /// Conversation formats of models whose checkpoints have no template: name, what stands before, what after.
 const BUILT_IN: [(&str, &str, &str); 1] = [(
@@ -28,36 +27,27 @@ const BUILT_IN: [(&str, &str, &str); 1] = [(
 /// Stands for a prompt where only what surrounds it matters.
 const SENTINEL: &str = "Xq7Zk";
 
-/// What a checkpoint's files say about chats.
-#[derive(Clone, Debug, Default)]
-pub struct ChatFiles {
-    /// Templates by name.
-    pub templates: BTreeMap<String, String>,
-    /// What templates know tokens by (`bos_token`, …), and how the vocabulary spells them.
-    pub tokens: BTreeMap<String, String>,
-}
-
 /// A prompt as the model reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Framed {
+pub(crate) struct RenderedPrompt {
     /// The whole text.
     pub text: String,
     /// Characters before the prompt's own.
     pub start: u32,
     /// What the tokenizer adds around the whole text.
-    pub surround: Surround,
+    pub special_tokens: SpecialTokens,
 }
 
 /// What stands around every prompt.
 #[derive(Debug)]
-pub struct Frame {
+pub(crate) struct PromptTemplate {
     before: String,
     after: String,
-    surround: Surround,
+    special_tokens: SpecialTokens,
     template: Option<jinja::Template>,
 }
 
-impl Frame {
+impl PromptTemplate {
     /// The frame that the settings ask for, from what the model's files have; `None` for bare prompts.
     ///
     /// # Errors
@@ -72,7 +62,12 @@ impl Frame {
         if let Some((_, before, after)) = BUILT_IN.iter().find(|(known, ..)| *known == name) {
             let (before, after) = ((*before).to_owned(), (*after).to_owned());
             // The format is text alone; BOS is the tokenizer's business, as for any text.
-            return Ok(Some(Self { before, after, surround: Surround::AsDeclared, template: None }));
+            return Ok(Some(Self {
+                before,
+                after,
+                special_tokens: SpecialTokens::AsDeclared,
+                template: None,
+            }));
         }
         let source = files.templates.get(name);
         let source = source.ok_or_else(|| refuse(absent(asked, files)))?;
@@ -88,17 +83,17 @@ impl Frame {
         };
         let (before, after) = (before.to_owned(), after.to_owned());
         // A template writes BOS itself or means that there is none.
-        Ok(Self { before, after, surround: Surround::Nothing, template: Some(template) })
+        Ok(Self { before, after, special_tokens: SpecialTokens::Nothing, template: Some(template) })
     }
 
     /// The prompt's text with what stands around it.
     ///
     /// # Errors
     /// Where the template refuses the text, or does not show it as it is.
-    pub fn around(&self, text: &str) -> Result<Framed, String> {
-        let framed = format!("{}{text}{}", self.before, self.after);
+    pub fn around(&self, text: &str) -> Result<RenderedPrompt, String> {
+        let rendered = format!("{}{text}{}", self.before, self.after);
         if let Some(template) = &self.template
-            && template.render(text)? != framed
+            && template.render(text)? != rendered
         {
             return Err(
                 "the chat template changes the prompt's text, or what it says around it; white space where \
@@ -107,7 +102,7 @@ impl Frame {
             );
         }
         let start = self.before.chars().count() as u32;
-        Ok(Framed { text: framed, start, surround: self.surround })
+        Ok(RenderedPrompt { text: rendered, start, special_tokens: self.special_tokens })
     }
 
     /// What the frame is made of: its template's source, or the text around a prompt.
@@ -119,10 +114,10 @@ impl Frame {
     }
 }
 
-impl Framed {
+impl RenderedPrompt {
     /// A prompt that stands alone.
     pub fn bare(text: &str) -> Self {
-        Self { text: text.to_owned(), start: 0, surround: Surround::AsDeclared }
+        Self { text: text.to_owned(), start: 0, special_tokens: SpecialTokens::AsDeclared }
     }
 }
 
@@ -148,12 +143,13 @@ fn absent(asked: &ChatTemplate, files: &ChatFiles) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
     use std::fs;
     use std::path::Path;
 
-    fn frame(template: &str) -> Result<Frame, String> {
+    fn frame(template: &str) -> Result<PromptTemplate, String> {
         let tokens = [("bos_token".to_owned(), "<s>".to_owned())].into();
-        Frame::of_template(template, &ChatFiles { templates: BTreeMap::new(), tokens })
+        PromptTemplate::of_template(template, &ChatFiles { templates: BTreeMap::new(), tokens })
     }
 
     #[test]
@@ -161,10 +157,10 @@ mod tests {
         let frame = frame(
             "{{ bos_token }}é {% for m in messages %}[{{ m.role }}] {{ m['content'] }} [/]{% endfor %}",
         );
-        let framed = frame.unwrap().around("line\n two").unwrap();
-        assert_eq!(framed.text, "<s>é [user] line\n two [/]");
-        assert_eq!(framed.start, 12);
-        assert_eq!(framed.surround, Surround::Nothing);
+        let rendered = frame.unwrap().around("line\n two").unwrap();
+        assert_eq!(rendered.text, "<s>é [user] line\n two [/]");
+        assert_eq!(rendered.start, 12);
+        assert_eq!(rendered.special_tokens, SpecialTokens::Nothing);
     }
 
     /// One row of `tests/fixtures/chat/rendered.json`.
@@ -185,10 +181,10 @@ mod tests {
         let files = ChatFiles { templates: BTreeMap::new(), tokens };
         for row in rows {
             let source = fs::read_to_string(fixtures.join("templates").join(&row.template)).unwrap();
-            let framed = Frame::of_template(&source, &files).unwrap().around(&row.text).unwrap();
-            assert_eq!(framed.text, row.rendered, "{}", row.template);
+            let rendered = PromptTemplate::of_template(&source, &files).unwrap().around(&row.text).unwrap();
+            assert_eq!(rendered.text, row.rendered, "{}", row.template);
             let own: String =
-                framed.text.chars().skip(framed.start as usize).take(row.text.chars().count()).collect();
+                rendered.text.chars().skip(rendered.start as usize).take(row.text.chars().count()).collect();
             assert_eq!(own, row.text);
         }
     }
@@ -197,13 +193,14 @@ mod tests {
     fn a_model_without_templates_has_the_built_in_ones() {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tokenizers");
         let tokenizer = Tokenizer::from_directory(&fixtures.join("spm-llama")).unwrap();
-        let refused = Frame::new(&ChatTemplate::Own, &tokenizer).unwrap_err().to_string();
+        let refused = PromptTemplate::new(&ChatTemplate::Own, &tokenizer).unwrap_err().to_string();
         assert!(refused.contains("the model's files have none; built in: vicuna"), "{refused}");
-        assert!(Frame::new(&ChatTemplate::None, &tokenizer).unwrap().is_none());
-        let frame = Frame::new(&ChatTemplate::Named("vicuna".to_owned()), &tokenizer).unwrap().unwrap();
-        let framed = frame.around(" Hi. ").unwrap();
-        assert!(framed.text.ends_with("answers to the user's questions. USER:  Hi.  ASSISTANT:"));
-        let encoding = tokenizer.encode_within(&framed.text, framed.surround).unwrap();
+        assert!(PromptTemplate::new(&ChatTemplate::None, &tokenizer).unwrap().is_none());
+        let frame =
+            PromptTemplate::new(&ChatTemplate::Named("vicuna".to_owned()), &tokenizer).unwrap().unwrap();
+        let rendered = frame.around(" Hi. ").unwrap();
+        assert!(rendered.text.ends_with("answers to the user's questions. USER:  Hi.  ASSISTANT:"));
+        let encoding = tokenizer.encode_within(&rendered.text, rendered.special_tokens).unwrap();
         assert_eq!(tokenizer.pieces(&encoding.ids).iter().filter(|p| *p == "<s>").count(), 1);
     }
 

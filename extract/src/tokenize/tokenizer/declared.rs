@@ -4,7 +4,7 @@
 //! `config.json` and `chat_template.jinja`, each of which may be absent. What follows from it is left to
 //! [`super::directory`].
 
-use crate::tokenize::chat::{ChatFiles, DEFAULT_NAME};
+use crate::tokenize::chat_files::{ChatFiles, DEFAULT_NAME};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;

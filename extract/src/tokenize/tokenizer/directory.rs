@@ -114,7 +114,7 @@ fn from_sentencepiece(bytes: &[u8], declared: &Declared) -> Result<Tokenizer, St
         false => Ok(None),
         true => id.map(Some).ok_or_else(|| format!("`{key}` asks for a token that no piece is")),
     };
-    let surround = (asked("add_bos_token", bos.is_some(), bos)?, asked("add_eos_token", false, eos)?);
+    let special_tokens = (asked("add_bos_token", bos.is_some(), bos)?, asked("add_eos_token", false, eos)?);
     let adds_space = declared.switch("add_prefix_space")?.unwrap_or(normalizer.add_dummy_prefix);
     let prefix = match (adds_space, declared.switch("legacy")?.unwrap_or(false)) {
         (false, _) => Prefix::Never,
@@ -128,7 +128,7 @@ fn from_sentencepiece(bytes: &[u8], declared: &Declared) -> Result<Tokenizer, St
             chat.tokens.entry(key.to_owned()).or_insert_with(|| vocabulary.piece(id).to_owned());
         }
     }
-    let engine = SentencePiece::new(vocabulary, normalizer, whole, prefix, surround);
+    let engine = SentencePiece::new(vocabulary, normalizer, whole, prefix, special_tokens);
     Tokenizer::new(Engine::SentencePiece(Box::new(engine)), end_of_text, chat)
 }
 

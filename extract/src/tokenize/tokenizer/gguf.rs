@@ -7,7 +7,7 @@ use super::library::{Library, guarded, surround_with};
 use super::pre_tokenizer::PreTokenizer;
 use super::sentencepiece::{Kind, Normalizer, Prefix, SPACE, SentencePiece, Vocabulary, Whole};
 use super::{Engine, Tokenizer};
-use crate::tokenize::chat::{ChatFiles, DEFAULT_NAME};
+use crate::tokenize::chat_files::{ChatFiles, DEFAULT_NAME};
 use candle_core::quantized::gguf_file::{Content, Value};
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -78,7 +78,7 @@ fn byte_level(content: &Content) -> Result<Library, String> {
     // Text of chat markers is never normalized; what users defined is left in decoded text.
     let whole = whole.map(|e| AddedToken::from(e.piece.clone(), e.kind != USER_DEFINED).normalized(false));
     guarded(|| inner.add_tokens(whole).map_err(|e| e.to_string()))?;
-    let (before, after) = surround(content, pre.begins_with_bos(), &entries)?;
+    let (before, after) = special_tokens(content, pre.begins_with_bos(), &entries)?;
     if before.is_some() || after.is_some() {
         let token = |id: u32| (id, entries[id as usize].piece.clone());
         surround_with(&mut inner, before.map(token), after.map(token))?;
@@ -125,8 +125,8 @@ fn sentencepiece(content: &Content) -> Result<SentencePiece, String> {
         remove_extra_whitespaces: switch(content, "remove_extra_whitespaces")?.unwrap_or(false),
     };
     let prefix = if adds_space { Prefix::AfterWholeTokens } else { Prefix::Never };
-    let surround = surround(content, true, &entries)?;
-    Ok(SentencePiece::new(vocabulary, normalizer, whole_tokens(content, &entries), prefix, surround))
+    let special_tokens = special_tokens(content, true, &entries)?;
+    Ok(SentencePiece::new(vocabulary, normalizer, whole_tokens(content, &entries), prefix, special_tokens))
 }
 
 /// Tokens that are matched in the text itself, where spaces are spaces.
@@ -144,7 +144,7 @@ fn whole_tokens(content: &Content, entries: &[Entry]) -> Vec<Whole> {
 }
 
 /// The ids that stand before and after a text.
-fn surround(
+fn special_tokens(
     content: &Content,
     adds_bos: bool,
     entries: &[Entry],

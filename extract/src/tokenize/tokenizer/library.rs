@@ -3,7 +3,7 @@
 //! The crate unwraps where files contradict themselves, so every call into it is guarded: a file that brings it
 //! down is refused like any other. What a file says is judged in `json` and `gguf`.
 
-use super::{Encoding, Surround};
+use super::{Encoding, SpecialTokens};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokenizers::processors::template::{SpecialToken, TemplateProcessing};
 
@@ -30,8 +30,8 @@ impl Library {
         self.n_vocabulary
     }
 
-    pub fn encode(&self, text: &str, surround: Surround) -> Result<Encoding, String> {
-        let add_special_tokens = surround == Surround::AsDeclared;
+    pub fn encode(&self, text: &str, special_tokens: SpecialTokens) -> Result<Encoding, String> {
+        let add_special_tokens = special_tokens == SpecialTokens::AsDeclared;
         let found =
             guarded(|| self.inner.encode_char_offsets(text, add_special_tokens).map_err(|e| e.to_string()))?;
         let spans = found.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32));

@@ -15,7 +15,7 @@ mod library;
 mod pre_tokenizer;
 mod sentencepiece;
 
-use crate::tokenize::chat::ChatFiles;
+use crate::tokenize::chat_files::ChatFiles;
 use library::Library;
 use sentencepiece::SentencePiece;
 
@@ -51,7 +51,7 @@ pub struct Tokenizer {
 
 /// Whether what the model's files ask for around a text (BOS, EOS) is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Surround {
+pub(crate) enum SpecialTokens {
     AsDeclared,
     Nothing,
 }
@@ -63,10 +63,10 @@ enum Engine {
 }
 
 impl Engine {
-    fn encode(&self, text: &str, surround: Surround) -> Result<Encoding, String> {
+    fn encode(&self, text: &str, special_tokens: SpecialTokens) -> Result<Encoding, String> {
         match self {
-            Self::Library(engine) => engine.encode(text, surround),
-            Self::SentencePiece(engine) => Ok(engine.encode(text, surround)),
+            Self::Library(engine) => engine.encode(text, special_tokens),
+            Self::SentencePiece(engine) => Ok(engine.encode(text, special_tokens)),
         }
     }
 
@@ -102,12 +102,16 @@ impl Tokenizer {
     /// # Errors
     /// The library's reason.
     pub fn encode(&self, text: &str) -> Result<Encoding, String> {
-        self.encode_within(text, Surround::AsDeclared)
+        self.encode_within(text, SpecialTokens::AsDeclared)
     }
 
     /// As [`Self::encode`], of a text that may already have what belongs around it.
-    pub(crate) fn encode_within(&self, text: &str, surround: Surround) -> Result<Encoding, String> {
-        let mut encoding = self.engine.encode(text, surround)?;
+    pub(crate) fn encode_within(
+        &self,
+        text: &str,
+        special_tokens: SpecialTokens,
+    ) -> Result<Encoding, String> {
+        let mut encoding = self.engine.encode(text, special_tokens)?;
         if let Some(id) = encoding.ids.iter().find(|id| **id as usize >= self.n_vocabulary) {
             return Err(format!(
                 "its tokenizer gives the id {id}, its vocabulary ends at {}",
@@ -128,9 +132,9 @@ impl Tokenizer {
         &self,
         (prompt, ids): (&str, &[u32]),
         answer: &str,
-        surround: Surround,
+        special_tokens: SpecialTokens,
     ) -> Result<Vec<u32>, String> {
-        let whole = self.encode_within(&format!("{prompt}{answer}"), surround)?.ids;
+        let whole = self.encode_within(&format!("{prompt}{answer}"), special_tokens)?.ids;
         if whole.len() > ids.len() && whole.starts_with(ids) {
             return Ok(whole[ids.len()..].to_vec());
         }
@@ -139,12 +143,12 @@ impl Tokenizer {
 
     /// Ids of a text in the middle of another, where tokenizers that put a space before a text must not.
     fn encode_inside(&self, text: &str) -> Result<Vec<u32>, String> {
-        let before = self.encode_within(LINE_BREAK, Surround::Nothing)?.ids;
-        let both = self.encode_within(&format!("{LINE_BREAK}{text}"), Surround::Nothing)?.ids;
+        let before = self.encode_within(LINE_BREAK, SpecialTokens::Nothing)?.ids;
+        let both = self.encode_within(&format!("{LINE_BREAK}{text}"), SpecialTokens::Nothing)?.ids;
         if both.len() > before.len() && both.starts_with(&before) {
             return Ok(both[before.len()..].to_vec());
         }
-        Ok(self.encode_within(text, Surround::Nothing)?.ids)
+        Ok(self.encode_within(text, SpecialTokens::Nothing)?.ids)
     }
 
     /// The text of token ids, special tokens left out.

@@ -17,7 +17,7 @@ pub use file::ModelFile;
 pub use normalizer::Normalizer;
 pub use vocabulary::{Kind, Vocabulary};
 
-use super::{Encoding, Surround};
+use super::{Encoding, SpecialTokens};
 use matcher::Matcher;
 use std::collections::HashMap;
 use tokenizers::AddedToken;
@@ -78,18 +78,18 @@ pub struct SentencePiece {
 }
 
 impl SentencePiece {
-    /// A tokenizer; `surround` is what stands before and after a text.
+    /// A tokenizer; `special_tokens` is what stands before and after a text.
     pub fn new(
         vocabulary: Vocabulary,
         normalizer: Normalizer,
         whole: Vec<Whole>,
         prefix: Prefix,
-        surround: (Option<u32>, Option<u32>),
+        special_tokens: (Option<u32>, Option<u32>),
     ) -> Self {
         let user_defined = Matcher::new(vocabulary.user_defined());
         let whole_matcher = Matcher::new(whole.iter().map(|w| w.text.as_str()));
         let whole = whole.into_iter().map(|w| (w.text.clone(), w)).collect();
-        let (before, after) = surround;
+        let (before, after) = special_tokens;
         Self { vocabulary, normalizer, user_defined, whole, whole_matcher, prefix, before, after }
     }
 
@@ -101,9 +101,9 @@ impl SentencePiece {
         self.vocabulary.piece(id)
     }
 
-    pub fn encode(&self, text: &str, surround: Surround) -> Encoding {
+    pub fn encode(&self, text: &str, special_tokens: SpecialTokens) -> Encoding {
         let mut encoding = Encoding::default();
-        let is_surrounded = surround == Surround::AsDeclared;
+        let is_surrounded = special_tokens == SpecialTokens::AsDeclared;
         if let Some(id) = self.before.filter(|_| is_surrounded) {
             encoding.push(id, (0, 0));
         }

@@ -1,0 +1,56 @@
+//! Prompts that go through the model together, and what the model writes after them.
+
+use crate::stage::segment_plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
+use crate::stage::tokenized_prompt::TokenizedPrompt;
+
+/// What the model wrote after a prompt.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    /// Token ids, the end-of-text token left out.
+    pub ids: Vec<u32>,
+    /// Their text.
+    pub text: String,
+}
+
+/// Prompts that go through the model together.
+#[derive(Debug)]
+pub struct Chunk<'a> {
+    /// The prompts.
+    pub readings: Vec<&'a TokenizedPrompt>,
+    /// The vectors to keep of the prompts' own segments.
+    pub slots: Vec<Slot>,
+    /// The vectors to keep of responses.
+    pub response_slots: Vec<Slot>,
+}
+
+impl<'a> Chunk<'a> {
+    /// A chunk of `readings`.
+    pub fn new(readings: Vec<&'a TokenizedPrompt>) -> Self {
+        let slots = |of_responses| plan_slots(readings.iter().map(|r| &r.plan), of_responses);
+        Self { slots: slots(false), response_slots: slots(true), readings }
+    }
+
+    /// The prompts' plans.
+    pub fn plans(&self) -> impl Iterator<Item = &PromptPlan> {
+        self.readings.iter().map(|r| &r.plan)
+    }
+
+    /// Whether attention between some prompt's own segments is kept.
+    pub fn asks_for_attention(&self) -> bool {
+        self.plans().map(PromptPlan::n_given_pairs).any(|pairs| pairs.n_queries > 0)
+    }
+
+    /// The segment that a slot is for.
+    pub fn segment(&self, slot: &Slot) -> &SegmentPlan {
+        &self.readings[slot.prompt].plan.segments[slot.segment]
+    }
+}
+
+/// What the model wrote after a chunk's prompts, and how likely it found their answers.
+#[derive(Debug)]
+pub struct Generations {
+    /// One per reading.
+    pub responses: Vec<Response>,
+    /// Log-probability of every reading's answers, in order.
+    pub answer_logprobs: Vec<Vec<f32>>,
+}
