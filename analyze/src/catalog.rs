@@ -9,6 +9,7 @@
 
 use crate::error::AnalyzeError;
 use crate::params::{ParamColumn, param_columns, prompt_params_query};
+use crate::quote::{literal, quoted};
 use duckdb::{Connection, params};
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{ColumnType, FileEntry, Lake, Snapshot, Table, TaskRows, tables};
@@ -169,14 +170,4 @@ fn shared_vector_length(files: &[&FileEntry]) -> Option<i32> {
 
 fn file_literal(root: &Path, file: &FileEntry) -> String {
     literal(&root.join(&file.path).to_string_lossy())
-}
-
-/// `text` as an SQL string.
-pub(crate) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// `name` as an SQL identifier.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -17,6 +17,8 @@ mod inputs;
 mod kept;
 mod params;
 mod prompts;
+mod questions;
+mod quote;
 pub mod report;
 pub mod settings;
 mod sql;
@@ -25,12 +27,12 @@ mod states;
 pub mod stats;
 
 pub use analyses::{
-    ANALYSES, AttentionRatio, Entries, Entry, EntryError, EntryProblem, Hypothesis, Probe, ProbeKind,
-    Registered, StatesAsked, StudyEntry, field_names,
+    ANALYSES, AttentionRatio, CheckedTask, Entries, Entry, EntryError, EntryProblem, Hypothesis, Probe,
+    ProbeKind, Registered, StatesAsked, StudyEntry, field_names,
 };
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
 pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};
-pub use settings::Questions;
+pub use questions::Questions;
 pub use sql::{QueryResult, query};
-pub use stage::{Action, CheckedTask, PlannedStep, StepOutcome, check, plan, run};
+pub use stage::{Action, PlannedStep, StepOutcome, check, plan, run};

@@ -4,8 +4,8 @@
 //! that is also a column of `prompts` (in any case of letters) becomes `param_KEY`, so that no
 //! question silently reads another column than it names.
 
-use crate::catalog::{literal, quoted};
 use crate::error::AnalyzeError;
+use crate::quote::{literal, quoted};
 use duckdb::Connection;
 use hypercolumn_schemas::tables;
 use std::collections::BTreeSet;

@@ -1,10 +1,11 @@
 //! The prompts of one task, numbered, with their params as columns that a study's SQL can use.
 
 use crate::answer::ask;
-use crate::catalog::{Catalog, literal, quoted};
+use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::params::{param_columns, prompt_params_query};
+use crate::quote::{literal, quoted};
 use std::collections::HashMap;
 use std::sync::Arc;
 

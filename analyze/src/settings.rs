@@ -1,24 +1,7 @@
-//! What the stage is asked to do: a study's entries, and the `[analysis]` table that they share.
-//!
-//! What an entry may say is its analysis' own (see [`crate::analyses`]); whether it can be asked of the data is found
-//! out by [`crate::run`].
+//! The `[analysis]` table of a study, and the defaults that entries of several analyses share.
 
-use crate::analyses::Entries;
 use hypercolumn_schemas::Pooling;
 use serde::{Deserialize, Serialize};
-
-/// Everything that the stage is asked to do.
-#[derive(Clone, Debug, Default)]
-pub struct Questions {
-    /// Name of the study that asks.
-    pub study: String,
-    /// The tasks to analyse; none means every task that the model has read.
-    pub tasks: Vec<String>,
-    /// Settings shared by all analyses.
-    pub analysis: AnalysisSettings,
-    /// The study's entries.
-    pub entries: Entries,
-}
 
 /// The `[analysis]` table: what all analyses share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

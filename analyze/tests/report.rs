@@ -2,6 +2,8 @@
 
 #[path = "report/lake.rs"]
 mod lake;
+#[path = "report/table_rows.rs"]
+mod table_rows;
 
 use hypercolumn_analyze::Catalog;
 use hypercolumn_analyze::report::{HypothesisText, ReportRequest, WrittenReport, write_report};

@@ -7,7 +7,7 @@ use crate::commands::models;
 use crate::failure::Failure;
 use crate::nearest::suggest;
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
-use hypercolumn_analyze::settings::Questions;
+use hypercolumn_analyze::Questions;
 use hypercolumn_analyze::{StatesAsked, StudyEntry};
 use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
 use hypercolumn_extract::stage::settings::Settings;

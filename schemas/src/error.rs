@@ -26,8 +26,11 @@ pub enum LakeError {
         reason: &'static str,
     },
     /// A slot that the log could not be read with.
-    #[error(transparent)]
-    Slot(#[from] crate::slot::SlotError),
+    #[error("{reason}")]
+    Slot {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A commit file cannot be understood.
     #[error("commit `{}` cannot be read: {reason}", path.display())]
     Commit {

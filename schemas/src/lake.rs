@@ -3,8 +3,6 @@
 use crate::commit::{LOG_DIRECTORY, Snapshot};
 use crate::error::LakeError;
 use crate::lock::LakeLock;
-use crate::slot::Slot;
-use crate::transaction::Transaction;
 use crate::writer::hash_file;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,16 +73,6 @@ impl Lake {
     /// When a commit cannot be read or has a format that this program does not know.
     pub fn snapshot(&self) -> Result<Snapshot, LakeError> {
         Snapshot::read(&self.root)
-    }
-
-    /// Starts to fill `slot`. Nothing is visible before [`Transaction::commit`].
-    ///
-    /// # Errors
-    /// [`LakeError::Slot`] when a component of the slot is empty; [`LakeError::Io`] when the staging directory cannot be
-    /// created (a read-only lake).
-    pub fn begin(&self, slot: Slot) -> Result<Transaction, LakeError> {
-        slot.check()?;
-        Transaction::begin(self.clone(), slot)
     }
 
     /// Locks the lake against writers: a transaction that starts while the lock is held waits for its end. None while

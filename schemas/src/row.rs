@@ -146,36 +146,6 @@ pub fn read_column<T: Value>(
         .collect()
 }
 
-/// Refuses a NaN or an infinity in a column of floats.
-///
-/// # Errors
-/// [`LakeError::NotFinite`] naming the first.
-pub(crate) fn check_finite(table: &'static Table, name: &str, array: &ArrayRef) -> Result<(), LakeError> {
-    let (found, width) = match array.data_type() {
-        arrow::datatypes::DataType::Float32 => (first_not_finite32(array), 1),
-        arrow::datatypes::DataType::Float64 => {
-            let values = array.as_primitive::<Float64Type>();
-            (values.iter().position(|v| v.is_some_and(|v| !v.is_finite())), 1)
-        }
-        arrow::datatypes::DataType::FixedSizeList(_, width) => {
-            (first_not_finite32(array.as_fixed_size_list().values()), (*width).max(1) as usize)
-        }
-        _ => return Ok(()),
-    };
-    match found {
-        None => Ok(()),
-        Some(at) => Err(LakeError::NotFinite { table: table.name, column: name.to_owned(), row: at / width }),
-    }
-}
-
-fn first_not_finite32(array: &ArrayRef) -> Option<usize> {
-    let array = array.as_primitive::<Float32Type>();
-    if array.null_count() == 0 {
-        return array.values().iter().position(|v| !v.is_finite());
-    }
-    array.iter().position(|v| v.is_some_and(|v| !v.is_finite()))
-}
-
 /// Defines a table: its [`Table`](crate::Table), and a row struct with the table's columns as fields.
 ///
 /// A field of type `Option<…>` is a column that may be null; the text behind `=` is the column's sentence on the schema

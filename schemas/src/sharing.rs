@@ -1,8 +1,8 @@
 //! Files that agree in all columns but their last, as those of a table's layers do: what they share is encoded once.
 
 use crate::error::LakeError;
-use crate::row::check_finite;
 use crate::table::Table;
+use crate::table::check_finite;
 use crate::writer::{StagedFile, Target, properties};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, FieldRef, Schema};

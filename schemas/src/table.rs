@@ -2,9 +2,9 @@
 
 use crate::column::{Column, ColumnType};
 use crate::error::LakeError;
-use crate::row::check_finite;
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
 use std::sync::Arc;
 
 /// A directory level of a table's files: `model=…`, `task=…` or `layer=…`.
@@ -85,4 +85,34 @@ impl Table {
         RecordBatch::try_new(self.arrow_schema(length.unwrap_or(0)), columns)
             .map_err(|source| LakeError::Batch { table: self.name, source })
     }
+}
+
+/// Refuses a NaN or an infinity in a column of floats.
+///
+/// # Errors
+/// [`LakeError::NotFinite`] naming the first.
+pub(crate) fn check_finite(table: &'static Table, name: &str, array: &ArrayRef) -> Result<(), LakeError> {
+    let (found, width) = match array.data_type() {
+        DataType::Float32 => (first_not_finite32(array), 1),
+        DataType::Float64 => {
+            let values = array.as_primitive::<Float64Type>();
+            (values.iter().position(|v| v.is_some_and(|v| !v.is_finite())), 1)
+        }
+        DataType::FixedSizeList(_, width) => {
+            (first_not_finite32(array.as_fixed_size_list().values()), (*width).max(1) as usize)
+        }
+        _ => return Ok(()),
+    };
+    match found {
+        None => Ok(()),
+        Some(at) => Err(LakeError::NotFinite { table: table.name, column: name.to_owned(), row: at / width }),
+    }
+}
+
+fn first_not_finite32(array: &ArrayRef) -> Option<usize> {
+    let array = array.as_primitive::<Float32Type>();
+    if array.null_count() == 0 {
+        return array.values().iter().position(|v| !v.is_finite());
+    }
+    array.iter().position(|v| v.is_some_and(|v| !v.is_finite()))
 }

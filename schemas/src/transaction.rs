@@ -44,8 +44,20 @@ pub struct Transaction {
     _lock: LakeLock,
 }
 
+impl Lake {
+    /// Starts to fill `slot`. Nothing is visible before [`Transaction::commit`].
+    ///
+    /// # Errors
+    /// [`LakeError::Slot`] when a component of the slot is empty; [`LakeError::Io`] when the staging directory cannot be
+    /// created (a read-only lake).
+    pub fn begin(&self, slot: Slot) -> Result<Transaction, LakeError> {
+        slot.check().map_err(|e| LakeError::Slot { reason: e.to_string() })?;
+        Transaction::begin(self.clone(), slot)
+    }
+}
+
 impl Transaction {
-    pub(crate) fn begin(lake: Lake, slot: Slot) -> Result<Self, LakeError> {
+    fn begin(lake: Lake, slot: Slot) -> Result<Self, LakeError> {
         let lock = LakeLock::shared(lake.root())?;
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));

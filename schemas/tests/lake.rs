@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, Int16Array, Int32
 use arrow::compute::concat_batches;
 use hypercolumn_schemas::{
     CommitInfo, FileEntry, IngestRecord, Lake, LakeError, Partition, Record, SharedColumns, Slot,
-    read_batches, tables, vector_element,
+    Transaction, read_batches, tables, vector_element,
 };
 use std::fs;
 use std::sync::Arc;
@@ -38,6 +38,11 @@ fn fill(lake: &Lake, slot: &str, ids: &[&str], removes: &[&str]) -> Result<(), L
     let details = Record::Ingest(IngestRecord::default());
     transaction.commit(CommitInfo { key: ids.join(","), details, removes })?;
     Ok(())
+}
+
+fn commit(transaction: Transaction) {
+    let details = Record::Ingest(IngestRecord::default());
+    transaction.commit(CommitInfo { key: String::new(), details, removes: Vec::new() }).unwrap();
 }
 
 fn n_files(lake: &Lake) -> usize {
@@ -143,13 +148,7 @@ fn vectors_keep_their_length_and_digits() {
     ]);
     writer.write(&batch.unwrap()).unwrap();
     transaction.stage(writer).unwrap();
-    transaction
-        .commit(CommitInfo {
-            key: String::new(),
-            details: Record::Ingest(IngestRecord::default()),
-            removes: Vec::new(),
-        })
-        .unwrap();
+    commit(transaction);
     let snapshot = lake.snapshot().unwrap();
     let entry = snapshot.files(&tables::HIDDEN_STATES).next().unwrap();
     assert_eq!(entry.vector_length, Some(3));
@@ -178,13 +177,7 @@ fn a_row_group_that_ends_is_on_disk_before_the_file_is() {
     }
     assert!(sizes.is_sorted_by(|a, b| a < b), "{sizes:?}");
     transaction.stage(writer).unwrap();
-    transaction
-        .commit(CommitInfo {
-            key: String::new(),
-            details: Record::Ingest(IngestRecord::default()),
-            removes: Vec::new(),
-        })
-        .unwrap();
+    commit(transaction);
     let snapshot = lake.snapshot().unwrap();
     let file = snapshot.files(&tables::SEGMENTS).next().unwrap();
     let batches = read_batches(&lake, file).unwrap();
@@ -241,13 +234,7 @@ fn files_that_share_columns_read_like_files_written_row_by_row() {
                 transaction.stage_all(vec![writer]).unwrap();
             }
         }
-        transaction
-            .commit(CommitInfo {
-                key: String::new(),
-                details: Record::Ingest(IngestRecord::default()),
-                removes: Vec::new(),
-            })
-            .unwrap();
+        commit(transaction);
         lake
     };
     let rows = |lake: &Lake| -> Vec<_> {

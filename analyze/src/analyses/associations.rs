@@ -2,10 +2,10 @@
 
 use super::entry::{Named, NoEntry};
 use super::{Analysis, Inputs, Results};
+use crate::analyses::CheckedTask;
 use crate::answer::{Answer, ask};
 use crate::error::AnalyzeError;
 use crate::settings::AnalysisSettings;
-use crate::stage::CheckedTask;
 use crate::stats::bootstrap::{BootstrapSettings, ItemDesign};
 use crate::stats::correlation::{CorrelationKind, bootstrap_correlation, correlate};
 use crate::stats::paired::{one_sample_t, wilcoxon_signed_rank};

@@ -6,12 +6,12 @@
 use super::entry::{Entry, Named};
 use super::measures::Measure;
 use super::{Analysis, Inputs, Results};
+use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::settings::AnalysisSettings;
-use crate::stage::CheckedTask;
 use crate::stats::bootstrap::{BootstrapSettings, ItemDesign};
 use crate::stats::paired::one_sample_t;
 use crate::stats::resampling::bootstrap_mean;

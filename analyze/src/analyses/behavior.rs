@@ -2,10 +2,10 @@
 
 use super::entry::{Named, NoEntry};
 use super::{Analysis, Inputs, Results};
+use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::error::AnalyzeError;
 use crate::settings::AnalysisSettings;
-use crate::stage::CheckedTask;
 use hypercolumn_schemas::Table;
 use hypercolumn_schemas::tables::{self, BehaviorRow};
 use serde_json::Value;

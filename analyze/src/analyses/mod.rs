@@ -8,12 +8,14 @@
 mod associations;
 mod attention_ratios;
 mod behavior;
+mod checked_task;
 mod entry;
 pub(crate) mod measures;
 mod probes;
 mod rsa;
 
 pub use attention_ratios::AttentionRatio;
+pub use checked_task::CheckedTask;
 pub use entry::{Entries, Entry, EntryError, EntryProblem, StatesAsked, StudyEntry, field_names};
 pub use probes::{Probe, ProbeKind};
 pub use rsa::Hypothesis;
@@ -23,7 +25,6 @@ use crate::error::AnalyzeError;
 use crate::frames::{correct, frame_of_rows};
 use crate::prompts::TaskPrompts;
 use crate::settings::AnalysisSettings;
-use crate::stage::CheckedTask;
 use entry::{Named, parse};
 use hypercolumn_schemas::{Progress, Row, Table};
 use polars::prelude::DataFrame;

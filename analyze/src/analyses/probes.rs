@@ -6,11 +6,11 @@
 use super::entry::{Entry, Named, StatesAsked};
 use super::measures::Measure;
 use super::{Analysis, Inputs, Results};
+use crate::analyses::CheckedTask;
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
-use crate::stage::CheckedTask;
 use crate::states::{Place, StateSource, States};
 use crate::stats::probes::{
     Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,

@@ -3,7 +3,8 @@
 
 use super::error::ReportError;
 use super::escape::shell;
-use crate::catalog::{Catalog, literal};
+use crate::catalog::Catalog;
+use crate::quote::literal;
 use crate::sql::query;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};

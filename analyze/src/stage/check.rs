@@ -5,12 +5,12 @@
 //! What depends on what was extracted is found out by [`super::run`].
 
 use super::plan;
+use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
-use crate::expression::Expression;
-use crate::prompts::{INDEX, TaskPrompts};
-use crate::settings::Questions;
+use crate::prompts::TaskPrompts;
+use crate::questions::Questions;
 use hypercolumn_schemas::{OWN_ROLES, TaskRows};
 
 /// Checks `questions` against the prompts of their tasks.
@@ -35,34 +35,4 @@ fn read_roles(catalog: &Catalog, task: &str) -> Result<Vec<String>, AnalyzeError
     let mut roles = ask(catalog.connection(), sql, &[&task], "read the roles")?.column::<String>("role")?;
     roles.extend(OWN_ROLES.map(str::to_owned));
     Ok(roles)
-}
-
-/// A task whose entries are checked.
-pub struct CheckedTask<'a> {
-    pub(crate) catalog: &'a Catalog,
-    pub(crate) prompts: TaskPrompts,
-    roles: Vec<String>,
-}
-
-impl CheckedTask<'_> {
-    /// Refuses SQL that is no condition on a prompt.
-    pub(crate) fn check_condition(
-        &self,
-        entry: &str,
-        key: &'static str,
-        sql: Option<&str>,
-    ) -> Result<(), AnalyzeError> {
-        let Some(sql) = sql else { return Ok(()) };
-        Expression { entry, key, sql }.check_condition(self.catalog, INDEX, &self.prompts.table)
-    }
-
-    /// Refuses a role that no segment has.
-    pub(crate) fn check_role(&self, entry: &str, role: &str) -> Result<(), AnalyzeError> {
-        if self.roles.iter().any(|known| known == role) {
-            return Ok(());
-        }
-        let known = self.roles.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(", ");
-        let reason = format!("no prompt has a segment with role `{role}`; there are {known}");
-        Err(AnalyzeError::Entry { entry: entry.to_owned(), reason })
-    }
 }

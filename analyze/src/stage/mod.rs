@@ -7,7 +7,7 @@
 mod check;
 mod plan;
 
-pub use check::{CheckedTask, check};
+pub use check::check;
 pub use plan::{Action, PlannedStep};
 
 use crate::analyses::{Inputs, Results};
@@ -15,7 +15,7 @@ use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::frames::batch_of_frame;
 use crate::prompts::TaskPrompts;
-use crate::settings::Questions;
+use crate::questions::Questions;
 use hypercolumn_schemas::{AnalyzeRecord, CommitInfo, Lake, Partition, Progress, Record, Slot, Snapshot};
 use plan::Step;
 use std::any::Any;

@@ -3,7 +3,7 @@
 use crate::analyses::{ANALYSES, Registered, StudyEntry};
 use crate::error::AnalyzeError;
 use crate::inputs::{digest, find_tasks};
-use crate::settings::Questions;
+use crate::questions::Questions;
 use hypercolumn_schemas::{AnalyzeRecord, RecordVersion, Slot, Snapshot, content_key};
 use serde_json::{Value, json};
 use std::fmt;

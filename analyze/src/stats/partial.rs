@@ -56,7 +56,7 @@ pub fn hold_constant(
     comparison: Comparison,
 ) -> Result<Residuals, NumericsError> {
     if !matches!(comparison, Comparison::Spearman | Comparison::Pearson) {
-        return Err(NumericsError::NoPartialForm { comparison });
+        return Err(NumericsError::NoPartialForm { comparison: comparison.to_string() });
     }
     for matrix in nuisances.iter().chain([&hypothesis]) {
         check_length("hypothesis", pairs.n_prompts(), matrix.n_prompts())?;

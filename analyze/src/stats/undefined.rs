@@ -95,7 +95,7 @@ pub enum NumericsError {
     #[error("{comparison} has no partial form: use spearman or pearson")]
     NoPartialForm {
         /// The comparison asked for.
-        comparison: super::Comparison,
+        comparison: String,
     },
 }
 

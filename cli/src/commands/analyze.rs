@@ -11,13 +11,10 @@ use hypercolumn_schemas::Lake;
 use std::path::Path;
 use std::time::Instant;
 
-/// The report's name in the lake.
-pub const REPORT_NAME: &str = "report.html";
-
 pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(args.study.as_deref(), &args.model)?;
     let lake = open(&args.lake.lake)?;
-    let path = args.report.clone().unwrap_or_else(|| lake.root().join(REPORT_NAME));
+    let path = args.report.clone().unwrap_or_else(|| lake.root().join(report::REPORT_NAME));
     analyze(&lake, &study, &path, reporter)?;
     Ok(Exit::Success)
 }

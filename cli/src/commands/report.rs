@@ -1,6 +1,6 @@
 //! `report`: the page of results, written again.
 
-use super::{analyze, open, print};
+use super::{open, print};
 use crate::args::AnalyzeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
@@ -11,10 +11,13 @@ use hypercolumn_analyze::{Catalog, Hypothesis};
 use hypercolumn_schemas::Lake;
 use std::path::Path;
 
+/// The report's name in the lake.
+pub const REPORT_NAME: &str = "report.html";
+
 pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(args.study.as_deref(), &args.model)?;
     let lake = open(&args.lake.lake)?;
-    let path = args.report.clone().unwrap_or_else(|| lake.root().join(analyze::REPORT_NAME));
+    let path = args.report.clone().unwrap_or_else(|| lake.root().join(REPORT_NAME));
     write(&lake, &study, &path)?;
     print(&format!("report: {}\n", path.display()))?;
     Ok(Exit::Success)

@@ -5,8 +5,9 @@
 
 use super::block_table::BatchLayout;
 use super::elementwise::softcap;
+use super::heads::Heads;
 use super::kv_cache::LayerKvCache;
-use super::product::{Operand, PackedPanel, Rows, multiply, n_lanes};
+use super::product::{Operand, PackedPanel, Rows, multiply};
 use super::workers::sized;
 use crate::cpu::capture::AttentionSums;
 use crate::cpu::vector::{N_PARTS, softmax, vectorized};
@@ -16,38 +17,6 @@ use std::ops::Range;
 
 /// Rows of a long edge whose queries are multiplied together: keys that none of them sees are left out.
 const QUERY_ROWS: usize = 32;
-
-/// The sizes of a model's heads.
-#[derive(Clone, Copy, Debug)]
-pub struct Heads {
-    /// Query heads.
-    pub n_heads: usize,
-    /// Key and value heads; each serves `n_heads / n_key_heads` query heads in order.
-    pub n_key_heads: usize,
-    /// Width of a head.
-    pub width: usize,
-}
-
-impl Heads {
-    /// Values of all query heads of a row.
-    pub fn all(&self) -> usize {
-        self.n_heads * self.width
-    }
-
-    /// Values of all key heads, or of all value heads, of a row.
-    pub fn shared(&self) -> usize {
-        self.n_key_heads * self.width
-    }
-
-    /// Values of a head as the cache holds them: whole vectors.
-    pub fn padded(&self) -> usize {
-        self.width.next_multiple_of(n_lanes())
-    }
-
-    fn group(&self) -> usize {
-        self.n_heads / self.n_key_heads
-    }
-}
 
 /// How scores become weights.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,11 @@
 //! One transformer block over the rows of a batch.
 
-use super::attention::{Attention, AttentionScratch, Heads, Scoring};
+use super::attention::{Attention, AttentionScratch, Scoring};
 use super::block_table::BatchLayout;
 use super::capture::AttentionSums;
 use super::elementwise::{RotaryTable, add, normalize};
 use super::feed_forward::{FeedForward, FeedForwardScratch};
+use super::heads::heads;
 use super::kv_cache::{KvBlock, KvBlockPart, LayerKvCache};
 use super::matrix::Matrix;
 use super::product::PackedRows;
@@ -354,13 +355,4 @@ fn neighbours(layout: &BatchLayout) -> impl Iterator<Item = Range<usize>> {
         }
         (start < rest.start).then_some(start..rest.start)
     })
-}
-
-/// Head sizes of a model.
-pub fn heads(architecture: &Architecture) -> Heads {
-    Heads {
-        n_heads: architecture.shape.n_heads,
-        n_key_heads: architecture.n_key_heads,
-        width: architecture.head_width,
-    }
 }

@@ -5,8 +5,8 @@
 //! lie side by side in a block that all these passes share, the decode block: a path has a span there for each tile, not
 //! for each token.
 
-use super::attention::Heads;
 use super::block_table::{BatchLayout, DECODE_BLOCK, DECODE_TILE, KvSpan};
+use super::heads::Heads;
 use super::pages::Pages;
 use super::product::{MAX_LANES, PackedPanel, n_lanes};
 use rayon::prelude::*;

@@ -10,6 +10,7 @@ mod block_table;
 mod capture;
 mod elementwise;
 mod feed_forward;
+mod heads;
 mod kv_cache;
 mod matrix;
 mod pages;
@@ -143,7 +144,7 @@ impl Model for Engine<'_> {
     fn session(&self, kv_cache: KvCache) -> Box<dyn Session + '_> {
         let mut caches = std::mem::take(&mut *self.caches.lock().expect("no exchange panicked"));
         caches.resize_with(self.architecture().layers.len(), || {
-            LayerKvCache::new(block::heads(self.architecture()))
+            LayerKvCache::new(heads::heads(self.architecture()))
         });
         Box::new(EngineSession {
             engine: self,
@@ -241,7 +242,7 @@ fn room_for_inner_states(
     let d_model = architecture.shape.d_model;
     let is_sequential = architecture.residual == Residual::Sequential;
     InnerStates {
-        z: room(Site::Z, block::heads(architecture).all()),
+        z: room(Site::Z, heads::heads(architecture).all()),
         attn_out: room(Site::AttnOut, d_model),
         // Of a parallel block there is no state between its parts.
         resid_mid: room(Site::ResidMid, d_model).filter(|_| is_sequential),
@@ -257,7 +258,7 @@ fn hand_over_inner_states(
 ) -> Result<(), ExtractError> {
     let d_model = architecture.shape.d_model;
     let sites = [
-        (Site::Z, &inner.z, block::heads(architecture).all()),
+        (Site::Z, &inner.z, heads::heads(architecture).all()),
         (Site::AttnOut, &inner.attn_out, d_model),
         (Site::ResidMid, &inner.resid_mid, d_model),
         (Site::MlpOut, &inner.mlp_out, d_model),

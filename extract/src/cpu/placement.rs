@@ -8,7 +8,7 @@ use crate::model::architecture::{Architecture, Checkpoint};
 use std::sync::mpsc::sync_channel;
 
 /// Memory besides weights and rows: code, tokenizer, tables being encoded.
-const BASE_BYTES: u64 = 400 << 20;
+const BASE_BYTES: u64 = 280 << 20;
 
 /// Bytes of f32 weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,11 +14,11 @@ mod similarities;
 
 use super::entry::{Entry, Named, StatesAsked};
 use super::{Analysis, Inputs, Results};
+use crate::analyses::CheckedTask;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
 use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
-use crate::stage::CheckedTask;
 use crate::states::StateSource;
 use crate::stats::{Comparison, Normalization, Similarity};
 use frame::{Frame, Selected};

@@ -10,7 +10,16 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::draws::{Purpose, generator};
-use super::{Hypothesis, PairList};
+use super::{Comparison, Hypothesis, PairList};
+
+const COMPARISONS: [Comparison; 6] = [
+    Comparison::RhoA,
+    Comparison::Spearman,
+    Comparison::Pearson,
+    Comparison::KendallTauA,
+    Comparison::KendallTauB,
+    Comparison::Cosine,
+];
 
 /// A generator of test data.
 fn random(seed: u64) -> ChaCha8Rng {

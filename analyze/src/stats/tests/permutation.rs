@@ -6,16 +6,7 @@ use super::super::comparison::{Comparison, compare};
 use super::super::permutation::labels::LabelShuffler;
 use super::super::permutation::*;
 use super::super::{Hypothesis, PairList, Undefined};
-use super::{noise, on_threads, random, same_group};
-
-const COMPARISONS: [Comparison; 6] = [
-    Comparison::RhoA,
-    Comparison::Spearman,
-    Comparison::Pearson,
-    Comparison::KendallTauA,
-    Comparison::KendallTauB,
-    Comparison::Cosine,
-];
+use super::{COMPARISONS, noise, on_threads, random, same_group};
 
 fn settings(n_draws: usize, seed: u64) -> PermutationSettings {
     PermutationSettings { n_draws, seed, stream: 0, alternative: Alternative::Greater }

@@ -85,7 +85,7 @@ impl GgufFile {
         self.refuse_unknown(form)?;
         let mut values = Map::new();
         let mut spelling = BTreeMap::new();
-        for (own, key) in form.keys {
+        for (own, key) in form.keys.iter().copied().flatten() {
             spelling.insert(*key, format!("{}.{own}", self.architecture));
             // A window of 0 is none.
             let off = *own == "attention.sliding_window" && self.number(own) == Some(0.0);
@@ -125,7 +125,8 @@ impl GgufFile {
         let prefix = format!("{}.", self.architecture);
         let entries = self.content.metadata.iter().filter_map(|(k, v)| Some((k.strip_prefix(&prefix)?, v)));
         for (key, value) in entries {
-            let known = READ_HERE.contains(&key) || form.keys.iter().any(|(own, _)| *own == key);
+            let known =
+                READ_HERE.contains(&key) || form.keys.iter().copied().flatten().any(|(own, _)| *own == key);
             let says_nothing = match value {
                 Entry::Bool(flag) => !flag,
                 other => number(other) == Some(0.0),

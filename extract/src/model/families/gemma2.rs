@@ -2,7 +2,7 @@
 //! stored as w for 1 + w, embeddings scaled by √d_model, a window in every other block.
 
 use super::description::{Biases, Defaults, Description, inverse_root};
-use super::{Family, GgufForm, Implied, Layout};
+use super::{Family, GgufForm, Implied, Layout, SIZE_KEYS};
 use crate::error::ExtractError;
 use crate::model::checkpoint::Config;
 
@@ -32,19 +32,17 @@ pub const FAMILY: Family = Family {
     }),
 };
 
-const KEYS: &[(&str, &str)] = &[
-    ("block_count", "num_hidden_layers"),
-    ("context_length", "max_position_embeddings"),
-    ("embedding_length", "hidden_size"),
-    ("feed_forward_length", "intermediate_size"),
-    ("attention.head_count", "num_attention_heads"),
-    ("attention.head_count_kv", "num_key_value_heads"),
-    ("attention.key_length", "head_dim"),
-    ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
-    ("attention.sliding_window", "sliding_window"),
-    ("attn_logit_softcapping", "attn_logit_softcapping"),
-    ("final_logit_softcapping", "final_logit_softcapping"),
-    ("rope.freq_base", "rope_theta"),
+const KEYS: &[&[(&str, &str)]] = &[
+    SIZE_KEYS,
+    &[
+        ("attention.head_count_kv", "num_key_value_heads"),
+        ("attention.key_length", "head_dim"),
+        ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
+        ("attention.sliding_window", "sliding_window"),
+        ("attn_logit_softcapping", "attn_logit_softcapping"),
+        ("final_logit_softcapping", "final_logit_softcapping"),
+        ("rope.freq_base", "rope_theta"),
+    ],
 ];
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {

@@ -45,14 +45,14 @@ pub const FAMILY: Family = Family {
     }),
 };
 
-const KEYS: &[(&str, &str)] = &[
+const KEYS: &[&[(&str, &str)]] = &[&[
     ("block_count", "n_layer"),
     ("context_length", "n_positions"),
     ("embedding_length", "n_embd"),
     ("feed_forward_length", "n_inner"),
     ("attention.head_count", "n_head"),
     ("attention.layer_norm_epsilon", "layer_norm_epsilon"),
-];
+]];
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {
     config.refuse_on("scale_attn_by_inverse_layer_idx")?;

@@ -5,7 +5,7 @@ use super::description::{
     Biases, Description, activation, even_share, inverse_root, plain_layers, rotary_positions,
 };
 use super::rotary::RotaryDefaults;
-use super::{Family, FeedForward, GgufForm, Layout, QueryKeyValue};
+use super::{Family, FeedForward, GgufForm, Layout, QueryKeyValue, SIZE_KEYS};
 use crate::error::ExtractError;
 use crate::model::architecture::Shape;
 use crate::model::architecture::{Architecture, Norm, Positions, Residual};
@@ -41,15 +41,13 @@ pub const FAMILY: Family = Family {
     }),
 };
 
-const KEYS: &[(&str, &str)] = &[
-    ("block_count", "num_hidden_layers"),
-    ("context_length", "max_position_embeddings"),
-    ("embedding_length", "hidden_size"),
-    ("feed_forward_length", "intermediate_size"),
-    ("attention.head_count", "num_attention_heads"),
-    ("attention.layer_norm_epsilon", "layer_norm_eps"),
-    ("use_parallel_residual", "use_parallel_residual"),
-    ("rope.freq_base", "rotary_emb_base"),
+const KEYS: &[&[(&str, &str)]] = &[
+    SIZE_KEYS,
+    &[
+        ("attention.layer_norm_epsilon", "layer_norm_eps"),
+        ("use_parallel_residual", "use_parallel_residual"),
+        ("rope.freq_base", "rotary_emb_base"),
+    ],
 ];
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {

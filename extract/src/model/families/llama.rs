@@ -1,7 +1,7 @@
 //! Llama 1 to 3 (Touvron et al. 2023; Grattafiori et al. 2024), Vicuna, SmolLM2 and others of the same shape.
 
 use super::description::{Biases, Defaults, Description};
-use super::{Family, GgufForm, Layout, RotaryPairs};
+use super::{Family, GgufForm, Layout, RotaryPairs, SIZE_KEYS};
 use crate::error::ExtractError;
 use crate::model::checkpoint::Config;
 
@@ -22,16 +22,14 @@ pub const FAMILY: Family = Family {
 };
 
 /// GGUF keys of a gated decoder.
-pub const GATED_KEYS: &[(&str, &str)] = &[
-    ("block_count", "num_hidden_layers"),
-    ("context_length", "max_position_embeddings"),
-    ("embedding_length", "hidden_size"),
-    ("feed_forward_length", "intermediate_size"),
-    ("attention.head_count", "num_attention_heads"),
-    ("attention.head_count_kv", "num_key_value_heads"),
-    ("attention.key_length", "head_dim"),
-    ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
-    ("rope.freq_base", "rope_theta"),
+pub const GATED_KEYS: &[&[(&str, &str)]] = &[
+    SIZE_KEYS,
+    &[
+        ("attention.head_count_kv", "num_key_value_heads"),
+        ("attention.key_length", "head_dim"),
+        ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
+        ("rope.freq_base", "rope_theta"),
+    ],
 ];
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {

@@ -54,13 +54,23 @@ pub struct Family {
     pub gguf: Option<GgufForm>,
 }
 
+/// Sizes of a decoder: GGUF keys and the names that most families of `config.json` give them.
+const SIZE_KEYS: &[(&str, &str)] = &[
+    ("block_count", "num_hidden_layers"),
+    ("context_length", "max_position_embeddings"),
+    ("embedding_length", "hidden_size"),
+    ("feed_forward_length", "intermediate_size"),
+    ("attention.head_count", "num_attention_heads"),
+];
+
 /// A family in a GGUF file.
 #[derive(Debug)]
 pub struct GgufForm {
     /// `general.architecture`.
     pub architecture: &'static str,
     /// Metadata keys, without the architecture in front, and the keys of `config.json` that mean the same.
-    pub keys: &'static [(&'static str, &'static str)],
+    /// In lists, since families share some.
+    pub keys: &'static [&'static [(&'static str, &'static str)]],
     /// Entries that converters leave out because llama.cpp knows them: a key of `config.json` and how it follows.
     pub implied: &'static [(&'static str, Implied)],
     /// How the weights lie.

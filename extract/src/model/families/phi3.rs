@@ -3,7 +3,7 @@
 
 use super::description::{Defaults, Description};
 use super::rotary::RotaryDefaults;
-use super::{Family, FeedForward, GgufForm, Layout, QueryKeyValue};
+use super::{Family, FeedForward, GgufForm, Layout, QueryKeyValue, SIZE_KEYS};
 use crate::error::ExtractError;
 use crate::model::checkpoint::Config;
 
@@ -30,17 +30,15 @@ pub const FAMILY: Family = Family {
     }),
 };
 
-const KEYS: &[(&str, &str)] = &[
-    ("block_count", "num_hidden_layers"),
-    ("context_length", "max_position_embeddings"),
-    ("embedding_length", "hidden_size"),
-    ("feed_forward_length", "intermediate_size"),
-    ("attention.head_count", "num_attention_heads"),
-    ("attention.head_count_kv", "num_key_value_heads"),
-    ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
-    ("attention.sliding_window", "sliding_window"),
-    ("rope.freq_base", "rope_theta"),
-    ("rope.scaling.original_context_length", "original_max_position_embeddings"),
+const KEYS: &[&[(&str, &str)]] = &[
+    SIZE_KEYS,
+    &[
+        ("attention.head_count_kv", "num_key_value_heads"),
+        ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
+        ("attention.sliding_window", "sliding_window"),
+        ("rope.freq_base", "rope_theta"),
+        ("rope.scaling.original_context_length", "original_max_position_embeddings"),
+    ],
 ];
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {

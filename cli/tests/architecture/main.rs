@@ -1,10 +1,16 @@
-//! The walls of the house: who may depend on whom, read from `cargo metadata`.
+//! The walls of the house: which crate may depend on which, which module may import which, and how long a file and a
+//! repetition may be.
+
+mod circles;
+mod passages;
+mod sources;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Command;
 
 const STAGES: [&str; 3] = ["hypercolumn-ingest", "hypercolumn-extract", "hypercolumn-analyze"];
+const CRATES: [&str; 5] = ["schemas", "ingest", "extract", "analyze", "cli"];
 const SCHEMAS: &str = "hypercolumn-schemas";
 
 /// Each crate's dependencies, those for tests left out.
@@ -46,12 +52,19 @@ fn a_stage_knows_the_tables_and_no_other_stage() {
 #[test]
 fn heavy_libraries_stay_in_their_room() {
     let rooms = [
+        ("percent-encoding", SCHEMAS),
         ("candle-core", "hypercolumn-extract"),
         ("tokenizers", "hypercolumn-extract"),
+        ("minijinja", "hypercolumn-extract"),
+        ("hf-hub", "hypercolumn-extract"),
         ("duckdb", "hypercolumn-analyze"),
-        ("plotly", "hypercolumn-analyze"),
+        ("polars", "hypercolumn-analyze"),
         ("faer", "hypercolumn-analyze"),
+        ("statrs", "hypercolumn-analyze"),
+        ("plotly", "hypercolumn-analyze"),
         ("clap", "hypercolumn"),
+        ("comfy-table", "hypercolumn"),
+        ("toml", "hypercolumn"),
     ];
     let dependencies = dependencies();
     for (library, room) in rooms {
@@ -62,4 +75,28 @@ fn heavy_libraries_stay_in_their_room() {
             .collect();
         assert_eq!(users, [room], "{library} belongs to {room} alone");
     }
+}
+
+#[test]
+fn no_modules_of_a_crate_import_each_other_in_a_circle() {
+    let circles: Vec<String> = CRATES.iter().flat_map(|name| circles::circles(name)).collect();
+    assert!(circles.is_empty(), "{} import circles:\n{}", circles.len(), circles.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_500_lines() {
+    let long = all_files().into_iter().filter(|source| source.text.lines().count() > 500);
+    let long: Vec<String> = long.map(|source| source.path).collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn no_passage_of_six_lines_stands_twice() {
+    let repeated = passages::repeated(&all_files());
+    assert!(repeated.is_empty(), "{} passages:\n{}", repeated.len(), repeated.join("\n"));
+}
+
+/// All Rust files, tests and benches too.
+fn all_files() -> Vec<sources::Source> {
+    sources::rust_files(&[&CRATES[..], &["benches"]].concat())
 }
