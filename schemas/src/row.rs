@@ -1,6 +1,6 @@
 //! Rows: a table's columns as the fields of a struct, and the only way from values to a batch and back.
 //!
-//! The [`table!`](crate::table) macro makes of one definition the [`Table`], its row struct and the conversions between
+//! The [`table!`](crate::table!) macro makes of one definition the [`Table`], its row struct and the conversions between
 //! rows and batches. Nothing is matched by position: a column has one name, in the file, in SQL and in code.
 
 use crate::column::ColumnType;
@@ -146,7 +146,7 @@ pub fn read_column<T: Value>(
         .collect()
 }
 
-/// Defines a table: its [`Table`](crate::Table), and a row struct with the table's columns as fields.
+/// Defines a table: its [`Table`], and a row struct with the table's columns as fields.
 ///
 /// A field of type `Option<…>` is a column that may be null; the text behind `=` is the column's sentence on the schema
 /// page and the field's documentation. With `columns NAME` there is also a struct of whole columns, for writers of many

@@ -37,7 +37,7 @@ impl TensorPlan {
 /// Opens and checks a model's weights without its tokenizer.
 ///
 /// # Errors
-/// As [`ModelFile::open`].
+/// [`ExtractError::Model`] naming what is absent, malformed, truncated or not supported.
 pub fn open_checkpoint(path: &Path) -> Result<Box<dyn Checkpoint>, ExtractError> {
     if path.is_dir() {
         return Ok(Box::new(checkpoint::open_directory(path)?));
