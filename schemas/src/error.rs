@@ -40,7 +40,10 @@ pub enum LakeError {
         reason: String,
     },
     /// Another format version than this program knows.
-    #[error("commit `{}` has format {found}, this program reads format {known}", path.display())]
+    #[error(
+        "commit `{}` has format {found}, this program reads format {known}: use the program that wrote this lake, or write the lake anew in another directory",
+        path.display()
+    )]
     Format {
         /// The commit file.
         path: PathBuf,

@@ -69,6 +69,19 @@ fn a_commit_replaces_its_slot_and_its_files() {
 }
 
 #[test]
+fn removing_a_task_keeps_a_task_whose_name_begins_alike() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = Lake::create(home.path().join("lake")).unwrap();
+    fill(&lake, "a/b", &["p1"], &[]).unwrap();
+    fill(&lake, "a", &["p2"], &[]).unwrap();
+    fill(&lake, "c", &["p3"], &["a"]).unwrap();
+    let snapshot = lake.snapshot().unwrap();
+    assert!(snapshot.slot(&slot_of("a")).is_none());
+    assert_eq!(snapshot.slot(&slot_of("a/b")).unwrap().key, "p1");
+    assert_eq!(n_files(&lake), 2);
+}
+
+#[test]
 fn a_dropped_transaction_leaves_nothing() {
     let home = tempfile::tempdir().unwrap();
     let lake = Lake::create(home.path().join("lake")).unwrap();
