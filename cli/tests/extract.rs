@@ -153,7 +153,7 @@ fn a_response_of_which_nothing_is_kept_is_the_same_and_costs_a_token_less() {
 }
 
 #[test]
-fn a_sweep_that_is_killed_goes_on_at_its_last_layer_and_gives_the_same_bits() {
+fn a_streamed_run_that_is_killed_resumes_after_its_last_layer_and_gives_the_same_bits() {
     let bench = Bench::new();
     bench.write("mine.jsonl", PROMPTS);
     let arguments = |lake: &'static str, memory: &'static str| {
@@ -170,9 +170,9 @@ fn a_sweep_that_is_killed_goes_on_at_its_last_layer_and_gives_the_same_bits() {
     let streamed = [&arguments("killed", TOO_LITTLE)[..], &model].concat();
     let mut child = bench.command(&streamed).stderr(Stdio::null()).spawn().expect("started");
     let is_under_way = || {
-        let sweeps = fs::read_dir(bench.path("killed/_staging")).into_iter().flatten().flatten();
-        let mut sweeps = sweeps.filter(|s| s.file_name().to_string_lossy().starts_with("resume-"));
-        sweeps.any(|s| (5..30).any(|layer| s.path().join(format!("state-{layer:04}")).exists()))
+        let checkpoints = fs::read_dir(bench.path("killed/_staging")).into_iter().flatten().flatten();
+        let mut checkpoints = checkpoints.filter(|s| s.file_name().to_string_lossy().starts_with("resume-"));
+        checkpoints.any(|s| (5..30).any(|layer| s.path().join(format!("state-{layer:04}")).exists()))
     };
     while !is_under_way() {
         assert!(child.try_wait().expect("asked").is_none(), "the run ended before it could be killed");

@@ -141,7 +141,7 @@ impl Attention<'_> {
 }
 
 vectorized! {
-    /// Softmax of each row of scores over the keys that it sees, exactly 0 elsewhere. Rows are those of a edge, given by
+    /// Softmax of each row of scores over the keys that it sees, exactly 0 elsewhere. Rows are those of an edge, given by
     /// its position and length, head after head.
     fn softmax_rows<'a>(scores: &'a mut [f32], n_keys: usize, place: (usize, usize), window: usize) {
         let (position, len) = place;

@@ -150,7 +150,7 @@ impl<'a> BatchLayout<'a> {
         if self.block == DECODE_BLOCK { 1 } else { KEY_TILE }
     }
 
-    /// Number of keys on a edge's path, its own included.
+    /// Number of keys on an edge's path, its own included.
     pub fn n_keys(&self, edge: usize) -> usize {
         let edge = self.edge(edge);
         edge.position + edge.len

@@ -22,7 +22,7 @@ impl Edge {
     }
 }
 
-/// Token edges, parents before children; the tokens of a edge lie in consecutive rows.
+/// Token edges, parents before children; the tokens of an edge lie in consecutive rows.
 #[derive(Clone, Debug, Default)]
 pub struct PrefixTree {
     /// The edges.
@@ -32,7 +32,7 @@ pub struct PrefixTree {
 }
 
 impl PrefixTree {
-    /// Appends a edge below `parent` and gives its index.
+    /// Appends an edge below `parent` and gives its index.
     pub fn push(&mut self, parent: Option<usize>, tokens: &[u32]) -> usize {
         let position = parent.map_or(0, |p| self.edges[p].position + self.edges[p].len);
         self.edges.push(Edge { parent, row: self.tokens.len(), len: tokens.len(), position });
@@ -65,7 +65,7 @@ impl PrefixTree {
     }
 
     /// Packs `sequences` so that equal beginnings share edges; for each sequence, the edge that ends it.
-    /// Every sequence ends at the end of a edge.
+    /// Every sequence ends at the end of an edge.
     ///
     /// # Panics
     /// If a sequence is empty.
@@ -77,11 +77,11 @@ impl PrefixTree {
     }
 }
 
-/// Version of the order in which [`PrefixTree::pack`] lays rows out, and of how an engine lays out their keys and values: a
-/// sweep that another version left is not taken up.
+/// Version of the order in which [`PrefixTree::pack`] lays rows out, and of how a backend lays out their keys and values: a
+/// resume checkpoint that another version left is not used.
 pub const ROW_ORDER: u32 = 3;
 
-/// Tokens of a edge that [`PrefixTree::pack`] makes: long sequences become chains of edges, so that there is enough to
+/// Tokens of an edge that [`PrefixTree::pack`] makes: long sequences become chains of edges, so that there is enough to
 /// share between threads.
 const MAX_EDGE_TOKENS: usize = 64;
 

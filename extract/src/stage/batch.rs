@@ -187,7 +187,7 @@ impl Decoding<'_> {
         readings: &[&TokenizedPrompt],
     ) -> Result<Vec<usize>, ExtractError> {
         let mut added = Vec::new();
-        let mut going_on = Vec::new();
+        let mut continuing = Vec::new();
         for &prompt in live.iter() {
             let token = next_tokens[&prompt];
             if self.tokenizer.ends_text(token) {
@@ -199,16 +199,16 @@ impl Decoding<'_> {
                 ExtractError::Tokenize { prompt_id: readings[prompt].prompt.prompt_id.clone(), problem }
             })?;
             let stopped = self.settings.stop.iter().any(|stop| response.text.contains(stop));
-            let goes_on = !stopped && response.ids.len() < self.settings.max_new_tokens;
-            if goes_on {
-                going_on.push(prompt);
+            let continues = !stopped && response.ids.len() < self.settings.max_new_tokens;
+            if continues {
+                continuing.push(prompt);
             }
-            if goes_on || readings[prompt].plan.keeps_response() {
+            if continues || readings[prompt].plan.keeps_response() {
                 ends[prompt] = tree.push(Some(ends[prompt]), &[token]);
                 added.push(prompt);
             }
         }
-        *live = going_on;
+        *live = continuing;
         Ok(added)
     }
 }
