@@ -117,7 +117,7 @@ fn a_model_is_described_without_being_run() {
         (&"llama".into(), &30.into(), &576.into())
     );
     assert_eq!(
-        (&found["n_heads"], &found["n_key_heads"], &found["context"]),
+        (&found["n_heads"], &found["n_kv_heads"], &found["n_ctx"]),
         (&9.into(), &3.into(), &8192.into())
     );
     assert_eq!((&found["n_parameters"], &found["n_bytes"]), (&134_515_008.into(), &98_362_432.into()));

@@ -58,7 +58,7 @@ pub enum ExtractError {
     },
     /// A prompt and its response do not fit the model's context.
     #[error(
-        "prompt `{prompt_id}` needs {n_tokens} tokens with its response; the model's context has {context}"
+        "prompt `{prompt_id}` needs {n_tokens} tokens with its response; the model's context has {n_ctx}"
     )]
     TooLong {
         /// The prompt.
@@ -66,7 +66,7 @@ pub enum ExtractError {
         /// Tokens of prompt and longest possible response.
         n_tokens: usize,
         /// The model's context length.
-        context: usize,
+        n_ctx: usize,
     },
     /// The tokenizer refused a text.
     #[error("could not tokenize prompt `{prompt_id}`: {problem}")]

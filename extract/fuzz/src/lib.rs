@@ -59,18 +59,18 @@ pub fn use_tokenizer(tokenizer: &Tokenizer) {
 
 /// Sizes are sizes, and every number can be computed with in f32.
 pub fn check_architecture(architecture: &Architecture) {
-    let Architecture { shape, layers, n_key_heads, head_width, d_feed_forward, .. } = architecture;
+    let Architecture { shape, layers, n_kv_heads, head_dim, d_mlp, .. } = architecture;
     assert_eq!(layers.len(), shape.n_layers);
-    let sizes = [shape.n_layers, shape.d_model, shape.n_heads, shape.n_vocabulary, shape.context];
-    assert!(sizes.iter().chain([n_key_heads, head_width, d_feed_forward]).all(|size| *size > 0));
+    let sizes = [shape.n_layers, shape.d_model, shape.n_heads, shape.n_vocabulary, shape.n_ctx];
+    assert!(sizes.iter().chain([n_kv_heads, head_dim, d_mlp]).all(|size| *size > 0));
     assert!(layers.iter().all(|layer| layer.window != Some(0)));
-    assert_eq!(shape.n_heads % n_key_heads, 0);
+    assert_eq!(shape.n_heads % n_kv_heads, 0);
     let (Norm::Rms { epsilon } | Norm::Layer { epsilon }) = architecture.norm;
     let optional = [architecture.attention_softcap, architecture.logit_softcap, architecture.embedding_scale];
     let factors = optional.into_iter().flatten().chain([epsilon, architecture.attention_scale]);
     assert!(factors.into_iter().all(|factor| factor.is_normal() && factor > 0.0));
     if let Positions::Rotary(angles) = &architecture.positions {
         assert!(angles.frequencies.iter().chain([&angles.magnitude]).all(|v| v.is_finite()));
-        assert!(angles.frequencies.len() * 2 <= *head_width);
+        assert!(angles.frequencies.len() * 2 <= *head_dim);
     }
 }

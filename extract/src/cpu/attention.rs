@@ -62,7 +62,7 @@ impl Attention<'_> {
         let n_keys = self.layout.n_keys(edge);
         let len = self.layout.edge(edge).len;
         let group = self.heads.group();
-        for key_head in 0..self.heads.n_key_heads {
+        for key_head in 0..self.heads.n_kv_heads {
             let heads = key_head * group..(key_head + 1) * group;
             self.gather(queries, heads.clone(), gathered);
             let weights = sized(weights, group * len * n_keys);
@@ -78,7 +78,7 @@ impl Attention<'_> {
 
     /// Queries of some heads, head by head and row by row, scaled.
     fn gather(&self, queries: &[f32], heads: Range<usize>, gathered: &mut Vec<f32>) {
-        let (all, width) = (self.heads.all(), self.heads.width);
+        let (all, width) = (self.heads.q_dim(), self.heads.head_dim);
         gathered.clear();
         for head in heads {
             for row in queries.chunks(all) {
@@ -90,7 +90,7 @@ impl Attention<'_> {
     /// Attention weights of the gathered queries: rows of `n_keys`.
     fn attention_weights(&self, edge: usize, key_head: usize, queries: &[f32], weights: &mut [f32]) {
         let n_keys = self.layout.n_keys(edge);
-        let width = self.heads.width;
+        let width = self.heads.head_dim;
         let &Edge { position, len, .. } = self.layout.edge(edge);
         let n = queries.len() / width;
         // Of a short edge all heads together, otherwise some rows of a head.
@@ -116,7 +116,7 @@ impl Attention<'_> {
     fn weighted_values(&self, edge: usize, heads: Range<usize>, weights: &[f32], out: &mut [f32]) {
         let n_keys = self.layout.n_keys(edge);
         let &Edge { position, len, .. } = self.layout.edge(edge);
-        let (all, width) = (self.heads.all(), self.heads.width);
+        let (all, width) = (self.heads.q_dim(), self.heads.head_dim);
         let key_head = heads.start / self.heads.group();
         let values = |end: usize| -> Vec<PackedPanel> {
             let path = self.layout.path_to(edge, end);

@@ -134,7 +134,7 @@ impl Block {
         inner: &mut InnerStates,
     ) {
         let heads = heads(context.architecture);
-        let n = context.layout.n_rows() * heads.all();
+        let n = context.layout.n_rows() * heads.q_dim();
         sized(&mut work.queries, n);
         sized(&mut work.mixed, n);
         let mut own = kv_cache.begin(context.layout, work.kv_cache.take());
@@ -152,7 +152,8 @@ impl Block {
         let heads = heads(context.architecture);
         let d = context.architecture.shape.d_model;
         let n_rows = block_rows(context.layout.n_rows(), context.layout.key_tile());
-        let queries = work.queries[..context.layout.n_rows() * heads.all()].chunks_mut(n_rows * heads.all());
+        let queries =
+            work.queries[..context.layout.n_rows() * heads.q_dim()].chunks_mut(n_rows * heads.q_dim());
         let positions = context.layout.positions.chunks(n_rows);
         let tasks = x.chunks(n_rows * d).zip(queries).zip(own.parts(n_rows)).zip(positions);
         share_out(tasks, &mut work.threads, |(((x, queries), mut part), positions), scratch| {
@@ -183,7 +184,7 @@ impl Block {
         let rotary = context.rotary.filter(|_| self.kind.rotates);
         let norm = context.architecture.norm;
         let turn = |vectors: &mut [f32], weights: &Option<NormWeights>, position: usize| {
-            for head in vectors.chunks_mut(heads.width) {
+            for head in vectors.chunks_mut(heads.head_dim) {
                 if let Some(weights) = weights {
                     let before = head.to_vec();
                     normalize(norm, weights, &before, head);
@@ -193,12 +194,12 @@ impl Block {
                 }
             }
         };
-        let rows = wide.chunks_mut(heads.all() + 2 * heads.shared());
+        let rows = wide.chunks_mut(heads.q_dim() + 2 * heads.kv_dim());
         for (index, ((row, query), position)) in
-            rows.zip(queries.chunks_mut(heads.all())).zip(positions).enumerate()
+            rows.zip(queries.chunks_mut(heads.q_dim())).zip(positions).enumerate()
         {
-            let (own, rest) = row.split_at_mut(heads.all());
-            let (keys, values) = rest.split_at_mut(heads.shared());
+            let (own, rest) = row.split_at_mut(heads.q_dim());
+            let (keys, values) = rest.split_at_mut(heads.kv_dim());
             turn(own, &self.query_norm, *position);
             turn(keys, &self.key_norm, *position);
             query.copy_from_slice(own);
@@ -221,19 +222,19 @@ impl Block {
             window: self.kind.window,
         };
         let attention = Attention { layout, kv_cache, heads, scoring };
-        let mut rest = &mut work.mixed[..layout.n_rows() * heads.all()];
+        let mut rest = &mut work.mixed[..layout.n_rows() * heads.q_dim()];
         let queries = &work.queries;
         let tasks = neighbours(layout).map(|edges| {
             let n_rows: usize = edges.clone().map(|edge| layout.edge(edge).len).sum();
-            (edges, rest.split_off_mut(..n_rows * heads.all()).expect("every row is of one edge"))
+            (edges, rest.split_off_mut(..n_rows * heads.q_dim()).expect("every row is of one edge"))
         });
         share_out(tasks, &mut work.threads, |(edges, mut out), scratch| {
             let Scratch { clock, attention: buffers, .. } = scratch;
             clock.begin();
             for edge in edges {
-                let start = (layout.edge(edge).row - layout.first_row()) * heads.all();
+                let start = (layout.edge(edge).row - layout.first_row()) * heads.q_dim();
                 let out =
-                    out.split_off_mut(..layout.edge(edge).len * heads.all()).expect("rows of these edges");
+                    out.split_off_mut(..layout.edge(edge).len * heads.q_dim()).expect("rows of these edges");
                 attention.attend(
                     edge,
                     &queries[start..][..out.len()],
@@ -248,7 +249,7 @@ impl Block {
     /// From mixed values to the residual stream after the block.
     fn finish(&self, context: &BatchContext, x: &mut [f32], work: &mut Workspace, inner: &mut InnerStates) {
         let d = context.architecture.shape.d_model;
-        let all = heads(context.architecture).all();
+        let all = heads(context.architecture).q_dim();
         let n_rows = block_rows(context.layout.n_rows(), 1);
         let tasks =
             x.chunks_mut(n_rows * d).zip(work.mixed.chunks(n_rows * all)).zip(inner.chunks(n_rows * d));

@@ -43,8 +43,8 @@ impl KvBlock {
 
     fn resize(&mut self, n_rows: usize) {
         let n_key_rows = n_rows.next_multiple_of(self.tile);
-        self.keys.resize(n_key_rows * self.heads.shared() + MAX_LANES);
-        self.values.resize(n_rows * self.heads.n_key_heads * self.heads.padded());
+        self.keys.resize(n_key_rows * self.heads.kv_dim() + MAX_LANES);
+        self.values.resize(n_rows * self.heads.n_kv_heads * self.heads.padded());
     }
 
     /// Keys and values as they lie.
@@ -55,30 +55,35 @@ impl KvBlock {
     /// Parts of `n_rows` rows each, a multiple of the tile.
     pub fn parts(&mut self, n_rows: usize) -> impl Iterator<Item = KvBlockPart<'_>> {
         let (heads, tile) = (self.heads, self.tile);
-        let keys = self.keys.values_mut().chunks_mut(n_rows * heads.shared());
-        let values = self.values.values_mut().chunks_mut(n_rows * heads.n_key_heads * heads.padded());
+        let keys = self.keys.values_mut().chunks_mut(n_rows * heads.kv_dim());
+        let values = self.values.values_mut().chunks_mut(n_rows * heads.n_kv_heads * heads.padded());
         keys.zip(values).map(move |(keys, values)| KvBlockPart { keys, values, heads, tile })
     }
 
     /// Keys of a span under one head, for a product over dimensions.
     pub fn keys_of(&self, span: &KvSpan, head: usize) -> PackedPanel<'_> {
-        let Heads { n_key_heads, width, .. } = self.heads;
+        let Heads { n_kv_heads, head_dim, .. } = self.heads;
         let (tile, row) = (span.row / self.tile, span.row % self.tile);
-        let start = (tile * n_key_heads + head) * width * self.tile + row;
-        PackedPanel { values: &self.keys.values()[start..], len: width, step: self.tile, vector: n_lanes() }
+        let start = (tile * n_kv_heads + head) * head_dim * self.tile + row;
+        PackedPanel {
+            values: &self.keys.values()[start..],
+            len: head_dim,
+            step: self.tile,
+            vector: n_lanes(),
+        }
     }
 
     /// Values of a span under one head, for a product over rows.
     pub fn values_of(&self, span: &KvSpan, head: usize) -> PackedPanel<'_> {
         let padded = self.heads.padded();
-        let step = self.heads.n_key_heads * padded;
+        let step = self.heads.n_kv_heads * padded;
         let values = &self.values.values()[span.row * step + head * padded..];
         PackedPanel { values, len: span.len, step, vector: n_lanes() }
     }
 
     /// Puts the rows of `new`, whose tile is one row, at `rows`.
     fn scatter(&mut self, new: &Self, rows: &[usize]) {
-        let (n_keys, n_values) = (self.heads.shared(), self.heads.n_key_heads * self.heads.padded());
+        let (n_keys, n_values) = (self.heads.kv_dim(), self.heads.n_kv_heads * self.heads.padded());
         let (heads, tile) = (self.heads, self.tile);
         let (new_keys, new_values) = new.as_slices();
         let mut by_tile = vec![Vec::new(); rows.iter().max().map_or(0, |last| last / tile + 1)];
@@ -99,19 +104,19 @@ impl KvBlock {
 }
 
 impl KvBlockPart<'_> {
-    /// Puts one row's keys and values, each `n_key_heads × width`.
+    /// Puts one row's keys and values, each `n_kv_heads × width`.
     pub fn put(&mut self, row: usize, keys: &[f32], values: &[f32]) {
         self.put_keys(row, keys);
         let padded = self.heads.padded();
-        let start = row * self.heads.n_key_heads * padded;
-        for (head, values) in values.chunks(self.heads.width).enumerate() {
+        let start = row * self.heads.n_kv_heads * padded;
+        for (head, values) in values.chunks(self.heads.head_dim).enumerate() {
             self.values[start + head * padded..][..values.len()].copy_from_slice(values);
         }
     }
 
     fn put_keys(&mut self, row: usize, keys: &[f32]) {
         let (tile, place) = (row / self.tile, row % self.tile);
-        let start = tile * self.heads.shared() * self.tile + place;
+        let start = tile * self.heads.kv_dim() * self.tile + place;
         for (dimension, key) in keys.iter().enumerate() {
             self.keys[start + dimension * self.tile] = *key;
         }

@@ -242,7 +242,7 @@ fn room_for_inner_states(
     let d_model = architecture.shape.d_model;
     let is_sequential = architecture.residual == Residual::Sequential;
     InnerStates {
-        z: room(Site::Z, heads::heads(architecture).all()),
+        z: room(Site::Z, heads::heads(architecture).q_dim()),
         attn_out: room(Site::AttnOut, d_model),
         // Of a parallel block there is no state between its parts.
         resid_mid: room(Site::ResidMid, d_model).filter(|_| is_sequential),
@@ -258,7 +258,7 @@ fn hand_over_inner_states(
 ) -> Result<(), ExtractError> {
     let d_model = architecture.shape.d_model;
     let sites = [
-        (Site::Z, &inner.z, heads::heads(architecture).all()),
+        (Site::Z, &inner.z, heads::heads(architecture).q_dim()),
         (Site::AttnOut, &inner.attn_out, d_model),
         (Site::ResidMid, &inner.resid_mid, d_model),
         (Site::MlpOut, &inner.mlp_out, d_model),
@@ -286,8 +286,8 @@ impl EngineSession<'_> {
         let Positions::Rotary(angles) = &self.engine.architecture().positions else { return };
         let needed = layout.positions.iter().max().map_or(0, |p| p + 1);
         if self.rotary.as_ref().is_none_or(|r| r.n_positions() < needed) {
-            let context = self.engine.architecture().shape.context;
-            self.rotary = Some(RotaryTable::new(angles, (2 * needed).min(context).max(needed)));
+            let n_ctx = self.engine.architecture().shape.n_ctx;
+            self.rotary = Some(RotaryTable::new(angles, (2 * needed).min(n_ctx).max(needed)));
         }
     }
 }

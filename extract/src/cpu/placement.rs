@@ -24,11 +24,11 @@ pub struct WeightBytes {
 impl WeightBytes {
     /// Bytes that the engine needs for a model, by its sizes; norms and biases, which are small, left out.
     pub fn of(architecture: &Architecture) -> Self {
-        let Architecture { shape, n_key_heads, head_width, d_feed_forward, is_gated, .. } = architecture;
+        let Architecture { shape, n_kv_heads, head_dim, d_mlp, is_gated, .. } = architecture;
         let d = shape.d_model as u64;
-        let heads = (shape.n_heads * head_width) as u64;
-        let shared = (n_key_heads * head_width) as u64;
-        let inner = *d_feed_forward as u64 * if *is_gated { 3 } else { 2 };
+        let heads = (shape.n_heads * head_dim) as u64;
+        let shared = (n_kv_heads * head_dim) as u64;
+        let inner = *d_mlp as u64 * if *is_gated { 3 } else { 2 };
         let block = 4 * d * (2 * heads + 2 * shared + inner);
         let unembedding = 4 * d * shape.n_vocabulary as u64;
         Self { block, all: block * shape.n_layers as u64 + unembedding, unembedding }
@@ -67,8 +67,8 @@ fn forecast(architecture: &Architecture, workload: &Workload, n_weight_bytes: u6
     };
     let most = |rows: &dyn Fn(&BatchWorkload) -> usize| workload.batches.iter().map(rows).max().unwrap_or(0);
     let n_rows = (most(&|batch| batch.n_prompt_rows) + most(&response_rows)) as u64;
-    let q_dim = architecture.shape.n_heads * architecture.head_width;
-    let kv_dim = architecture.n_key_heads * architecture.head_width;
+    let q_dim = architecture.shape.n_heads * architecture.head_dim;
+    let kv_dim = architecture.n_kv_heads * architecture.head_dim;
     let n_caches = match workload.kv_cache {
         KvCache::Keep => architecture.shape.n_layers,
         KvCache::Drop => 1,

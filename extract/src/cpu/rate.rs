@@ -22,7 +22,7 @@ const N_TIMES: usize = 5;
 /// them.
 pub fn product_flop_per_second(architecture: &Architecture) -> f64 {
     let n_in = architecture.shape.d_model;
-    let n_out = architecture.d_feed_forward.min(MOST_WEIGHTS / n_in).max(1);
+    let n_out = architecture.d_mlp.min(MOST_WEIGHTS / n_in).max(1);
     let matrix = Matrix::pack(&Linear { weight: vec![0.5; n_in * n_out], bias: None, n_out, n_in });
     let multiply = |_: BroadcastContext| {
         let mut rows = PackedRows::default();

@@ -19,7 +19,7 @@ pub struct Shape {
     /// Entries of the vocabulary.
     pub n_vocabulary: usize,
     /// Longest sequence that the model was made for, in tokens.
-    pub context: usize,
+    pub n_ctx: usize,
 }
 
 /// A layer and a site in it.
@@ -49,12 +49,12 @@ pub struct Architecture {
     pub family: &'static str,
     /// Layers, widths, vocabulary, context.
     pub shape: Shape,
-    /// Key and value heads of a block; each serves `n_heads / n_key_heads` query heads in order.
-    pub n_key_heads: usize,
+    /// Key and value heads of a block; each serves `n_heads / n_kv_heads` query heads in order.
+    pub n_kv_heads: usize,
     /// Width of a head.
-    pub head_width: usize,
+    pub head_dim: usize,
     /// Width between the two matrices of a feed-forward part.
-    pub d_feed_forward: usize,
+    pub d_mlp: usize,
     /// Every normalization of the model.
     pub norm: Norm,
     /// How a block's two parts meet the residual stream.
@@ -65,7 +65,7 @@ pub struct Architecture {
     pub is_gated: bool,
     /// How positions enter.
     pub positions: Positions,
-    /// Factor of query · key before the softmax, 1/√head_width as a rule.
+    /// Factor of query · key before the softmax, 1/√head_dim as a rule.
     pub attention_scale: f32,
     /// c in c · tanh(score / c), applied to attention scores after scaling.
     pub attention_softcap: Option<f32>,
@@ -169,7 +169,7 @@ pub struct LayerWeights {
     pub attention_norm: NormWeights,
     /// All query heads, then all key heads, then all value heads. Rotary pairs lie as [`RotaryAngles`] says.
     pub query_key_value: Linear,
-    /// Over each query head, after projection and before rotation: `head_width` factors.
+    /// Over each query head, after projection and before rotation: `head_dim` factors.
     pub query_norm: Option<NormWeights>,
     /// As `query_norm`, for keys.
     pub key_norm: Option<NormWeights>,
@@ -199,7 +199,7 @@ pub trait Checkpoint: Send + Sync {
     /// When the file cannot be read; the same for the methods below.
     fn embeddings(&self, ids: &[u32]) -> Result<Vec<f32>, ExtractError>;
 
-    /// Learned position vectors, `context × d_model`; `None` for [`Positions::Rotary`].
+    /// Learned position vectors, `n_ctx × d_model`; `None` for [`Positions::Rotary`].
     fn position_embeddings(&self) -> Result<Option<Vec<f32>>, ExtractError>;
 
     /// Weights of block `index`, from 0.

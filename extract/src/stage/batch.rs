@@ -33,14 +33,18 @@ pub fn run_chunk(
     delivery: Delivery<'_>,
 ) -> Result<Generations, ExtractError> {
     let Runner { model, settings, tokenizer } = runner;
-    let readings = &chunk.readings;
-    let (mut tree, ends) = pack_prompts_and_answers(readings);
-    let (prompt_ends, answer_ends) = ends.split_at(readings.len());
+    let tokenized_prompts = &chunk.tokenized_prompts;
+    let (mut tree, ends) = pack_prompts_and_answers(tokenized_prompts);
+    let (prompt_ends, answer_ends) = ends.split_at(tokenized_prompts.len());
     let shape = model.shape();
     let capture = Capture {
         sites: Site::DEFAULT.to_vec(),
-        paths: readings.iter().zip(prompt_ends).map(|(r, end)| capture_prompt(&r.plan, *end)).collect(),
-        logits: request_logits(&tree, readings, prompt_ends, answer_ends, settings),
+        paths: tokenized_prompts
+            .iter()
+            .zip(prompt_ends)
+            .map(|(r, end)| capture_prompt(&r.plan, *end))
+            .collect(),
+        logits: request_logits(&tree, tokenized_prompts, prompt_ends, answer_ends, settings),
     };
     let (resume, hand_over) = (delivery.resume, delivery.hand_over);
     let mut prompts = PromptSink::new(chunk, shape, delivery);
@@ -50,12 +54,13 @@ pub fn run_chunk(
     session.forward(&Batch { tree: &tree, edges: 0..tree.edges.len() }, &capture, &mut prompts, resume)?;
     let mut next_tokens = next_tokens(&capture, &prompts.logits);
     let mut responses = ResponseSink::new(chunk, shape);
-    let mut decoding = Decoding { tokenizer, settings, responses: vec![Response::default(); readings.len()] };
+    let mut decoding =
+        Decoding { tokenizer, settings, responses: vec![Response::default(); tokenized_prompts.len()] };
     let mut ends = prompt_ends.to_vec();
-    let mut live: Vec<usize> = (0..readings.len()).collect();
+    let mut live: Vec<usize> = (0..tokenized_prompts.len()).collect();
     for _ in 0..settings.max_new_tokens {
         let first = tree.edges.len();
-        let added = decoding.extend(&mut live, &mut ends, &mut tree, &next_tokens, readings)?;
+        let added = decoding.extend(&mut live, &mut ends, &mut tree, &next_tokens, tokenized_prompts)?;
         if added.is_empty() {
             break;
         }
@@ -63,7 +68,7 @@ pub fn run_chunk(
             sites: Site::DEFAULT.to_vec(),
             paths: added
                 .iter()
-                .map(|p| capture_response_token(&readings[*p].plan, &tree, ends[*p]))
+                .map(|p| capture_response_token(&tokenized_prompts[*p].plan, &tree, ends[*p]))
                 .collect(),
             logits: live.iter().map(|p| request_next(tree.edges[ends[*p]].row)).collect(),
         };
@@ -78,17 +83,17 @@ pub fn run_chunk(
     }
     let n_response: Vec<usize> = decoding.responses.iter().map(|r| r.ids.len()).collect();
     hand_over(Part::Responses(responses.finish(n_response)));
-    let answer_logprobs = sum_by_answer(readings, &prompts.logits);
+    let answer_logprobs = sum_by_answer(tokenized_prompts, &prompts.logits);
     Ok(Generations { responses: decoding.responses, answer_logprobs })
 }
 
 /// The tree of prompts and of their answers, and the edges that end them: prompts first.
-fn pack_prompts_and_answers(readings: &[&TokenizedPrompt]) -> (PrefixTree, Vec<usize>) {
-    let mut sequences: Vec<Vec<u32>> = readings.iter().map(|r| r.ids.clone()).collect();
-    for reading in readings {
-        for answer in &reading.answers {
+fn pack_prompts_and_answers(tokenized_prompts: &[&TokenizedPrompt]) -> (PrefixTree, Vec<usize>) {
+    let mut sequences: Vec<Vec<u32>> = tokenized_prompts.iter().map(|r| r.ids.clone()).collect();
+    for tokenized_prompt in tokenized_prompts {
+        for answer in &tokenized_prompt.answers {
             let read = &answer.ids[..answer.ids.len() - 1];
-            sequences.push([&reading.ids, read].concat());
+            sequences.push([&tokenized_prompt.ids, read].concat());
         }
     }
     let borrowed: Vec<&[u32]> = sequences.iter().map(Vec::as_slice).collect();
@@ -130,16 +135,16 @@ fn positions(segment: &SegmentPlan) -> Positions {
 }
 
 /// Log-probabilities of every reading's answers from those of their tokens.
-fn sum_by_answer(readings: &[&TokenizedPrompt], results: &[LogitResult]) -> Vec<Vec<f32>> {
+fn sum_by_answer(tokenized_prompts: &[&TokenizedPrompt], results: &[LogitResult]) -> Vec<Vec<f32>> {
     let mut targets = results.iter().flat_map(|result| &result.logprobs);
     let mut sum = |answer: &Target| targets.by_ref().take(answer.ids.len()).sum::<f64>() as f32;
-    readings.iter().map(|r| r.answers.iter().map(&mut sum).collect()).collect()
+    tokenized_prompts.iter().map(|r| r.answers.iter().map(&mut sum).collect()).collect()
 }
 
 /// Asks for each prompt's next token, if there are to be responses, and for the probability of each answer's tokens.
 fn request_logits(
     tree: &PrefixTree,
-    readings: &[&TokenizedPrompt],
+    tokenized_prompts: &[&TokenizedPrompt],
     prompt_ends: &[usize],
     answer_ends: &[usize],
     settings: &Settings,
@@ -147,7 +152,7 @@ fn request_logits(
     let decoded = prompt_ends.iter().filter(|_| settings.max_new_tokens > 0);
     let mut requests: Vec<LogitRequest> =
         decoded.map(|end| request_next(tree.edges[*end].rows().end - 1)).collect();
-    let all = readings.iter().flat_map(|r| r.answers.iter().map(|a| (r.ids.len(), a)));
+    let all = tokenized_prompts.iter().flat_map(|r| r.answers.iter().map(|a| (r.ids.len(), a)));
     for ((n_prompt, answer), end) in all.zip(answer_ends) {
         let rows: Vec<usize> = tree.path(*end).into_iter().flatten().collect();
         for (&row, &token) in rows[n_prompt - 1..].iter().zip(&answer.ids) {
@@ -184,7 +189,7 @@ impl Decoding<'_> {
         ends: &mut [usize],
         tree: &mut PrefixTree,
         next_tokens: &HashMap<usize, u32>,
-        readings: &[&TokenizedPrompt],
+        tokenized_prompts: &[&TokenizedPrompt],
     ) -> Result<Vec<usize>, ExtractError> {
         let mut added = Vec::new();
         let mut continuing = Vec::new();
@@ -195,15 +200,17 @@ impl Decoding<'_> {
             }
             let response = &mut self.responses[prompt];
             response.ids.push(token);
-            response.text = self.tokenizer.decode(&response.ids).map_err(|problem| {
-                ExtractError::Tokenize { prompt_id: readings[prompt].prompt.prompt_id.clone(), problem }
-            })?;
+            response.text =
+                self.tokenizer.decode(&response.ids).map_err(|problem| ExtractError::Tokenize {
+                    prompt_id: tokenized_prompts[prompt].prompt.prompt_id.clone(),
+                    problem,
+                })?;
             let stopped = self.settings.stop.iter().any(|stop| response.text.contains(stop));
             let continues = !stopped && response.ids.len() < self.settings.max_new_tokens;
             if continues {
                 continuing.push(prompt);
             }
-            if continues || readings[prompt].plan.keeps_response() {
+            if continues || tokenized_prompts[prompt].plan.keeps_response() {
                 ends[prompt] = tree.push(Some(ends[prompt]), &[token]);
                 added.push(prompt);
             }

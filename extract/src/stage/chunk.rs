@@ -1,6 +1,6 @@
 //! Prompts that go through the model together, and what the model writes after them.
 
-use crate::stage::segment_plan::{PromptPlan, SegmentPlan, Slot, plan_slots};
+use crate::stage::segment_plan::{PooledSegment, PromptPlan, SegmentPlan, plan_slots};
 use crate::stage::tokenized_prompt::TokenizedPrompt;
 
 /// What the model wrote after a prompt.
@@ -16,23 +16,23 @@ pub struct Response {
 #[derive(Debug)]
 pub struct Chunk<'a> {
     /// The prompts.
-    pub readings: Vec<&'a TokenizedPrompt>,
+    pub tokenized_prompts: Vec<&'a TokenizedPrompt>,
     /// The vectors to keep of the prompts' own segments.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<PooledSegment>,
     /// The vectors to keep of responses.
-    pub response_slots: Vec<Slot>,
+    pub response_slots: Vec<PooledSegment>,
 }
 
 impl<'a> Chunk<'a> {
-    /// A chunk of `readings`.
-    pub fn new(readings: Vec<&'a TokenizedPrompt>) -> Self {
-        let slots = |of_responses| plan_slots(readings.iter().map(|r| &r.plan), of_responses);
-        Self { slots: slots(false), response_slots: slots(true), readings }
+    /// A chunk of `tokenized_prompts`.
+    pub fn new(tokenized_prompts: Vec<&'a TokenizedPrompt>) -> Self {
+        let slots = |of_responses| plan_slots(tokenized_prompts.iter().map(|r| &r.plan), of_responses);
+        Self { slots: slots(false), response_slots: slots(true), tokenized_prompts }
     }
 
     /// The prompts' plans.
     pub fn plans(&self) -> impl Iterator<Item = &PromptPlan> {
-        self.readings.iter().map(|r| &r.plan)
+        self.tokenized_prompts.iter().map(|r| &r.plan)
     }
 
     /// Whether attention between some prompt's own segments is kept.
@@ -41,8 +41,8 @@ impl<'a> Chunk<'a> {
     }
 
     /// The segment that a slot is for.
-    pub fn segment(&self, slot: &Slot) -> &SegmentPlan {
-        &self.readings[slot.prompt].plan.segments[slot.segment]
+    pub fn segment(&self, slot: &PooledSegment) -> &SegmentPlan {
+        &self.tokenized_prompts[slot.prompt].plan.segments[slot.segment]
     }
 }
 

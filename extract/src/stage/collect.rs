@@ -174,7 +174,7 @@ impl<'a> ResponseSink<'a> {
             pools: vec![vec![0.0; n_values]; shape.default_sites().count()],
             sums: vec![vec![0.0; n_sums]; shape.n_layers],
             starts,
-            n_pooled: vec![0; chunk.readings.len()],
+            n_pooled: vec![0; chunk.tokenized_prompts.len()],
             prompts: Vec::new(),
             logits: Vec::new(),
         }
@@ -216,8 +216,9 @@ impl LayerSink for ResponseSink<'_> {
         let d = self.shape.d_model;
         let index = site_index(self.shape, layer, site);
         // The pass pools one vector, the token's own, for each prompt that keeps states of its response.
-        let keeps_states = |prompt: &&usize| self.chunk.readings[**prompt].plan.keeps_response_states();
-        let mut vector_of = vec![None; self.chunk.readings.len()];
+        let keeps_states =
+            |prompt: &&usize| self.chunk.tokenized_prompts[**prompt].plan.keeps_response_states();
+        let mut vector_of = vec![None; self.chunk.tokenized_prompts.len()];
         for (prompt, vector) in self.prompts.iter().filter(keeps_states).zip(vectors.chunks(d)) {
             vector_of[*prompt] = Some(vector);
         }
@@ -235,7 +236,7 @@ impl LayerSink for ResponseSink<'_> {
         let totals = &mut self.sums[layer - 1];
         let mut rest = &sums[..];
         for &prompt in &self.prompts {
-            let n = n_response_sums(&self.chunk.readings[prompt].plan, self.shape.n_heads);
+            let n = n_response_sums(&self.chunk.tokenized_prompts[prompt].plan, self.shape.n_heads);
             let (own, after) = rest.split_at(n);
             rest = after;
             let totals = totals[self.starts[prompt]..][..n].iter_mut();

@@ -64,20 +64,24 @@ pub fn forecast(
     settings: &Settings,
     file: &ModelFile,
 ) -> Result<Forecast, ExtractError> {
-    let (readings, _) = tokenize_task(read_task(lake, &lake.snapshot()?, task)?, file, settings)?;
-    let shards = plan_shards(&readings);
-    let count = Count::of(&readings);
+    let (tokenized_prompts, _) = tokenize_task(read_task(lake, &lake.snapshot()?, task)?, file, settings)?;
+    let shards = plan_shards(&tokenized_prompts);
+    let count = Count::of(&tokenized_prompts);
     let shape = file.shape();
     Ok(Forecast {
         task: task.to_owned(),
-        n_prompts: readings.len(),
-        n_tokens: readings.iter().map(|r| r.ids.len()).sum(),
-        n_unique_tokens: shards.iter().map(|shard| count_unique(&readings, shard)).sum(),
+        n_prompts: tokenized_prompts.len(),
+        n_tokens: tokenized_prompts.iter().map(|r| r.ids.len()).sum(),
+        n_unique_tokens: shards.iter().map(|shard| count_unique(&tokenized_prompts, shard)).sum(),
         n_hidden_rows: count.n_slots * (shape.n_layers + 2),
         n_attention_rows: count.n_pairs * shape.n_layers * shape.n_heads,
-        n_lake_bytes: lake_bytes(&count, &readings, settings, shape, shards.len()),
+        n_lake_bytes: lake_bytes(&count, &tokenized_prompts, settings, shape, shards.len()),
         memory: BACKEND
-            .place(file.architecture(), &workload(&readings, &shards, settings, shape.d_model), u64::MAX)
+            .place(
+                file.architecture(),
+                &workload(&tokenized_prompts, &shards, settings, shape.d_model),
+                u64::MAX,
+            )
             .map_or_else(|needed| needed, |placed| placed.forecast),
     })
 }
@@ -94,17 +98,22 @@ struct Count {
 }
 
 impl Count {
-    fn of(readings: &[TokenizedPrompt]) -> Self {
+    fn of(tokenized_prompts: &[TokenizedPrompt]) -> Self {
         let mut distinct = HashSet::new();
         let (mut n_slots, mut n_pairs) = (0, 0);
-        for (prompt, reading) in readings.iter().enumerate() {
-            let segments: Vec<_> =
-                reading.plan.segments.iter().filter(|s| reading.plan.n_tokens_of(s, 1) > 0).collect();
+        for (prompt, tokenized_prompt) in tokenized_prompts.iter().enumerate() {
+            let segments: Vec<_> = tokenized_prompt
+                .plan
+                .segments
+                .iter()
+                .filter(|s| tokenized_prompt.plan.n_tokens_of(s, 1) > 0)
+                .collect();
             let n_queries = segments.iter().filter(|s| s.is_query).count();
             n_pairs += n_queries * segments.iter().filter(|s| s.is_key).count();
             for segment in segments {
                 n_slots += segment.poolings.len();
-                distinct.extend(segment.poolings.iter().map(|p| identity(prompt, reading, segment, *p)));
+                distinct
+                    .extend(segment.poolings.iter().map(|p| identity(prompt, tokenized_prompt, segment, *p)));
             }
         }
         Self { n_slots, n_distinct: distinct.len(), n_pairs }
@@ -112,30 +121,35 @@ impl Count {
 }
 
 /// What a pooled vector depends on.
-fn identity(prompt: usize, reading: &TokenizedPrompt, segment: &SegmentPlan, pooling: Pooling) -> String {
+fn identity(
+    prompt: usize,
+    tokenized_prompt: &TokenizedPrompt,
+    segment: &SegmentPlan,
+    pooling: Pooling,
+) -> String {
     let Some((_, end)) = segment.ranges.last() else {
         return content_key(&(prompt, pooling));
     };
-    let is_single = reading.plan.n_tokens_of(segment, 0) == 1 || pooling == Pooling::Last;
+    let is_single = tokenized_prompt.plan.n_tokens_of(segment, 0) == 1 || pooling == Pooling::Last;
     let ranges = if is_single { vec![(end - 1, *end)] } else { segment.ranges.clone() };
     let pooling = (!is_single).then_some(pooling);
-    content_key(&(&reading.ids[..*end as usize], ranges, pooling))
+    content_key(&(&tokenized_prompt.ids[..*end as usize], ranges, pooling))
 }
 
-/// Bytes that the lake grows by with all of `readings`, about.
+/// Bytes that the lake grows by with all of `tokenized_prompts`, about.
 pub fn predicted_lake_bytes(
-    readings: &[TokenizedPrompt],
+    tokenized_prompts: &[TokenizedPrompt],
     settings: &Settings,
     shape: Shape,
     n_shards: usize,
 ) -> u64 {
-    lake_bytes(&Count::of(readings), readings, settings, shape, n_shards)
+    lake_bytes(&Count::of(tokenized_prompts), tokenized_prompts, settings, shape, n_shards)
 }
 
 /// `(L + 2) · (distinct · 4 d · 0.82 + rows · 40) + L · heads · pairs · 2.3 + tokens · 2.5 + files · 2,500`.
 fn lake_bytes(
     count: &Count,
-    readings: &[TokenizedPrompt],
+    tokenized_prompts: &[TokenizedPrompt],
     settings: &Settings,
     shape: Shape,
     n_shards: usize,
@@ -145,7 +159,7 @@ fn lake_bytes(
     let hidden = (shape.n_layers + 2) as f64 * site;
     let attention = (shape.n_layers * shape.n_heads * count.n_pairs) as f64 * ATTENTION_ROW;
     let tokens = |r: &TokenizedPrompt| r.ids.len() + settings.max_new_tokens;
-    let tokens = readings.iter().map(tokens).sum::<usize>() as f64 * TOKEN_ROW;
+    let tokens = tokenized_prompts.iter().map(tokens).sum::<usize>() as f64 * TOKEN_ROW;
     let n_attention_files = if count.n_pairs > 0 { shape.n_layers } else { 0 };
     let n_files = n_shards * (shape.n_layers + 1 + n_attention_files + 3);
     (hidden + attention + tokens + n_files as f64 * FILE) as u64
@@ -163,24 +177,24 @@ const STOPPED_PART: f64 = 0.5;
 pub fn product_flop<'a>(
     block_bytes: u64,
     architecture: &Architecture,
-    readings: &[TokenizedPrompt],
+    tokenized_prompts: &[TokenizedPrompt],
     shards: impl Iterator<Item = &'a Vec<usize>>,
     settings: &Settings,
 ) -> f64 {
     let shape = architecture.shape;
     let block = block_bytes as f64 / size_of::<f32>() as f64;
     let weights = block * shape.n_layers as f64;
-    let attended = (shape.n_layers * shape.n_heads * architecture.head_width) as f64;
+    let attended = (shape.n_layers * shape.n_heads * architecture.head_dim) as f64;
     let unembedding = (shape.d_model * shape.n_vocabulary) as f64;
     let stopped_part = if settings.stop.is_empty() { 1.0 } else { STOPPED_PART };
     let of_shard = |shard: &Vec<usize>| {
-        let answers = || shard.iter().flat_map(|i| &readings[*i].answers);
+        let answers = || shard.iter().flat_map(|i| &tokenized_prompts[*i].answers);
         let n_responses = (shard.len() * settings.max_new_tokens) as f64 * stopped_part;
-        let n_rows = (count_unique(readings, shard) + answers().map(|a| a.ids.len() - 1).sum::<usize>())
-            as f64
+        let n_rows = (count_unique(tokenized_prompts, shard)
+            + answers().map(|a| a.ids.len() - 1).sum::<usize>()) as f64
             + n_responses;
         let n_logits = answers().map(|a| a.ids.len()).sum::<usize>() as f64 + n_responses;
-        let longest = shard.iter().map(|i| readings[*i].ids.len()).max().unwrap_or(0) as f64;
+        let longest = shard.iter().map(|i| tokenized_prompts[*i].ids.len()).max().unwrap_or(0) as f64;
         n_rows * (2.0 * weights + 4.0 * attended * longest / 2.0) + 2.0 * unembedding * n_logits
     };
     shards.map(of_shard).sum()

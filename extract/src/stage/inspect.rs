@@ -49,17 +49,17 @@ pub struct Sizes {
     /// Width of the residual stream.
     pub d_model: usize,
     /// Width between the two matrices of a feed-forward part.
-    pub d_feed_forward: usize,
+    pub d_mlp: usize,
     /// Query heads of a block.
     pub n_heads: usize,
     /// Key and value heads of a block.
-    pub n_key_heads: usize,
+    pub n_kv_heads: usize,
     /// Width of a head.
-    pub head_width: usize,
+    pub head_dim: usize,
     /// Rows of the embedding.
     pub n_vocabulary: usize,
     /// Longest sequence, in tokens.
-    pub context: usize,
+    pub n_ctx: usize,
 }
 
 /// Weights stored as one type of number.
@@ -107,12 +107,12 @@ impl From<&Architecture> for Sizes {
             family: architecture.family.to_owned(),
             n_layers: shape.n_layers,
             d_model: shape.d_model,
-            d_feed_forward: architecture.d_feed_forward,
+            d_mlp: architecture.d_mlp,
             n_heads: shape.n_heads,
-            n_key_heads: architecture.n_key_heads,
-            head_width: architecture.head_width,
+            n_kv_heads: architecture.n_kv_heads,
+            head_dim: architecture.head_dim,
             n_vocabulary: shape.n_vocabulary,
-            context: shape.context,
+            n_ctx: shape.n_ctx,
         }
     }
 }

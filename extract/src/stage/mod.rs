@@ -118,17 +118,22 @@ pub fn plan(
     let Placed { placement, forecast: memory } = job.place(resources)?;
     let architecture = job.file.architecture();
     let missing = job.shards.iter().enumerate().filter(|(i, _)| !job.is_done(*i)).map(|(_, shard)| shard);
-    let flop =
-        product_flop(BACKEND.block_bytes(architecture), architecture, &job.readings, missing, settings);
+    let flop = product_flop(
+        BACKEND.block_bytes(architecture),
+        architecture,
+        &job.tokenized_prompts,
+        missing,
+        settings,
+    );
     let seconds = if flop > 0.0 { seconds(flop, BACKEND.product_flop_per_second(architecture)) } else { 0.0 };
     Ok(ExtractPlan {
         placement,
         memory,
-        n_lake_bytes: predicted_lake_bytes(&job.readings, settings, architecture.shape, n_shards),
+        n_lake_bytes: predicted_lake_bytes(&job.tokenized_prompts, settings, architecture.shape, n_shards),
         seconds,
         n_shards,
         n_shards_done,
-        n_prompts: job.readings.len(),
+        n_prompts: job.tokenized_prompts.len(),
         n_tokens,
         n_unique_tokens,
         reason,
@@ -160,7 +165,7 @@ pub fn extract(
         spent = job.run(lake, &missing, placement, progress)?;
     }
     Ok(Outcome {
-        n_prompts: job.readings.len(),
+        n_prompts: job.tokenized_prompts.len(),
         n_tokens: job.n_tokens(),
         n_unique_tokens: job.n_unique_tokens(),
         n_shards_run: missing.len(),
@@ -189,7 +194,7 @@ struct Job<'a> {
     file: ModelFile,
     content_hash: String,
     snapshot: Snapshot,
-    readings: Vec<TokenizedPrompt>,
+    tokenized_prompts: Vec<TokenizedPrompt>,
     shards: Vec<Vec<usize>>,
     keys: Vec<String>,
     run_key: String,
@@ -204,9 +209,9 @@ impl<'a> Job<'a> {
     ) -> Result<Self, ExtractError> {
         let task = rows.task.clone();
         let file = ModelFile::open(model)?;
-        let (readings, template) = tokenize_task(rows, &file, settings)?;
-        check_lengths(&readings, settings, file.shape().context)?;
-        let shards = plan_shards(&readings);
+        let (tokenized_prompts, template) = tokenize_task(rows, &file, settings)?;
+        check_lengths(&tokenized_prompts, settings, file.shape().n_ctx)?;
+        let shards = plan_shards(&tokenized_prompts);
         let content_hash = file.content_hash()?.to_owned();
         check_identity(&snapshot, model, &content_hash)?;
         let inputs = KeyInputs {
@@ -216,7 +221,8 @@ impl<'a> Job<'a> {
             settings,
             chat_template: template.as_deref(),
         };
-        let keys: Vec<String> = shards.iter().map(|shard| shard_key(&inputs, &readings, shard)).collect();
+        let keys: Vec<String> =
+            shards.iter().map(|shard| shard_key(&inputs, &tokenized_prompts, shard)).collect();
         let run_key = content_key(&keys);
         Ok(Self {
             task,
@@ -226,7 +232,7 @@ impl<'a> Job<'a> {
             file,
             content_hash,
             snapshot,
-            readings,
+            tokenized_prompts,
             shards,
             keys,
             run_key,
@@ -245,17 +251,18 @@ impl<'a> Job<'a> {
     }
 
     fn n_tokens(&self) -> usize {
-        self.readings.iter().map(|r| r.ids.len()).sum()
+        self.tokenized_prompts.iter().map(|r| r.ids.len()).sum()
     }
 
     fn n_unique_tokens(&self) -> usize {
-        self.shards.iter().map(|shard| count_unique(&self.readings, shard)).sum()
+        self.shards.iter().map(|shard| count_unique(&self.tokenized_prompts, shard)).sum()
     }
 
     /// Where the weights go, and the memory that this is predicted to take.
     fn place(&self, resources: &Resources) -> Result<Placed, ExtractError> {
         let available_bytes = resources.available_bytes();
-        let workload = workload(&self.readings, &self.shards, self.settings, self.file.shape().d_model);
+        let workload =
+            workload(&self.tokenized_prompts, &self.shards, self.settings, self.file.shape().d_model);
         BACKEND
             .place(self.file.architecture(), &workload, available_bytes)
             .map_err(|needed| ExtractError::Memory { needed_bytes: needed.n_bytes(), available_bytes })
@@ -278,14 +285,16 @@ impl<'a> Job<'a> {
             keeps_layers: placement != Placement::Resident,
             writing: writing_thread(),
         };
-        let tokens = |shard: &usize| self.shards[*shard].iter().map(|p| self.readings[*p].ids.len() as u64);
+        let tokens =
+            |shard: &usize| self.shards[*shard].iter().map(|p| self.tokenized_prompts[*p].ids.len() as u64);
         progress.start(&format!("extract {}", self.task), missing.iter().flat_map(tokens).sum(), "tokens");
         let mut removes = self.outdated_slots();
         for &shard in missing {
             let started = Instant::now();
             let mut transaction = lake.begin(self.slot(shard))?;
             let named = Shard { prompts: &self.shards[shard], key: &self.keys[shard] };
-            let checkpoints = runner.read_shard(&self.readings, &named, &mut transaction, progress)?;
+            let checkpoints =
+                runner.read_shard(&self.tokenized_prompts, &named, &mut transaction, progress)?;
             let profile = model.take_profile();
             let elapsed_s = started.elapsed().as_secs_f64();
             let info = CommitInfo {
@@ -320,7 +329,7 @@ impl<'a> Job<'a> {
             shard: shard as u32,
             n_shards: self.shards.len() as u32,
             n_prompts: self.shards[shard].len(),
-            n_unique_tokens: count_unique(&self.readings, &self.shards[shard]),
+            n_unique_tokens: count_unique(&self.tokenized_prompts, &self.shards[shard]),
             model: ModelRecord {
                 name: self.model.name.clone(),
                 source: self.model.source.clone(),
@@ -376,18 +385,18 @@ fn check_identity(
 }
 
 fn check_lengths(
-    readings: &[TokenizedPrompt],
+    tokenized_prompts: &[TokenizedPrompt],
     settings: &Settings,
-    context: usize,
+    n_ctx: usize,
 ) -> Result<(), ExtractError> {
-    for reading in readings {
-        let answer = reading.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
-        let n_tokens = reading.ids.len() + answer.max(settings.max_new_tokens);
-        if n_tokens > context {
+    for tokenized_prompt in tokenized_prompts {
+        let answer = tokenized_prompt.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
+        let n_tokens = tokenized_prompt.ids.len() + answer.max(settings.max_new_tokens);
+        if n_tokens > n_ctx {
             return Err(ExtractError::TooLong {
-                prompt_id: reading.prompt.prompt_id.clone(),
+                prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
                 n_tokens,
-                context,
+                n_ctx,
             });
         }
     }
@@ -404,11 +413,11 @@ struct KeyInputs<'a> {
     chat_template: Option<&'a str>,
 }
 
-fn shard_key(inputs: &KeyInputs, readings: &[TokenizedPrompt], shard: &[usize]) -> String {
+fn shard_key(inputs: &KeyInputs, tokenized_prompts: &[TokenizedPrompt], shard: &[usize]) -> String {
     let prompts: Vec<_> = shard
         .iter()
         .map(|i| {
-            let prompt = &readings[*i].prompt;
+            let prompt = &tokenized_prompts[*i].prompt;
             let segments: Vec<_> =
                 prompt.segments.iter().map(|s| (s.number, &s.role, s.start, s.end)).collect();
             (&prompt.prompt_id, &prompt.text, &prompt.expected, &prompt.choices, segments)

@@ -75,7 +75,7 @@ pub struct GivenPairs {
 
 /// One pooled vector to keep: a segment of a prompt under one pooling.
 #[derive(Clone, Copy, Debug)]
-pub struct Slot {
+pub struct PooledSegment {
     /// Index of the prompt in its chunk.
     pub prompt: usize,
     /// Index into the prompt's segments.
@@ -84,12 +84,12 @@ pub struct Slot {
 }
 
 /// The vectors to keep of some prompts: of their responses, or of everything else.
-pub fn plan_slots<'p>(plans: impl Iterator<Item = &'p PromptPlan>, of_responses: bool) -> Vec<Slot> {
+pub fn plan_slots<'p>(plans: impl Iterator<Item = &'p PromptPlan>, of_responses: bool) -> Vec<PooledSegment> {
     let mut slots = Vec::new();
     for (prompt, plan) in plans.enumerate() {
         for (segment, kept) in plan.segments.iter().enumerate().filter(|(_, s)| s.is_response == of_responses)
         {
-            slots.extend(kept.poolings.iter().map(|&pooling| Slot { prompt, segment, pooling }));
+            slots.extend(kept.poolings.iter().map(|&pooling| PooledSegment { prompt, segment, pooling }));
         }
     }
     slots

@@ -25,45 +25,50 @@ const CHUNK_ROWS: usize = 8_192;
 pub const WAITING_PARTS: usize = 8;
 
 /// Prompts in an order in which neighbours share their beginnings, cut into shards of indices.
-pub fn plan_shards(readings: &[TokenizedPrompt]) -> Vec<Vec<usize>> {
-    let mut order: Vec<usize> = (0..readings.len()).collect();
+pub fn plan_shards(tokenized_prompts: &[TokenizedPrompt]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..tokenized_prompts.len()).collect();
     order.sort_by(|a, b| {
-        let ids = |i: &usize| (&readings[*i].ids, &readings[*i].prompt.prompt_id);
+        let ids = |i: &usize| (&tokenized_prompts[*i].ids, &tokenized_prompts[*i].prompt.prompt_id);
         ids(a).cmp(&ids(b))
     });
     cut(
         &order,
-        |previous, next| readings[next].ids.len() - previous.map_or(0, |p| shared(readings, p, next)),
+        |previous, next| {
+            tokenized_prompts[next].ids.len() - previous.map_or(0, |p| shared(tokenized_prompts, p, next))
+        },
         SHARD_TOKENS,
     )
 }
 
 /// Cuts a shard into the chunks that are in memory at once.
-pub fn plan_chunks(readings: &[TokenizedPrompt], shard: &[usize]) -> Vec<Vec<usize>> {
+pub fn plan_chunks(tokenized_prompts: &[TokenizedPrompt], shard: &[usize]) -> Vec<Vec<usize>> {
     let cost = |previous: Option<usize>, next: usize| {
-        readings[next].n_rows(previous.map_or(0, |p| shared(readings, p, next)))
+        tokenized_prompts[next].n_rows(previous.map_or(0, |p| shared(tokenized_prompts, p, next)))
     };
     cut(shard, cost, CHUNK_ROWS)
 }
 
 /// What running the shards asks of memory besides weights, at `d_model` values a vector.
 pub fn workload(
-    readings: &[TokenizedPrompt],
+    tokenized_prompts: &[TokenizedPrompt],
     shards: &[Vec<usize>],
     settings: &Settings,
     d_model: usize,
 ) -> Workload {
-    let chunks: Vec<Vec<usize>> = shards.iter().flat_map(|shard| plan_chunks(readings, shard)).collect();
-    let slots = |i: &usize| readings[*i].plan.segments.iter().map(|s| s.poolings.len()).sum::<usize>();
+    let chunks: Vec<Vec<usize>> =
+        shards.iter().flat_map(|shard| plan_chunks(tokenized_prompts, shard)).collect();
+    let slots =
+        |i: &usize| tokenized_prompts[*i].plan.segments.iter().map(|s| s.poolings.len()).sum::<usize>();
     let most_slots = chunks.iter().map(|chunk| chunk.iter().map(slots).sum::<usize>()).max().unwrap_or(0);
     let n_response = |i: &usize| {
-        let n_unread = usize::from(!readings[*i].plan.keeps_response());
+        let n_unread = usize::from(!tokenized_prompts[*i].plan.keeps_response());
         settings.max_new_tokens.saturating_sub(n_unread)
     };
     let batch = |chunk: &Vec<usize>| {
-        let answers: usize = chunk.iter().map(|i| readings[*i].n_rows(readings[*i].ids.len())).sum();
+        let answers: usize =
+            chunk.iter().map(|i| tokenized_prompts[*i].n_rows(tokenized_prompts[*i].ids.len())).sum();
         BatchWorkload {
-            n_prompt_rows: count_unique(readings, chunk) + answers,
+            n_prompt_rows: count_unique(tokenized_prompts, chunk) + answers,
             n_response_tokens: chunk.iter().map(n_response).collect(),
         }
     };
@@ -75,14 +80,15 @@ pub fn workload(
 }
 
 /// Number of tokens of `prompts` when each shared beginning counts once, prompts being in shared order.
-pub fn count_unique(readings: &[TokenizedPrompt], prompts: &[usize]) -> usize {
-    let first = prompts.first().map_or(0, |p| readings[*p].ids.len());
-    let rest = prompts.windows(2).map(|w| readings[w[1]].ids.len() - shared(readings, w[0], w[1]));
+pub fn count_unique(tokenized_prompts: &[TokenizedPrompt], prompts: &[usize]) -> usize {
+    let first = prompts.first().map_or(0, |p| tokenized_prompts[*p].ids.len());
+    let rest =
+        prompts.windows(2).map(|w| tokenized_prompts[w[1]].ids.len() - shared(tokenized_prompts, w[0], w[1]));
     first + rest.sum::<usize>()
 }
 
-fn shared(readings: &[TokenizedPrompt], a: usize, b: usize) -> usize {
-    shared_prefix(&readings[a].ids, &readings[b].ids)
+fn shared(tokenized_prompts: &[TokenizedPrompt], a: usize, b: usize) -> usize {
+    shared_prefix(&tokenized_prompts[a].ids, &tokenized_prompts[b].ids)
 }
 
 /// Cuts `order` into parts of about equal cost, as few as `limit` allows, and before the element that would bring a
@@ -134,14 +140,14 @@ impl ShardRunner<'_> {
     /// Computes a shard and stages its files. Gives the resume checkpoints to remove once the shard is committed.
     pub fn read_shard(
         &self,
-        readings: &[TokenizedPrompt],
+        tokenized_prompts: &[TokenizedPrompt],
         shard: &Shard<'_>,
         transaction: &mut Transaction,
         progress: &dyn Progress,
     ) -> Result<Vec<ResumeCheckpoint>, ExtractError> {
         let mut checkpoints = Vec::new();
-        let of = |chunk: Vec<usize>| Chunk::new(chunk.iter().map(|i| &readings[*i]).collect());
-        let chunks: Vec<Chunk> = plan_chunks(readings, shard.prompts).into_iter().map(of).collect();
+        let of = |chunk: Vec<usize>| Chunk::new(chunk.iter().map(|i| &tokenized_prompts[*i]).collect());
+        let chunks: Vec<Chunk> = plan_chunks(tokenized_prompts, shard.prompts).into_iter().map(of).collect();
         if self.keeps_layers {
             let name = |index| format!("resume-{}-{index}-{}", shard.key, self.resume_layout);
             let path = |index| transaction.lasting_directory(&name(index));

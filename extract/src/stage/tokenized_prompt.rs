@@ -48,11 +48,11 @@ pub fn tokenize_task(
 ) -> Result<(Vec<TokenizedPrompt>, Option<String>), ExtractError> {
     let prompts = join_segments(rows);
     let template = PromptTemplate::new(&settings.chat_template, &file.tokenizer)?;
-    let readings = prompts
+    let tokenized_prompts = prompts
         .into_par_iter()
         .map(|prompt| TokenizedPrompt::new(prompt, &file.tokenizer, template.as_ref(), settings))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok((readings, template.as_ref().map(PromptTemplate::source)))
+    Ok((tokenized_prompts, template.as_ref().map(PromptTemplate::source)))
 }
 
 impl TokenizedPrompt {

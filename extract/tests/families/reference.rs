@@ -103,7 +103,7 @@ fn block(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) 
 
 /// Attention's output, the heads' outputs that it is made of, and the weights of each head.
 fn attend(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) -> (Rows, Rows, Vec<Rows>) {
-    let (width, n_heads, n_key_heads) = (model.head_width, model.shape.n_heads, model.n_key_heads);
+    let (width, n_heads, n_kv_heads) = (model.head_dim, model.shape.n_heads, model.n_kv_heads);
     let projected = apply(&weights.query_key_value, x);
     let head = |t: usize, index: usize, norm: Option<&NormWeights>, is_rotated: bool| {
         let mut head = projected[t][index * width..(index + 1) * width].to_vec();
@@ -118,9 +118,9 @@ fn attend(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows)
     let mut mixed = vec![vec![0.0; n_heads * width]; x.len()];
     let mut seen = Vec::new();
     for h in 0..n_heads {
-        let shared = n_heads + h / (n_heads / n_key_heads);
+        let shared = n_heads + h / (n_heads / n_kv_heads);
         let keys: Rows = (0..x.len()).map(|t| head(t, shared, weights.key_norm.as_ref(), true)).collect();
-        let values: Rows = (0..x.len()).map(|t| head(t, shared + n_key_heads, None, false)).collect();
+        let values: Rows = (0..x.len()).map(|t| head(t, shared + n_kv_heads, None, false)).collect();
         let mut of_head = vec![vec![0.0; x.len()]; x.len()];
         for t in 0..x.len() {
             let query = head(t, h, weights.query_norm.as_ref(), true);
@@ -170,7 +170,7 @@ fn rotate(model: &Architecture, head: &mut [f64], position: usize) {
 }
 
 fn feed_forward(model: &Architecture, weights: &LayerWeights, x: &Rows) -> Rows {
-    let width = model.d_feed_forward;
+    let width = model.d_mlp;
     let up = apply(&weights.up, x);
     let activated = up.iter().map(|row| {
         let values = row[..width].iter().map(|v| activate(model.activation, *v));

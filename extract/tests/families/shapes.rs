@@ -16,9 +16,9 @@ const SHARD: usize = 10_000_000_000;
 struct Sizes {
     n_layers: usize,
     d_model: usize,
-    d_feed_forward: usize,
+    d_mlp: usize,
     n_heads: usize,
-    n_key_heads: usize,
+    n_kv_heads: usize,
 }
 
 const VOCABULARY: usize = 32_000;
@@ -26,8 +26,8 @@ const VOCABULARY: usize = 32_000;
 impl Sizes {
     /// Names, shapes and bytes of a value, in the order in which the hub's converter wrote them.
     fn tensors(&self) -> Vec<(String, Vec<usize>, &'static str)> {
-        let (d, f, width) = (self.d_model, self.d_feed_forward, self.d_model / self.n_heads);
-        let shared = self.n_key_heads * width;
+        let (d, f, width) = (self.d_model, self.d_mlp, self.d_model / self.n_heads);
+        let shared = self.n_kv_heads * width;
         let half = |name: String, dims: &[usize]| (name, dims.to_vec(), "F16");
         let mut tensors = vec![half("model.embed_tokens.weight".to_owned(), &[VOCABULARY, d])];
         for layer in 0..self.n_layers {
@@ -54,7 +54,7 @@ impl Sizes {
     fn config(&self, own: serde_json::Value) -> serde_json::Value {
         let mut config = json!({
             "architectures": ["LlamaForCausalLM"], "bos_token_id": 1, "eos_token_id": 2, "hidden_act": "silu",
-            "hidden_size": self.d_model, "initializer_range": 0.02, "intermediate_size": self.d_feed_forward,
+            "hidden_size": self.d_model, "initializer_range": 0.02, "intermediate_size": self.d_mlp,
             "model_type": "llama", "num_attention_heads": self.n_heads, "num_hidden_layers": self.n_layers,
             "tie_word_embeddings": false, "torch_dtype": "float16", "use_cache": true, "vocab_size": VOCABULARY,
         });
@@ -130,7 +130,7 @@ fn open(directory: &Path) -> ModelFile {
 #[test]
 fn llama_2_70b() {
     let directory = tempfile::tempdir().expect("a directory");
-    let sizes = Sizes { n_layers: 80, d_model: 8192, d_feed_forward: 28672, n_heads: 64, n_key_heads: 8 };
+    let sizes = Sizes { n_layers: 80, d_model: 8192, d_mlp: 28672, n_heads: 64, n_kv_heads: 8 };
     let own = json!({
         "_name_or_path": "meta-llama/Llama-2-70b-hf", "max_position_embeddings": 4096, "num_key_value_heads": 8,
         "pretraining_tp": 1, "rms_norm_eps": 1e-05, "rope_scaling": null, "transformers_version": "4.32.0.dev0",
@@ -139,8 +139,8 @@ fn llama_2_70b() {
     assert_eq!((n_shards, n_bytes), (15, 137_953_316_864), "as the published index says");
     let model = open(directory.path());
     let (shape, architecture) = (model.shape(), model.architecture());
-    assert_eq!((shape.n_layers, shape.d_model, shape.n_heads, shape.context), (80, 8192, 64, 4096));
-    assert_eq!((architecture.n_key_heads, architecture.head_width), (8, 128));
+    assert_eq!((shape.n_layers, shape.d_model, shape.n_heads, shape.n_ctx), (80, 8192, 64, 4096));
+    assert_eq!((architecture.n_kv_heads, architecture.head_dim), (8, 128));
     let tensors = model.tensors();
     assert_eq!(tensors.len(), 80 * 9 + 3);
     assert_eq!(tensors.iter().map(|t| t.n_values()).sum::<usize>(), 68_976_648_192);
@@ -153,7 +153,7 @@ fn llama_2_70b() {
 #[test]
 fn vicuna_13b() {
     let directory = tempfile::tempdir().expect("a directory");
-    let sizes = Sizes { n_layers: 40, d_model: 5120, d_feed_forward: 13824, n_heads: 40, n_key_heads: 40 };
+    let sizes = Sizes { n_layers: 40, d_model: 5120, d_mlp: 13824, n_heads: 40, n_kv_heads: 40 };
     let own = json!({
         "_name_or_path": "vicuna-13b-v1.3", "max_position_embeddings": 2048, "pad_token_id": 0, "rms_norm_eps": 1e-06,
         "transformers_version": "4.28.1",
@@ -161,6 +161,6 @@ fn vicuna_13b() {
     let (n_shards, n_bytes) = sizes.write(directory.path(), own);
     assert_eq!((n_shards, n_bytes), (3, 26_031_738_880), "as the published index says");
     let model = open(directory.path());
-    assert_eq!((model.architecture().n_key_heads, model.architecture().head_width), (40, 128));
+    assert_eq!((model.architecture().n_kv_heads, model.architecture().head_dim), (40, 128));
     assert_eq!(model.tensors().iter().map(|t| t.n_values()).sum::<usize>(), 13_015_864_320);
 }

@@ -62,8 +62,8 @@ pub fn per_head_row(row: usize, n_heads: usize, width: usize) -> usize {
     (head * 3 + kind) * width + dimension
 }
 
-/// Where row i of heads whose dimension d turns with d + width/2 lies among rows in which such pairs are neighbours.
-pub fn adjacent_row(row: usize, width: usize) -> usize {
+/// The row of an interleaved projection that row `row` of a rotate-half projection comes from, `width` rows a head.
+pub fn interleaved_row(row: usize, width: usize) -> usize {
     let (head, dimension) = (row / width, row % width);
     let (side, pair) = (dimension / (width / 2), dimension % (width / 2));
     head * width + 2 * pair + side
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn neighbouring_pairs_are_parted_into_halves() {
-        let order: Vec<usize> = (0..8).map(|row| adjacent_row(row, 4)).collect();
+        let order: Vec<usize> = (0..8).map(|row| interleaved_row(row, 4)).collect();
         assert_eq!(order, [0, 2, 1, 3, 4, 6, 5, 7]);
     }
 }

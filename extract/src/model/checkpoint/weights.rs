@@ -77,7 +77,7 @@ impl StoredCheckpoint {
             needed.insert(name.clone(), table);
         }
         if let Some(positions) = self.layout.positions {
-            needed.insert(self.weight(positions), vec![shape.context, shape.d_model]);
+            needed.insert(self.weight(positions), vec![shape.n_ctx, shape.d_model]);
         }
         self.need_norm(&mut needed, format!("{}{}", self.prefix, self.layout.final_norm), shape.d_model);
         for index in 0..shape.n_layers {
@@ -98,7 +98,7 @@ impl StoredCheckpoint {
             self.need_norm(needed, self.in_block(index, name), d_model);
         }
         for name in layout.head_norms.into_iter().flat_map(|(query, key)| [query, key]) {
-            self.need_norm(needed, self.in_block(index, name), self.architecture.head_width);
+            self.need_norm(needed, self.in_block(index, name), self.architecture.head_dim);
         }
         for part in self.parts() {
             let name = self.in_block(index, part.name);
@@ -122,7 +122,7 @@ impl StoredCheckpoint {
 
     /// Every matrix of a block.
     fn parts(&self) -> Vec<Part> {
-        let Architecture { shape, d_feed_forward, .. } = &self.architecture;
+        let Architecture { shape, d_mlp, .. } = &self.architecture;
         let (d_model, biases) = (shape.d_model, self.biases);
         let [all, shared, _] = self.head_rows();
         let part = |name, n_out, n_in, has_bias| Part { name, n_out, n_in, has_bias };
@@ -136,19 +136,19 @@ impl StoredCheckpoint {
         parts.push(part(self.layout.attention_output, d_model, all, biases.attention_output));
         let up = |name, n_out| part(name, n_out, d_model, biases.feed_forward);
         match self.layout.up {
-            FeedForward::Gated(names) => parts.extend(names.map(|name| up(name, *d_feed_forward))),
-            FeedForward::GatedStacked(name) => parts.push(up(name, 2 * d_feed_forward)),
-            FeedForward::Plain(name) => parts.push(up(name, *d_feed_forward)),
+            FeedForward::Gated(names) => parts.extend(names.map(|name| up(name, *d_mlp))),
+            FeedForward::GatedStacked(name) => parts.push(up(name, 2 * d_mlp)),
+            FeedForward::Plain(name) => parts.push(up(name, *d_mlp)),
         }
-        parts.push(part(self.layout.down, d_model, *d_feed_forward, biases.feed_forward));
+        parts.push(part(self.layout.down, d_model, *d_mlp, biases.feed_forward));
         parts
     }
 
     /// Rows of the query, key and value projections.
     fn head_rows(&self) -> [usize; 3] {
-        let Architecture { shape, n_key_heads, head_width, .. } = &self.architecture;
-        let shared = n_key_heads * head_width;
-        [shape.n_heads * head_width, shared, shared]
+        let Architecture { shape, n_kv_heads, head_dim, .. } = &self.architecture;
+        let shared = n_kv_heads * head_dim;
+        [shape.n_heads * head_dim, shared, shared]
     }
 
     fn check(&self) -> Result<(), ExtractError> {
@@ -220,8 +220,8 @@ impl StoredCheckpoint {
     }
 
     fn query_key_value(&self, index: usize, parts: &[Part]) -> Result<Linear, ExtractError> {
-        let Architecture { shape, head_width, .. } = &self.architecture;
-        let width = *head_width;
+        let Architecture { shape, head_dim, .. } = &self.architecture;
+        let width = *head_dim;
         match self.layout.query_key_value {
             QueryKeyValue::Stacked(_) => self.linear(index, parts[0]),
             QueryKeyValue::PerHead(_) => {
@@ -231,9 +231,9 @@ impl StoredCheckpoint {
             QueryKeyValue::Separate(_) => {
                 let [mut query, mut key, value] = [0, 1, 2].map(|i| self.linear(index, parts[i]));
                 if self.layout.rotary_pairs == RotaryPairs::Adjacent {
-                    let halves = |row| reorder::adjacent_row(row, width);
-                    query = query.map(|l| reorder::rows(l, halves));
-                    key = key.map(|l| reorder::rows(l, halves));
+                    let rotate_half = |row| reorder::interleaved_row(row, width);
+                    query = query.map(|l| reorder::rows(l, rotate_half));
+                    key = key.map(|l| reorder::rows(l, rotate_half));
                 }
                 Ok(reorder::stacked([query?, key?, value?]))
             }

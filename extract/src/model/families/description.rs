@@ -36,9 +36,9 @@ pub struct Defaults {
     /// Name of the family.
     pub family: &'static str,
     /// `num_key_value_heads` where the key is absent; `null` means one for each query head everywhere.
-    pub n_key_heads: Option<usize>,
+    pub n_kv_heads: Option<usize>,
     /// `head_dim`; `hidden_size / num_attention_heads` if `None`.
-    pub head_width: Option<usize>,
+    pub head_dim: Option<usize>,
     /// `rms_norm_eps`.
     pub norm_epsilon: f64,
     /// The key of the non-linearity and its value.
@@ -53,8 +53,8 @@ impl Defaults {
     /// Those of Llama.
     pub const LLAMA: Self = Self {
         family: "llama",
-        n_key_heads: None,
-        head_width: None,
+        n_kv_heads: None,
+        head_dim: None,
         norm_epsilon: 1e-6,
         activation: ("hidden_act", "silu"),
         is_tied: false,
@@ -68,31 +68,31 @@ impl Description {
     pub fn gated(config: &Config, defaults: &Defaults) -> Result<Self, ExtractError> {
         let d_model = config.count("hidden_size")?;
         let n_heads = config.count("num_attention_heads")?;
-        let n_key_heads = match config.value("num_key_value_heads") {
-            None => defaults.n_key_heads.unwrap_or(n_heads),
+        let n_kv_heads = match config.value("num_key_value_heads") {
+            None => defaults.n_kv_heads.unwrap_or(n_heads),
             Some(_) => config.count_or("num_key_value_heads", n_heads)?,
         };
-        if n_heads % n_key_heads != 0 {
+        if n_heads % n_kv_heads != 0 {
             let accepted = format!("a divisor of the {n_heads} query heads");
             return Err(config.refuse_value("num_key_value_heads", &accepted));
         }
-        let head_width = head_width(config, d_model, n_heads, defaults.head_width)?;
-        let rotary = rotary(config, head_width, config.count("max_position_embeddings")?, &defaults.rotary)?;
+        let head_dim = head_dim(config, d_model, n_heads, defaults.head_dim)?;
+        let rotary = rotary(config, head_dim, config.count("max_position_embeddings")?, &defaults.rotary)?;
         let (n_layers, layers) = plain_layers(config, "num_hidden_layers")?;
         let n_vocabulary = config.count("vocab_size")?;
         let epsilon = config.positive_or("rms_norm_eps", defaults.norm_epsilon)? as f32;
         let architecture = Architecture {
             family: defaults.family,
-            shape: Shape { n_layers, d_model, n_heads, n_vocabulary, context: rotary.context },
-            n_key_heads,
-            head_width,
-            d_feed_forward: config.count("intermediate_size")?,
+            shape: Shape { n_layers, d_model, n_heads, n_vocabulary, n_ctx: rotary.n_ctx },
+            n_kv_heads,
+            head_dim,
+            d_mlp: config.count("intermediate_size")?,
             norm: Norm::Rms { epsilon },
             residual: Residual::Sequential,
             activation: activation(config, defaults.activation)?,
             is_gated: true,
             positions: Positions::Rotary(rotary.angles),
-            attention_scale: inverse_root(head_width as f64),
+            attention_scale: inverse_root(head_dim as f64),
             attention_softcap: None,
             logit_softcap: None,
             embedding_scale: None,
@@ -145,7 +145,7 @@ pub fn plain_layers(config: &Config, key: &'static str) -> Result<(usize, Vec<La
     Ok((n_layers, vec![Layer { window: None, rotates: true }; n_layers]))
 }
 
-fn head_width(
+fn head_dim(
     config: &Config,
     d_model: usize,
     n_heads: usize,
@@ -191,9 +191,9 @@ pub fn activation(
 /// Rotary positions of a family that is no gated decoder.
 pub fn rotary_positions(
     config: &Config,
-    head_width: usize,
+    head_dim: usize,
     defaults: &RotaryDefaults,
 ) -> Result<(RotaryAngles, usize), ExtractError> {
-    let rotary = rotary(config, head_width, config.count("max_position_embeddings")?, defaults)?;
-    Ok((rotary.angles, rotary.context))
+    let rotary = rotary(config, head_dim, config.count("max_position_embeddings")?, defaults)?;
+    Ok((rotary.angles, rotary.n_ctx))
 }

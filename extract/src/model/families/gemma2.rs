@@ -49,8 +49,8 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
     config.refuse_on("use_bidirectional_attention")?;
     let defaults = Defaults {
         family: "gemma2",
-        n_key_heads: Some(4),
-        head_width: Some(256),
+        n_kv_heads: Some(4),
+        head_dim: Some(256),
         activation: ("hidden_activation", "gelu_pytorch_tanh"),
         is_tied: true,
         ..Defaults::LLAMA

@@ -58,22 +58,22 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
     config.refuse_on("scale_attn_by_inverse_layer_idx")?;
     config.refuse_on("add_cross_attention")?;
     let (d_model, n_heads) = (config.count("n_embd")?, config.count("n_head")?);
-    let head_width = even_share(config, d_model, n_heads)?;
+    let head_dim = even_share(config, d_model, n_heads)?;
     let (n_layers, layers) = plain_layers(config, "n_layer")?;
     let scales = config.flag_or("scale_attn_weights", true)?;
-    let (n_vocabulary, context) = (config.count("vocab_size")?, config.count("n_positions")?);
+    let (n_vocabulary, n_ctx) = (config.count("vocab_size")?, config.count("n_positions")?);
     let architecture = Architecture {
         family: "gpt2",
-        shape: Shape { n_layers, d_model, n_heads, n_vocabulary, context },
-        n_key_heads: n_heads,
-        head_width,
-        d_feed_forward: config.count_or("n_inner", 4 * d_model)?,
+        shape: Shape { n_layers, d_model, n_heads, n_vocabulary, n_ctx },
+        n_kv_heads: n_heads,
+        head_dim,
+        d_mlp: config.count_or("n_inner", 4 * d_model)?,
         norm: Norm::Layer { epsilon: config.positive_or("layer_norm_epsilon", 1e-5)? as f32 },
         residual: Residual::Sequential,
         activation: activation(config, ("activation_function", "gelu_new"))?,
         is_gated: false,
         positions: Positions::Learned,
-        attention_scale: if scales { inverse_root(head_width as f64) } else { 1.0 },
+        attention_scale: if scales { inverse_root(head_dim as f64) } else { 1.0 },
         attention_softcap: None,
         logit_softcap: None,
         embedding_scale: None,

@@ -52,30 +52,30 @@ const KEYS: &[&[(&str, &str)]] = &[
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {
     let (d_model, n_heads) = (config.count("hidden_size")?, config.count("num_attention_heads")?);
-    let head_width = even_share(config, d_model, n_heads)?;
+    let head_dim = even_share(config, d_model, n_heads)?;
     let (n_layers, layers) = plain_layers(config, "num_hidden_layers")?;
     let defaults = RotaryDefaults {
         base: ("rotary_emb_base", 10_000.0),
-        share: Some(("rotary_pct", 0.25)),
-        original_context: None,
+        partial_rotary_factor: Some(("rotary_pct", 0.25)),
+        original_n_ctx: None,
     };
     refuse_other(config, "rope_theta", config.positive_or(defaults.base.0, defaults.base.1)?)?;
     refuse_other(config, "partial_rotary_factor", config.positive_or("rotary_pct", 0.25)?)?;
-    let (angles, context) = rotary_positions(config, head_width, &defaults)?;
+    let (angles, n_ctx) = rotary_positions(config, head_dim, &defaults)?;
     let is_parallel = config.flag_or("use_parallel_residual", true)?;
     let n_vocabulary = config.count("vocab_size")?;
     let architecture = Architecture {
         family: "gpt_neox",
-        shape: Shape { n_layers, d_model, n_heads, n_vocabulary, context },
-        n_key_heads: n_heads,
-        head_width,
-        d_feed_forward: config.count("intermediate_size")?,
+        shape: Shape { n_layers, d_model, n_heads, n_vocabulary, n_ctx },
+        n_kv_heads: n_heads,
+        head_dim,
+        d_mlp: config.count("intermediate_size")?,
         norm: Norm::Layer { epsilon: config.positive_or("layer_norm_eps", 1e-5)? as f32 },
         residual: if is_parallel { Residual::Parallel } else { Residual::Sequential },
         activation: activation(config, ("hidden_act", "gelu"))?,
         is_gated: false,
         positions: Positions::Rotary(angles),
-        attention_scale: inverse_root(head_width as f64),
+        attention_scale: inverse_root(head_dim as f64),
         attention_softcap: None,
         logit_softcap: None,
         embedding_scale: None,

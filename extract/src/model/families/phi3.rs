@@ -43,8 +43,8 @@ const KEYS: &[&[(&str, &str)]] = &[
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {
     let rotary = RotaryDefaults {
-        share: Some(("partial_rotary_factor", 1.0)),
-        original_context: Some(4096),
+        partial_rotary_factor: Some(("partial_rotary_factor", 1.0)),
+        original_n_ctx: Some(4096),
         ..RotaryDefaults::WHOLE_HEAD
     };
     // Outside of LongRoPE nothing reads it.

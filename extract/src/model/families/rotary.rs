@@ -1,4 +1,4 @@
-//! Rotary angles from a configuration: the base, the rotated share of a head, and the ways of stretching them over a
+//! Rotary angles from a configuration: the base, the rotated part of a head, and the ways of stretching them over a
 //! longer context.
 //!
 //! Older configurations say `rope_theta` and `rope_scaling`, those of transformers 5 `rope_parameters`; both are read.
@@ -19,15 +19,16 @@ use std::f64::consts::PI;
 pub struct RotaryDefaults {
     /// The key of the base outside of `rope_parameters`, and its value.
     pub base: (&'static str, f64),
-    /// The key of the rotated share of a head, and its value; `None` where whole heads rotate.
-    pub share: Option<(&'static str, f64)>,
+    /// The key of the rotated part of a head, and its value; `None` where whole heads rotate.
+    pub partial_rotary_factor: Option<(&'static str, f64)>,
     /// Whether `longrope` goes by other names too, and `original_max_position_embeddings` stands outside (Phi-3).
-    pub original_context: Option<usize>,
+    pub original_n_ctx: Option<usize>,
 }
 
 impl RotaryDefaults {
     /// Base 10,000, whole heads.
-    pub const WHOLE_HEAD: Self = Self { base: ("rope_theta", 10_000.0), share: None, original_context: None };
+    pub const WHOLE_HEAD: Self =
+        Self { base: ("rope_theta", 10_000.0), partial_rotary_factor: None, original_n_ctx: None };
 }
 
 /// Rotary angles and how far they hold.
@@ -35,35 +36,35 @@ pub struct Rotary {
     /// The angles.
     pub angles: RotaryAngles,
     /// Longest text, in tokens.
-    pub context: usize,
+    pub n_ctx: usize,
 }
 
-/// Reads the rotary positions of heads of `head_width` in a model made for `context` tokens.
+/// Reads the rotary positions of heads of `head_dim` in a model made for `n_ctx` tokens.
 pub fn rotary(
     config: &Config,
-    head_width: usize,
-    context: usize,
+    head_dim: usize,
+    n_ctx: usize,
     defaults: &RotaryDefaults,
 ) -> Result<Rotary, ExtractError> {
-    let scaling = Scaling::read(config, context, defaults)?;
-    let width = scaling.rotated_width(head_width, defaults)?;
+    let scaling = Scaling::read(config, n_ctx, defaults)?;
+    let width = scaling.rotated_width(head_dim, defaults)?;
     let angles = |frequencies, magnitude| RotaryAngles { frequencies, magnitude };
     let plain = scaling.frequencies(width)?;
     let mut rotary = match scaling.kind()? {
-        "default" | "dynamic" => Rotary { angles: angles(plain, 1.0), context },
+        "default" | "dynamic" => Rotary { angles: angles(plain, 1.0), n_ctx },
         "linear" => {
             let factor = scaling.positive("factor")? as f32;
-            Rotary { angles: angles(plain.iter().map(|f| f / factor).collect(), 1.0), context }
+            Rotary { angles: angles(plain.iter().map(|f| f / factor).collect(), 1.0), n_ctx }
         }
-        "llama3" => Rotary { angles: angles(scaling.llama3(&plain)?, 1.0), context },
+        "llama3" => Rotary { angles: angles(scaling.llama3(&plain)?, 1.0), n_ctx },
         "yarn" => {
             let (frequencies, magnitude) = scaling.yarn(width)?;
-            Rotary { angles: angles(frequencies, magnitude), context }
+            Rotary { angles: angles(frequencies, magnitude), n_ctx }
         }
         _ => {
             let (frequencies, magnitude) = scaling.longrope(width)?;
-            let context = context.min(scaling.original_context);
-            Rotary { angles: angles(frequencies, magnitude), context }
+            let n_ctx = n_ctx.min(scaling.original_n_ctx);
+            Rotary { angles: angles(frequencies, magnitude), n_ctx }
         }
     };
     divide(config, &mut rotary.angles.frequencies)?;
@@ -91,13 +92,13 @@ struct Scaling<'a> {
     key: &'static str,
     values: Map<String, Value>,
     base: f64,
-    context: usize,
-    original_context: usize,
+    n_ctx: usize,
+    original_n_ctx: usize,
     renames_longrope: bool,
 }
 
 impl<'a> Scaling<'a> {
-    fn read(config: &'a Config, context: usize, defaults: &RotaryDefaults) -> Result<Self, ExtractError> {
+    fn read(config: &'a Config, n_ctx: usize, defaults: &RotaryDefaults) -> Result<Self, ExtractError> {
         let (old, new) = (config.given("rope_scaling"), config.given("rope_parameters"));
         let (key, given) = match (old, new) {
             (Some(_), Some(_)) => {
@@ -117,14 +118,14 @@ impl<'a> Scaling<'a> {
             key,
             values,
             base,
-            context,
-            original_context: context,
-            renames_longrope: defaults.original_context.is_some(),
+            n_ctx,
+            original_n_ctx: n_ctx,
+            renames_longrope: defaults.original_n_ctx.is_some(),
         };
         scaling.base = scaling.positive_or("rope_theta", base)?;
-        scaling.original_context = match defaults.original_context {
+        scaling.original_n_ctx = match defaults.original_n_ctx {
             Some(default) => config.count_or("original_max_position_embeddings", default)?,
-            None => match scaling.positive_or("original_max_position_embeddings", context as f64)? {
+            None => match scaling.positive_or("original_max_position_embeddings", n_ctx as f64)? {
                 tokens if tokens >= 1.0 => tokens as usize,
                 _ => return Err(scaling.refuse("original_max_position_embeddings", "1 or more")),
             },
@@ -183,8 +184,8 @@ impl<'a> Scaling<'a> {
         }
     }
 
-    fn rotated_width(&self, head_width: usize, defaults: &RotaryDefaults) -> Result<usize, ExtractError> {
-        let share = match defaults.share {
+    fn rotated_width(&self, head_dim: usize, defaults: &RotaryDefaults) -> Result<usize, ExtractError> {
+        let partial_rotary_factor = match defaults.partial_rotary_factor {
             Some((key, default)) => {
                 self.positive_or("partial_rotary_factor", self.config.positive_or(key, default)?)?
             }
@@ -193,18 +194,18 @@ impl<'a> Scaling<'a> {
                 self.positive_or("partial_rotary_factor", outside)?
             }
         };
-        if defaults.share.is_none() && share != 1.0 {
+        if defaults.partial_rotary_factor.is_none() && partial_rotary_factor != 1.0 {
             return Err(self.refuse("partial_rotary_factor", "1, since this family rotates whole heads"));
         }
-        let width = self.config.rotary_width.unwrap_or((head_width as f64 * share) as usize);
-        if defaults.share.is_none() && width != head_width {
+        let width = self.config.rotary_width.unwrap_or((head_dim as f64 * partial_rotary_factor) as usize);
+        if defaults.partial_rotary_factor.is_none() && width != head_dim {
             let problem =
-                format!("rotates {width} of {head_width} dimensions; this family rotates whole heads");
+                format!("rotates {width} of {head_dim} dimensions; this family rotates whole heads");
             return Err(self.config.refuse(problem));
         }
         // An odd width rounds up to whole pairs.
-        if width == 0 || width.div_ceil(2) * 2 > head_width {
-            let problem = format!("rotates {width} dimensions of heads that have {head_width}");
+        if width == 0 || width.div_ceil(2) * 2 > head_dim {
+            let problem = format!("rotates {width} dimensions of heads that have {head_dim}");
             return Err(self.config.refuse(problem));
         }
         Ok(width)
@@ -229,7 +230,7 @@ impl<'a> Scaling<'a> {
         if high <= low {
             return Err(self.refuse("high_freq_factor", "more than `low_freq_factor`"));
         }
-        let original = self.original_context as f64;
+        let original = self.original_n_ctx as f64;
         let (longest, shortest) = ((original / low) as f32, (original / high) as f32);
         let stretch = |&frequency: &f32| {
             let wavelength = 2.0 * PI as f32 / frequency;
@@ -247,7 +248,7 @@ impl<'a> Scaling<'a> {
 
     /// YaRN (Peng et al. 2023): as `llama3` with a ramp over dimensions, and cosines and sines enlarged.
     fn yarn(&self, width: usize) -> Result<(Vec<f32>, f32), ExtractError> {
-        let implied = self.context as f64 / self.original_context as f64;
+        let implied = self.n_ctx as f64 / self.original_n_ctx as f64;
         let factor = self.positive_or("factor", implied)?;
         let magnitude = match self.optional("attention_factor")? {
             Some(given) => given,
@@ -262,7 +263,7 @@ impl<'a> Scaling<'a> {
             Some(_) => return Err(self.refuse("truncate", "true or false")),
         };
         let dimension = |turns: f64| {
-            let ratio = self.original_context as f64 / (turns * 2.0 * PI);
+            let ratio = self.original_n_ctx as f64 / (turns * 2.0 * PI);
             width as f64 * ratio.ln() / (2.0 * self.base.ln())
         };
         let low = dimension(self.positive_or("beta_fast", 32.0)?);
@@ -280,8 +281,8 @@ impl<'a> Scaling<'a> {
 
     /// LongRoPE (Ding et al. 2024) for texts up to the original context: a factor for each pair.
     fn longrope(&self, width: usize) -> Result<(Vec<f32>, f32), ExtractError> {
-        let original = self.original_context as f64;
-        let factor = self.positive_or("factor", self.context as f64 / original)?;
+        let original = self.original_n_ctx as f64;
+        let factor = self.positive_or("factor", self.n_ctx as f64 / original)?;
         let magnitude = match self.optional("attention_factor")? {
             Some(given) => given,
             None if factor <= 1.0 => 1.0,

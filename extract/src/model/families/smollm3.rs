@@ -24,7 +24,7 @@ pub const FAMILY: Family = Family {
 fn describe(config: &Config) -> Result<Description, ExtractError> {
     let defaults = Defaults {
         family: "smollm3",
-        n_key_heads: Some(4),
+        n_kv_heads: Some(4),
         is_tied: true,
         rotary: RotaryDefaults { base: ("rope_theta", 2_000_000.0), ..RotaryDefaults::WHOLE_HEAD },
         ..Defaults::LLAMA

@@ -53,11 +53,11 @@ impl AttentionFiles {
         let given = |s: &&SegmentPlan| !s.is_response;
         let mut mass = 0..;
         self.begin();
-        for reading in &chunk.readings {
+        for tokenized_prompt in &chunk.tokenized_prompts {
             for head in 0..self.n_heads {
-                for query in reading.plan.queries().filter(given) {
-                    for key in reading.plan.keys().filter(given) {
-                        self.push(reading, head, (query, key), 0, mass.next());
+                for query in tokenized_prompt.plan.queries().filter(given) {
+                    for key in tokenized_prompt.plan.keys().filter(given) {
+                        self.push(tokenized_prompt, head, (query, key), 0, mass.next());
                     }
                 }
             }
@@ -72,14 +72,14 @@ impl AttentionFiles {
     pub fn begin_responses(&mut self, chunk: &Chunk, n_response: &[usize]) -> Result<(), LakeError> {
         let mut mass = 0..;
         self.begin();
-        for (reading, n_tokens) in chunk.readings.iter().zip(n_response) {
+        for (tokenized_prompt, n_tokens) in chunk.tokenized_prompts.iter().zip(n_response) {
             for head in 0..self.n_heads {
-                for query in reading.plan.queries() {
-                    for key in reading.plan.keys() {
+                for query in tokenized_prompt.plan.queries() {
+                    for key in tokenized_prompt.plan.keys() {
                         if query.is_response {
-                            self.push(reading, head, (query, key), *n_tokens, mass.next());
+                            self.push(tokenized_prompt, head, (query, key), *n_tokens, mass.next());
                         } else if key.is_response {
-                            self.push(reading, head, (query, key), *n_tokens, None);
+                            self.push(tokenized_prompt, head, (query, key), *n_tokens, None);
                         }
                     }
                 }
@@ -121,15 +121,15 @@ impl AttentionFiles {
     /// Adds a row, unless one of the segments has no tokens.
     fn push(
         &mut self,
-        reading: &TokenizedPrompt,
+        tokenized_prompt: &TokenizedPrompt,
         head: usize,
         (query, key): (&SegmentPlan, &SegmentPlan),
         n_response: usize,
         mass: Option<u32>,
     ) {
-        let has_tokens = |segment| reading.plan.n_tokens_of(segment, n_response) > 0;
+        let has_tokens = |segment| tokenized_prompt.plan.n_tokens_of(segment, n_response) > 0;
         if has_tokens(query) && has_tokens(key) {
-            self.names.push(&reading.prompt.prompt_id, head, query, key);
+            self.names.push(&tokenized_prompt.prompt.prompt_id, head, query, key);
             self.places.push(mass);
         }
     }

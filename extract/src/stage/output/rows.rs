@@ -3,7 +3,7 @@
 use crate::error::ExtractError;
 use crate::model::architecture::LayerSite;
 use crate::stage::chunk::{Chunk, Generations, Response};
-use crate::stage::segment_plan::Slot;
+use crate::stage::segment_plan::PooledSegment;
 use crate::stage::tokenized_prompt::TokenizedPrompt;
 use crate::tokenize::tokenizer::Tokenizer;
 use arrow::array::{
@@ -22,15 +22,15 @@ pub fn token_rows(
 ) -> Result<RecordBatch, LakeError> {
     let (mut ids, mut positions, mut tokens) = (vec![], vec![], vec![]);
     let (mut starts, mut ends, mut is_response) = (vec![], vec![], vec![]);
-    for (reading, response) in chunk.readings.iter().zip(&written.responses) {
-        let n_prompt = reading.ids.len();
+    for (tokenized_prompt, response) in chunk.tokenized_prompts.iter().zip(&written.responses) {
+        let n_prompt = tokenized_prompt.ids.len();
         let n = n_prompt + response.ids.len();
-        ids.extend(std::iter::repeat_n(reading.prompt.prompt_id.as_str(), n));
+        ids.extend(std::iter::repeat_n(tokenized_prompt.prompt.prompt_id.as_str(), n));
         positions.extend(0..n as i32);
-        tokens.extend(reading.ids.iter().chain(&response.ids).copied());
+        tokens.extend(tokenized_prompt.ids.iter().chain(&response.ids).copied());
         let no_span = std::iter::repeat_n(None, response.ids.len());
-        starts.extend(reading.spans.iter().map(|s| s.map(|s| s.0 as i32)).chain(no_span.clone()));
-        ends.extend(reading.spans.iter().map(|s| s.map(|s| s.1 as i32)).chain(no_span));
+        starts.extend(tokenized_prompt.spans.iter().map(|s| s.map(|s| s.0 as i32)).chain(no_span.clone()));
+        ends.extend(tokenized_prompt.spans.iter().map(|s| s.map(|s| s.1 as i32)).chain(no_span));
         is_response.extend((0..n).map(|i| i >= n_prompt));
     }
     let pieces = text(tokenizer.pieces(&tokens));
@@ -49,31 +49,31 @@ pub fn token_rows(
 /// `responses` of a chunk.
 pub fn response_rows(chunk: &Chunk, written: &Generations) -> Result<RecordBatch, LakeError> {
     let answers = written.responses.iter().zip(&written.answer_logprobs);
-    let row = |(reading, (response, logprobs)): (&&TokenizedPrompt, (&Response, &Vec<f32>))| {
-        let scores_expected = reading.answers.first().is_some_and(|answer| answer.choice.is_none());
+    let row = |(tokenized_prompt, (response, logprobs)): (&&TokenizedPrompt, (&Response, &Vec<f32>))| {
+        let scores_expected = tokenized_prompt.answers.first().is_some_and(|answer| answer.choice.is_none());
         ResponseRow {
-            prompt_id: reading.prompt.prompt_id.clone(),
+            prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
             response: response.text.clone(),
             n_tokens: response.ids.len() as i32,
             expected_logprob: scores_expected.then(|| logprobs[0]),
         }
     };
-    ResponseRow::to_batch(&chunk.readings.iter().zip(answers).map(row).collect::<Vec<_>>())
+    ResponseRow::to_batch(&chunk.tokenized_prompts.iter().zip(answers).map(row).collect::<Vec<_>>())
 }
 
 /// `choices` of a chunk.
 pub fn choice_rows(chunk: &Chunk, written: &Generations) -> Result<RecordBatch, LakeError> {
     let mut rows = Vec::new();
-    for (reading, logprobs) in chunk.readings.iter().zip(&written.answer_logprobs) {
-        for (answer, &logprob) in reading.answers.iter().zip(logprobs) {
+    for (tokenized_prompt, logprobs) in chunk.tokenized_prompts.iter().zip(&written.answer_logprobs) {
+        for (answer, &logprob) in tokenized_prompt.answers.iter().zip(logprobs) {
             let Some(name) = &answer.choice else { continue };
             rows.push(ChoiceRow {
-                prompt_id: reading.prompt.prompt_id.clone(),
+                prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
                 choice: name.clone(),
                 text: answer.text.clone(),
                 n_tokens: answer.ids.len() as i32,
                 logprob,
-                is_expected: reading.prompt.expected.as_ref() == Some(&answer.text),
+                is_expected: tokenized_prompt.prompt.expected.as_ref() == Some(&answer.text),
             });
         }
     }
@@ -90,7 +90,7 @@ pub fn choice_rows(chunk: &Chunk, written: &Generations) -> Result<RecordBatch, 
 /// [`ExtractError::NonFinite`] where the model gave a value that is not finite.
 pub fn hidden_rows(
     chunk: &Chunk,
-    slots: &[Slot],
+    slots: &[PooledSegment],
     LayerSite { layer, site }: LayerSite,
     vectors: &[f32],
     n_response: &[usize],
@@ -99,16 +99,20 @@ pub fn hidden_rows(
     let (mut ids, mut numbers, mut roles) = (vec![], vec![], vec![]);
     let (mut poolings, mut lengths, mut values) = (vec![], vec![], Vec::with_capacity(vectors.len()));
     for (slot, vector) in slots.iter().zip(vectors.chunks(d_model)) {
-        let reading = chunk.readings[slot.prompt];
+        let tokenized_prompt = chunk.tokenized_prompts[slot.prompt];
         let segment = chunk.segment(slot);
-        let n_tokens = reading.plan.n_tokens_of(segment, n_response.get(slot.prompt).copied().unwrap_or(0));
+        let n_tokens =
+            tokenized_prompt.plan.n_tokens_of(segment, n_response.get(slot.prompt).copied().unwrap_or(0));
         if n_tokens == 0 {
             continue;
         }
         if !vector.iter().all(|v| v.is_finite()) {
-            return Err(ExtractError::NonFinite { layer, prompt_id: reading.prompt.prompt_id.clone() });
+            return Err(ExtractError::NonFinite {
+                layer,
+                prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
+            });
         }
-        ids.push(reading.prompt.prompt_id.as_str());
+        ids.push(tokenized_prompt.prompt.prompt_id.as_str());
         numbers.push(segment.number);
         roles.push(segment.role.as_str());
         poolings.push(slot.pooling.name());

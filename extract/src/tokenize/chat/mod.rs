@@ -48,7 +48,7 @@ pub(crate) struct PromptTemplate {
 }
 
 impl PromptTemplate {
-    /// The frame that the settings ask for, from what the model's files have; `None` for bare prompts.
+    /// The chat template that the settings ask for, from what the model's files have; `None` for bare prompts.
     ///
     /// # Errors
     /// [`ExtractError::ChatTemplate`] where the model has no such template, or the template is refused.
@@ -105,7 +105,7 @@ impl PromptTemplate {
         Ok(RenderedPrompt { text: rendered, start, special_tokens: self.special_tokens })
     }
 
-    /// What the frame is made of: its template's source, or the text around a prompt.
+    /// Where the chat template comes from: its source, or the text around a prompt.
     pub fn source(&self) -> String {
         match &self.template {
             Some(template) => template.source().to_owned(),
@@ -147,17 +147,17 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    fn frame(template: &str) -> Result<PromptTemplate, String> {
+    fn template(source: &str) -> Result<PromptTemplate, String> {
         let tokens = [("bos_token".to_owned(), "<s>".to_owned())].into();
-        PromptTemplate::of_template(template, &ChatFiles { templates: BTreeMap::new(), tokens })
+        PromptTemplate::of_template(source, &ChatFiles { templates: BTreeMap::new(), tokens })
     }
 
     #[test]
     fn a_prompt_is_found_where_it_stands() {
-        let frame = frame(
+        let template = template(
             "{{ bos_token }}é {% for m in messages %}[{{ m.role }}] {{ m['content'] }} [/]{% endfor %}",
         );
-        let rendered = frame.unwrap().around("line\n two").unwrap();
+        let rendered = template.unwrap().around("line\n two").unwrap();
         assert_eq!(rendered.text, "<s>é [user] line\n two [/]");
         assert_eq!(rendered.start, 12);
         assert_eq!(rendered.special_tokens, SpecialTokens::Nothing);
@@ -196,9 +196,9 @@ mod tests {
         let refused = PromptTemplate::new(&ChatTemplate::Own, &tokenizer).unwrap_err().to_string();
         assert!(refused.contains("the model's files have none; built in: vicuna"), "{refused}");
         assert!(PromptTemplate::new(&ChatTemplate::None, &tokenizer).unwrap().is_none());
-        let frame =
+        let template =
             PromptTemplate::new(&ChatTemplate::Named("vicuna".to_owned()), &tokenizer).unwrap().unwrap();
-        let rendered = frame.around(" Hi. ").unwrap();
+        let rendered = template.around(" Hi. ").unwrap();
         assert!(rendered.text.ends_with("answers to the user's questions. USER:  Hi.  ASSISTANT:"));
         let encoding = tokenizer.encode_within(&rendered.text, rendered.special_tokens).unwrap();
         assert_eq!(tokenizer.pieces(&encoding.ids).iter().filter(|p| *p == "<s>").count(), 1);
@@ -206,16 +206,16 @@ mod tests {
 
     #[test]
     fn a_template_that_trims_or_repeats_is_refused() {
-        let trims = frame("{{ messages[0].content.strip() }}!").unwrap();
+        let trims = template("{{ messages[0].content.strip() }}!").unwrap();
         assert_eq!(trims.around("a b").unwrap().text, "a b!");
         assert!(trims.around("a b ").unwrap_err().contains("changes the prompt's text"));
-        assert!(frame("{{ messages[0].content * 2 }}").unwrap_err().contains("2 times"));
-        assert!(frame("hello").unwrap_err().contains("0 times"));
+        assert!(template("{{ messages[0].content * 2 }}").unwrap_err().contains("2 times"));
+        assert!(template("hello").unwrap_err().contains("0 times"));
     }
 
     #[test]
     fn templates_have_what_transformers_gives_them() {
-        let said = |template: &str| frame(template).and_then(|f| f.around("a")).map(|f| f.text);
+        let said = |source: &str| template(source).and_then(|f| f.around("a")).map(|f| f.text);
         let source = "{%- set ns = namespace(n=0) %}{% for m in messages %}\n    {% if m.role == 'user' %}\n\
                       {{- m.content }}{% set ns.n = ns.n + 1 %}{% continue %}\n{% endif %}\n{% endfor %}{{ ns.n }}";
         assert_eq!(said(source).unwrap(), "a1");
