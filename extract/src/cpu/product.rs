@@ -130,10 +130,17 @@ pub enum Operand<'a> {
 impl Operand<'_> {
     fn covers(&self, n: usize, depth: usize) -> bool {
         match self {
-            Self::Rows(rows) => rows.n >= n && rows.values.len() >= (n - 1) * rows.stride + depth,
+            Self::Rows(rows) => rows.n >= n && rows.values.len() >= n_values(n, rows.stride, depth),
             Self::Packed(rows) => rows.n == n && rows.depth == depth,
         }
     }
+}
+
+/// Length of a buffer that holds `n` rows of `width` values, `stride` apart; `n` is at least 1. The unchecked reads of the
+/// product rely on this length, so that a size that overflows panics.
+fn n_values(n: usize, stride: usize, width: usize) -> usize {
+    let before_last = (n - 1).checked_mul(stride);
+    before_last.and_then(|start| start.checked_add(width)).expect("a matrix fits the address space")
 }
 
 /// First row and height of the tiles that `n` rows fall into.
@@ -189,11 +196,10 @@ pub fn multiply(
     }
     let n_vectors = n_columns.div_ceil(n_lanes());
     let depth: usize = right.iter().map(|s| s.len).sum();
-    let reach = |n: usize, stride: usize, width: usize| (n - 1) * stride + width;
     assert!(left.covers(out.n, depth), "the left side has other sizes");
-    assert!(out.values.len() >= reach(out.n, out.stride, n_columns), "the result is short");
+    assert!(out.values.len() >= n_values(out.n, out.stride, n_columns), "the result is short");
     for s in right.iter().filter(|s| s.len > 0) {
-        let needed = reach(s.len, s.step, reach(n_vectors, s.vector, n_lanes()));
+        let needed = n_values(s.len, s.step, n_values(n_vectors, s.vector, n_lanes()));
         assert!(s.values.len() >= needed, "the right side is short");
     }
     Arch::new().dispatch(Product { left, right, out, n_columns, depth, next });

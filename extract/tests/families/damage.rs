@@ -84,5 +84,6 @@ fn random_damage_is_survived() {
         let opened = read(if name == "model.gguf" { &path } else { directory.path() });
         n_opened += usize::from(opened);
     }
-    assert!(n_opened < n, "damage is noticed");
+    let n_refused = n - n_opened;
+    assert!(2 * n_refused >= n, "{n_refused} of {n} damaged files are refused");
 }
