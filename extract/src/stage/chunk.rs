@@ -24,7 +24,7 @@ pub struct Chunk<'a> {
 }
 
 impl<'a> Chunk<'a> {
-    /// A chunk of `tokenized_prompts`.
+    /// A chunk of `tokenized_prompts`, with the vectors to keep of them.
     pub fn new(tokenized_prompts: Vec<&'a TokenizedPrompt>) -> Self {
         let slots = |of_responses| plan_slots(tokenized_prompts.iter().map(|r| &r.plan), of_responses);
         Self { slots: slots(false), response_slots: slots(true), tokenized_prompts }

@@ -105,7 +105,7 @@ impl PromptTemplate {
         Ok(RenderedPrompt { text: rendered, start, special_tokens: self.special_tokens })
     }
 
-    /// Where the chat template comes from: its source, or the text around a prompt.
+    /// The source of the chat template, or of a built-in template the text around `{prompt}`.
     pub fn source(&self) -> String {
         match &self.template {
             Some(template) => template.source().to_owned(),
