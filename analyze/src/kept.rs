@@ -19,7 +19,7 @@ pub(crate) fn check_states(
         return Ok(());
     }
     let refuse = |reason: String| Err(AnalyzeError::Entry { entry: entry.to_owned(), reason });
-    if !source.places.is_empty() {
+    if !source.layer_sites.is_empty() {
         return refuse("no states were kept at its `site`".to_owned());
     }
     let sql = include_str!("../queries/kept_states.sql");

@@ -16,14 +16,14 @@ use std::sync::Arc;
 
 /// A layer and a site in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place {
+pub(crate) struct LayerSite {
     /// Layer, 0 the embedding.
     pub layer: i16,
     /// Site's name in the tables.
     pub site: Arc<str>,
 }
 
-impl Place {
+impl LayerSite {
     /// Whether measures are taken here: the residual stream, so that a layer has one measure.
     pub(crate) fn is_measured(&self, sites: Option<&[Site]>) -> bool {
         match sites {
@@ -41,15 +41,15 @@ pub(crate) struct StateSource<'a> {
     role: &'a str,
     pooling: Pooling,
     /// Layers and sites, in order.
-    pub places: Vec<Place>,
-    /// Whether a prompt has a state at every place.
+    pub layer_sites: Vec<LayerSite>,
+    /// Whether a prompt has a state at every layer_site.
     pub is_present: Vec<bool>,
 }
 
-/// The states of all prompts at one place.
+/// The states of all prompts at one layer_site.
 pub(crate) struct States {
     /// Where.
-    pub place: Place,
+    pub layer_site: LayerSite,
     /// Values in one vector.
     pub n_dimensions: usize,
     /// One row a prompt of the task; zeros for a prompt that has none.
@@ -67,7 +67,7 @@ impl States {
 }
 
 impl<'a> StateSource<'a> {
-    /// Finds out what there is; `places` is empty where the extraction kept nothing of this role and pooling.
+    /// Finds out what there is; `layer_sites` is empty where the extraction kept nothing of this role and pooling.
     pub(crate) fn open(
         catalog: &'a Catalog,
         prompts: &'a TaskPrompts,
@@ -75,27 +75,27 @@ impl<'a> StateSource<'a> {
         role: &'a str,
         pooling: Pooling,
     ) -> Result<Self, AnalyzeError> {
-        let sql = include_str!("../queries/state_places.sql");
+        let sql = include_str!("../queries/layer_sites.sql");
         let action = "look for hidden states";
         let (task, name) = (prompts.task.as_str(), pooling.name());
         let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name], action)?;
         let sites = answer.column::<String>("site")?.into_iter().map(Arc::from);
-        let places: Vec<Place> = answer
+        let layer_sites: Vec<LayerSite> = answer
             .column::<i64>("layer")?
             .into_iter()
             .zip(sites)
-            .map(|(layer, site)| Place { layer: layer as i16, site })
+            .map(|(layer, site)| LayerSite { layer: layer as i16, site })
             .collect();
-        let n_places = places.len() as i64;
+        let n_layer_sites = layer_sites.len() as i64;
         let sql = include_str!("../queries/prompts_with_states.sql");
-        let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name, &n_places], action)?;
+        let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name, &n_layer_sites], action)?;
         let mut is_present = vec![false; prompts.len()];
         answer
             .column::<String>("prompt_id")?
             .iter()
             .filter_map(|id| prompts.number(id))
             .for_each(|p| is_present[p] = true);
-        Ok(Self { catalog, prompts, model, role, pooling, places, is_present })
+        Ok(Self { catalog, prompts, model, role, pooling, layer_sites, is_present })
     }
 
     /// The task.
@@ -108,9 +108,9 @@ impl<'a> StateSource<'a> {
         self.pooling
     }
 
-    /// The layers that have a place among `sites` (all sites where absent).
+    /// The layers that have a layer_site among `sites` (all sites where absent).
     pub(crate) fn layers(&self, sites: Option<&[Site]>) -> Vec<i16> {
-        let wanted = self.places.iter().filter(|p| is_wanted(&p.site, sites));
+        let wanted = self.layer_sites.iter().filter(|p| is_wanted(&p.site, sites));
         wanted.map(|p| p.layer).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -120,9 +120,9 @@ impl<'a> StateSource<'a> {
         let (task, name) = (self.prompts.task.as_str(), self.pooling.name());
         let parameters: [&dyn duckdb::ToSql; 5] = [&self.model, &task, &layer, &self.role, &name];
         let answer = ask(self.catalog.connection(), sql, &parameters, "read hidden states")?;
-        let here = self.places.iter().filter(|p| p.layer == layer && is_wanted(&p.site, sites));
+        let here = self.layer_sites.iter().filter(|p| p.layer == layer && is_wanted(&p.site, sites));
         let mut pools: Vec<Pool> =
-            here.map(|place| Pool::new(place.clone(), self.prompts.len(), self.pooling)).collect();
+            here.map(|layer_site| Pool::new(layer_site.clone(), self.prompts.len(), self.pooling)).collect();
         for batch in answer.batches() {
             add_batch(&mut pools, batch, self.prompts);
         }
@@ -142,7 +142,7 @@ fn add_batch(pools: &mut [Pool], batch: &RecordBatch, prompts: &TaskPrompts) {
     let n_tokens = batch.column(2).as_primitive::<Int32Type>();
     for row in 0..batch.num_rows() {
         let site = sites.value(row);
-        let pool = pools.iter_mut().find(|pool| *pool.place.site == *site);
+        let pool = pools.iter_mut().find(|pool| *pool.layer_site.site == *site);
         let (Some(pool), Some(prompt)) = (pool, prompts.number(ids.value(row))) else { continue };
         let vector = vector_at(batch, row);
         pool.add(prompt, n_tokens.value(row) as f32, vector.as_primitive::<Float32Type>().values());
@@ -158,9 +158,9 @@ fn vector_at(batch: &RecordBatch, row: usize) -> Arc<dyn Array> {
     }
 }
 
-/// States at one place while their segments are put together.
+/// States at one layer_site while their segments are put together.
 struct Pool {
-    place: Place,
+    layer_site: LayerSite,
     pooling: Pooling,
     n_dimensions: usize,
     n_prompts: usize,
@@ -169,8 +169,15 @@ struct Pool {
 }
 
 impl Pool {
-    fn new(place: Place, n_prompts: usize, pooling: Pooling) -> Self {
-        Self { place, pooling, n_dimensions: 0, n_prompts, values: Vec::new(), weights: vec![0.0; n_prompts] }
+    fn new(layer_site: LayerSite, n_prompts: usize, pooling: Pooling) -> Self {
+        Self {
+            layer_site,
+            pooling,
+            n_dimensions: 0,
+            n_prompts,
+            values: Vec::new(),
+            weights: vec![0.0; n_prompts],
+        }
     }
 
     fn add(&mut self, prompt: usize, n_tokens: f32, vector: &[f32]) {
@@ -194,6 +201,6 @@ impl Pool {
     }
 
     fn finish(self) -> States {
-        States { place: self.place, n_dimensions: self.n_dimensions, values: self.values }
+        States { layer_site: self.layer_site, n_dimensions: self.n_dimensions, values: self.values }
     }
 }

@@ -110,6 +110,15 @@ impl Progress for Reporter {
             None => {}
         }
     }
+
+    /// A warning is shown even where progress is not: a result must not be trusted without it.
+    fn warn(&self, message: &str) {
+        let line = format!("warning: {message}");
+        match &*self.lock() {
+            Some(Work::Bar(bar)) => bar.suspend(|| say(&line)),
+            _ => say(&line),
+        }
+    }
 }
 
 impl Drop for Reporter {

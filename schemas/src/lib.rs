@@ -28,6 +28,7 @@ mod table;
 pub mod tables;
 mod task_rows;
 mod transaction;
+mod undefined;
 mod vocabulary;
 mod writer;
 
@@ -49,5 +50,6 @@ pub use slot::{Slot, SlotError};
 pub use table::{PartitionColumn, Table};
 pub use task_rows::TaskRows;
 pub use transaction::{CommitInfo, Transaction};
+pub use undefined::Undefined;
 pub use vocabulary::{Pooling, Site};
 pub use writer::FileWriter;

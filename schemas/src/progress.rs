@@ -8,6 +8,8 @@ pub trait Progress: Sync {
     fn advance(&self, n: u64);
     /// The piece of work is done.
     fn finish(&self);
+    /// Something that the user should know before trusting a result; the work continues.
+    fn warn(&self, message: &str);
 }
 
 /// Says nothing.
@@ -15,4 +17,5 @@ impl Progress for () {
     fn start(&self, _label: &str, _total: u64, _unit: &'static str) {}
     fn advance(&self, _n: u64) {}
     fn finish(&self) {}
+    fn warn(&self, _message: &str) {}
 }

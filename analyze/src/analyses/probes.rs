@@ -11,7 +11,7 @@ use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
-use crate::states::{Place, StateSource, States};
+use crate::states::{LayerSite, StateSource, States};
 use crate::stats::probes::{
     Metric, ProbeResult, ProbeSettings, Sample, Target, Undefined, Vectors, encode, fit_probes,
 };
@@ -233,7 +233,7 @@ struct Unit<'p> {
     entries: Vec<&'p Prepared>,
 }
 
-/// A unit's results at one place, one an entry.
+/// A unit's results at one layer_site, one an entry.
 type Fitted = Vec<Result<ProbeResult, Undefined>>;
 
 /// Fits all prepared entries; states are read once for each role and pooling.
@@ -263,7 +263,7 @@ fn fit_entries(inputs: Inputs<'_>, prepared: &[Prepared]) -> Result<Scores, Anal
                 states.extend(source.read(layer, None)?);
             }
             for (s, u, fitted) in fit_all(&states, &units, &probe_settings) {
-                let scope = Scope { prompts, place: &states[s].place, pooling, settings };
+                let scope = Scope { prompts, layer_site: &states[s].layer_site, pooling, settings };
                 scope.push(&units[u], &fitted, &mut scores);
             }
             progress.advance(chunk.len() as u64);
@@ -308,7 +308,7 @@ fn split<'p>(prompts: &TaskPrompts, source: &StateSource<'_>, entries: &[&'p Pre
     units
 }
 
-/// Fits every unit at every place, in parallel; in order of place and unit.
+/// Fits every unit at every layer_site, in parallel; in order of layer_site and unit.
 fn fit_all(states: &[States], units: &[Unit<'_>], settings: &ProbeSettings) -> Vec<(usize, usize, Fitted)> {
     let work: Vec<(usize, usize)> =
         (0..states.len()).flat_map(|s| (0..units.len()).map(move |u| (s, u))).collect();
@@ -338,7 +338,7 @@ fn fit(states: &States, unit: &Unit<'_>, settings: &ProbeSettings) -> Fitted {
 /// Where a result belongs.
 struct Scope<'a> {
     prompts: &'a TaskPrompts,
-    place: &'a Place,
+    layer_site: &'a LayerSite,
     pooling: Pooling,
     settings: &'a AnalysisSettings,
 }
@@ -347,12 +347,12 @@ impl Scope<'_> {
     fn push(&self, unit: &Unit<'_>, fitted: &Fitted, scores: &mut Scores) {
         for (one, result) in unit.entries.iter().zip(fitted) {
             let sites = one.entry.site.as_deref();
-            if sites.is_some_and(|sites| sites.iter().all(|s| *s.name() != *self.place.site)) {
+            if sites.is_some_and(|sites| sites.iter().all(|s| *s.name() != *self.layer_site.site)) {
                 continue;
             }
             self.push_scores(unit, one, result, scores);
             let is_measure =
-                one.entry.pooling.first() == Some(&self.pooling) && self.place.is_measured(sites);
+                one.entry.pooling.first() == Some(&self.pooling) && self.layer_site.is_measured(sites);
             if let (true, Ok(result)) = (is_measure, result) {
                 self.push_measures(unit, one, result, scores);
             }
@@ -375,8 +375,8 @@ impl Scope<'_> {
             };
             scores.rows.push(ProbeRow {
                 condition: self.prompts.conditions[unit.condition].to_string(),
-                layer: self.place.layer,
-                site: self.place.site.to_string(),
+                layer: self.layer_site.layer,
+                site: self.layer_site.site.to_string(),
                 role: one.entry.segment.clone(),
                 pooling: self.pooling.name().to_owned(),
                 target: one.entry.label().to_owned(),
@@ -405,7 +405,7 @@ impl Scope<'_> {
             "prompt" => format!("probe: {}", one.entry.label()),
             role => format!("probe: {} ({role})", one.entry.label()),
         };
-        let measure = Measure { name: &name, layer: self.place.layer };
+        let measure = Measure { name: &name, layer: self.layer_site.layer };
         for (&prompt, &score) in unit.prompts.iter().zip(&result.prompt_scores) {
             scores.measures.push(measure.row(self.prompts, prompt, Some(score)));
         }

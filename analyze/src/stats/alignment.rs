@@ -6,10 +6,10 @@
 //! can be negative.
 
 use super::comparison::dot;
+use super::error::{NumericsError, Undefined, check_length};
 use super::matrix::Matrix;
-use super::pairs::{Hypothesis, MIN_PROMPTS};
+use super::pairs::{MIN_PROMPTS, ModelRdm};
 use super::similarity::{Normalization, normalize};
-use super::undefined::{NumericsError, Undefined, check_length};
 
 /// Inner products of the centred vectors, n x n. `vectors` is row-major, `n_prompts` rows.
 ///
@@ -24,7 +24,7 @@ pub fn linear_kernel(vectors: &[f32], n_prompts: usize) -> Result<Matrix, Numeri
 ///
 /// # Errors
 /// [`Undefined::IncompleteHypothesis`] when a pair has no value.
-pub fn hypothesis_kernel(hypothesis: &Hypothesis) -> Result<Matrix, Undefined> {
+pub fn hypothesis_kernel(hypothesis: &ModelRdm) -> Result<Matrix, Undefined> {
     let n = hypothesis.n_prompts();
     let mut kernel = Matrix::zeros(n, n);
     for i in 0..n {

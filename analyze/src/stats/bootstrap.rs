@@ -11,9 +11,9 @@ use rayon::prelude::*;
 
 use super::comparison::Comparison;
 use super::draws::{Purpose, generator};
-use super::pairs::{Hypothesis, PairList};
+use super::error::{NumericsError, Undefined, check_finite, check_length, check_range};
+use super::pairs::{ModelRdm, PairList};
 use super::summary::{Interval, percentile_interval};
-use super::undefined::{NumericsError, Undefined, check_finite, check_length, check_range};
 use super::weighted::{LANES, Lanes, WeightedComparison};
 
 /// How many draws, from which random stream.
@@ -54,7 +54,7 @@ impl BootstrapDraws {
     /// Percentile interval of measure `m` at this confidence (see [`super::summary::CONFIDENCE`]).
     ///
     /// # Errors
-    /// [`Undefined::TooFewDefinedDraws`].
+    /// [`Undefined::TooFewDefinedResamples`].
     pub fn interval(&self, m: usize, confidence: f64) -> Result<Interval, Undefined> {
         percentile_interval(self.draws(m), confidence)
     }
@@ -81,7 +81,7 @@ pub fn draw_multiplicities(n_items: usize, settings: BootstrapSettings, draw: us
 /// `None`.
 pub fn bootstrap_comparisons(
     measures: &[&[f64]],
-    hypothesis: &Hypothesis,
+    hypothesis: &ModelRdm,
     pairs: &PairList,
     design: ItemDesign<'_>,
     comparison: Comparison,
@@ -98,7 +98,7 @@ pub fn bootstrap_comparisons(
 /// As [`bootstrap_comparisons`].
 pub fn bootstrap_all_comparisons(
     measures: &[&[f64]],
-    hypothesis: &Hypothesis,
+    hypothesis: &ModelRdm,
     pairs: &PairList,
     design: ItemDesign<'_>,
     comparisons: &[Comparison],
@@ -128,7 +128,7 @@ pub fn bootstrap_all_comparisons(
 /// As [`bootstrap_comparisons`].
 pub fn leave_one_prompt_out(
     measures: &[&[f64]],
-    hypothesis: &Hypothesis,
+    hypothesis: &ModelRdm,
     pairs: &PairList,
     items: &[u32],
     comparison: Comparison,
@@ -157,7 +157,7 @@ pub fn paired_differences(
 /// Keeps the pairs across items at which the hypothesis is defined; their ends are numbered by `ends`.
 fn weigh(
     measures: &[&[f64]],
-    hypothesis: &Hypothesis,
+    hypothesis: &ModelRdm,
     pairs: &PairList,
     (items, ends): (&[u32], &[u32]),
     comparison: Comparison,

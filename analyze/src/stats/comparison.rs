@@ -3,10 +3,10 @@
 //! Both sides run the same way, larger = more alike. Inference is left to [`super::permutation`] and
 //! [`super::bootstrap`].
 
+use super::error::{NumericsError, Undefined, check_finite, check_length};
 use super::kendall::PairCounts;
-use super::pairs::{Hypothesis, PairList};
+use super::pairs::{ModelRdm, PairList};
 use super::ranking::mid_ranks;
-use super::undefined::{NumericsError, Undefined, check_finite, check_length};
 
 /// The statistic that compares a measure with a hypothesis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
@@ -82,7 +82,7 @@ impl Comparison {
 /// [`Undefined::ConstantHypothesis`], [`Undefined::ConstantMeasure`]; malformed input.
 pub fn compare(
     measure: &[f64],
-    hypothesis: &Hypothesis,
+    hypothesis: &ModelRdm,
     pairs: &PairList,
     comparison: Comparison,
 ) -> Result<f64, NumericsError> {

@@ -4,10 +4,10 @@ use statrs::function::beta::beta_reg;
 
 use super::bootstrap::{BootstrapSettings, ItemDesign};
 use super::comparison::{center, dot, is_constant, multiply_norms};
+use super::error::{NumericsError, Undefined, check_finite, check_length};
 use super::ranking::{SortedOrder, mid_ranks};
 use super::resampling::bootstrap_rows;
 use super::summary::{Interval, percentile_interval};
-use super::undefined::{NumericsError, Undefined, check_finite, check_length};
 
 /// Which correlation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -63,7 +63,7 @@ pub fn correlate(x: &[f64], y: &[f64], kind: CorrelationKind) -> Result<Correlat
 /// The percentile interval of the correlation over draws of items with all of their rows.
 ///
 /// # Errors
-/// [`Undefined::TooFewDefinedDraws`]; malformed input.
+/// [`Undefined::TooFewDefinedResamples`]; malformed input.
 pub fn bootstrap_correlation(
     x: &[f64],
     y: &[f64],

@@ -1,6 +1,6 @@
 //! A dense row-major f64 matrix, and the one product that the rest needs.
 
-use super::undefined::{NumericsError, check_length};
+use super::error::{NumericsError, check_length};
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 
 /// A dense matrix of f64 in row-major order.

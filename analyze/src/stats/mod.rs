@@ -32,6 +32,7 @@ pub mod bootstrap;
 pub mod comparison;
 pub mod correlation;
 mod draws;
+mod error;
 mod kendall;
 mod matrix;
 pub mod multiple_testing;
@@ -44,14 +45,13 @@ pub mod ranking;
 pub mod resampling;
 pub mod similarity;
 pub mod summary;
-mod undefined;
 mod weighted;
 
 pub use comparison::Comparison;
+pub use error::{NumericsError, Undefined};
 pub use matrix::Matrix;
-pub use pairs::{Hypothesis, PairList};
+pub use pairs::{ModelRdm, PairList};
 pub use similarity::{Normalization, Similarity};
-pub use undefined::{NumericsError, Undefined};
 
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,9 @@
 
 use statrs::function::{beta::beta_reg, erf::erfc};
 
+use super::error::{NumericsError, Undefined, check_finite, check_length};
 use super::ranking::SortedOrder;
 use super::summary::{mean, standard_deviation};
-use super::undefined::{NumericsError, Undefined, check_finite, check_length};
 
 /// A one-sample or paired t-test, two-sided.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,11 +1,11 @@
 //! Which pairs of prompts take part in a comparison, and what the hypothesis says about each.
 //!
 //! Prompts are numbered from 0 within one condition. A measure is a vector aligned with a
-//! [`PairList`]; a [`Hypothesis`] is a symmetric matrix, because permuting prompt labels asks for its
+//! [`PairList`]; a [`ModelRdm`] is a symmetric matrix, because permuting prompt labels asks for its
 //! value at pairs other than the listed ones.
 
+use super::error::{NumericsError, Undefined, check_finite, check_length, check_range};
 use super::ranking::SortedOrder;
-use super::undefined::{NumericsError, Undefined, check_finite, check_length, check_range};
 
 /// Fewest prompts for which a comparison of similarity matrices is defined.
 pub const MIN_PROMPTS: usize = 4;
@@ -133,15 +133,15 @@ pub fn condensed_index(n: usize, i: usize, j: usize) -> usize {
 ///
 /// Stored as the index of each pair's value among the distinct values, which makes ranking a count.
 #[derive(Debug, Clone)]
-pub struct Hypothesis {
+pub struct ModelRdm {
     n_prompts: usize,
-    /// `n_prompts x n_prompts`, symmetric; [`Hypothesis::NONE`] where undefined.
+    /// `n_prompts x n_prompts`, symmetric; [`ModelRdm::NONE`] where undefined.
     levels: Vec<u32>,
     /// The distinct values, ascending.
     values: Vec<f64>,
 }
 
-impl Hypothesis {
+impl ModelRdm {
     /// The level of a pair that the hypothesis says nothing about.
     pub(super) const NONE: u32 = u32::MAX;
 
@@ -164,7 +164,7 @@ impl Hypothesis {
     /// Builds the matrix from values aligned with `pairs`.
     ///
     /// # Errors
-    /// As [`Hypothesis::from_pairs`], and [`NumericsError::LengthMismatch`].
+    /// As [`ModelRdm::from_pairs`], and [`NumericsError::LengthMismatch`].
     pub fn on_pairs(pairs: &PairList, values: &[Option<f64>]) -> Result<Self, NumericsError> {
         check_length("hypothesis", pairs.len(), values.len())?;
         let defined: Vec<f64> = values.iter().filter_map(|&value| value).collect();
@@ -197,7 +197,7 @@ impl Hypothesis {
         &self.values
     }
 
-    /// Index of the pair's value among the distinct values, or [`Hypothesis::NONE`].
+    /// Index of the pair's value among the distinct values, or [`ModelRdm::NONE`].
     pub(super) fn level(&self, i: usize, j: usize) -> u32 {
         self.levels[i * self.n_prompts + j]
     }

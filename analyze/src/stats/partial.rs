@@ -10,9 +10,9 @@
 //! keeps the regression of the full sample.
 
 use super::comparison::{Comparison, center, compare, dot};
-use super::pairs::{Hypothesis, PairList};
+use super::error::{NumericsError, Undefined, check_finite, check_length};
+use super::pairs::{ModelRdm, PairList};
 use super::ranking::mid_ranks;
-use super::undefined::{NumericsError, Undefined, check_finite, check_length};
 
 /// What the nuisances leave of measures and hypothesis.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub struct Residuals {
     /// Per measure its residuals, aligned with `pairs`, or why there are none.
     pub measures: Vec<Result<Vec<f64>, Undefined>>,
     /// The residual hypothesis.
-    pub hypothesis: Hypothesis,
+    pub hypothesis: ModelRdm,
 }
 
 /// Partial Spearman or Pearson correlation of a measure (aligned with `pairs`) with a hypothesis.
@@ -32,8 +32,8 @@ pub struct Residuals {
 /// [`NumericsError::NoPartialForm`] for other comparisons.
 pub fn compare_partial(
     measure: &[f64],
-    hypothesis: &Hypothesis,
-    nuisances: &[&Hypothesis],
+    hypothesis: &ModelRdm,
+    nuisances: &[&ModelRdm],
     pairs: &PairList,
     comparison: Comparison,
 ) -> Result<f64, NumericsError> {
@@ -50,8 +50,8 @@ pub fn compare_partial(
 /// Pearson; malformed input.
 pub fn hold_constant(
     measures: &[&[f64]],
-    hypothesis: &Hypothesis,
-    nuisances: &[&Hypothesis],
+    hypothesis: &ModelRdm,
+    nuisances: &[&ModelRdm],
     pairs: &PairList,
     comparison: Comparison,
 ) -> Result<Residuals, NumericsError> {
@@ -70,7 +70,7 @@ pub fn hold_constant(
     let kept = pairs.select(&positions);
     kept.check_enough()?;
     let values_of =
-        |matrix: &Hypothesis| kept.iter().filter_map(|(i, j)| matrix.value(i, j)).collect::<Vec<_>>();
+        |matrix: &ModelRdm| kept.iter().filter_map(|(i, j)| matrix.value(i, j)).collect::<Vec<_>>();
     let basis = orthonormal_basis(nuisances.iter().map(|m| comparison.prepare(&values_of(m))));
     let residual = residual_of(&values_of(hypothesis), &basis, comparison, Undefined::ConstantHypothesis)?;
     let residual: Vec<Option<f64>> = residual.into_iter().map(Some).collect();
@@ -79,7 +79,7 @@ pub fn hold_constant(
         residual_of(&values, &basis, comparison, Undefined::ConstantMeasure)
     };
     Ok(Residuals {
-        hypothesis: Hypothesis::on_pairs(&kept, &residual)?,
+        hypothesis: ModelRdm::on_pairs(&kept, &residual)?,
         measures: measures.iter().map(measure_residual).collect(),
         pairs: kept,
     })

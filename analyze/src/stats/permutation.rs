@@ -23,8 +23,8 @@ pub use labels::Exchangeability;
 use rayon::prelude::*;
 
 use super::comparison::{Comparison, is_constant};
-use super::pairs::{Hypothesis, PairList};
-use super::undefined::{NumericsError, Undefined, check_finite, check_length};
+use super::error::{NumericsError, Undefined, check_finite, check_length};
+use super::pairs::{ModelRdm, PairList};
 use blocked::DrawComputer;
 use labels::LabelShuffler;
 
@@ -96,7 +96,7 @@ const TOLERANCE: f64 = 1e-10;
 /// measure is undefined on its own.
 pub fn permutation_test(
     measures: &[&[f64]],
-    hypothesis: &Hypothesis,
+    hypothesis: &ModelRdm,
     pairs: &PairList,
     comparison: Comparison,
     exchangeability: Exchangeability<'_>,

@@ -7,8 +7,8 @@
 use rayon::prelude::*;
 
 use super::bootstrap::{BootstrapSettings, ItemDesign, draw_multiplicities};
+use super::error::{NumericsError, Undefined, check_finite, check_length, check_range};
 use super::summary::{Interval, mean, percentile_interval};
-use super::undefined::{NumericsError, Undefined, check_finite, check_length, check_range};
 
 /// A value with its bootstrap interval.
 #[derive(Debug, Clone, Copy, PartialEq)]

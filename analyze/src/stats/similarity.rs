@@ -9,8 +9,8 @@ mod mahalanobis;
 
 use std::collections::HashMap;
 
+use super::error::{NumericsError, Undefined, check_length, check_range};
 use super::matrix::Matrix;
-use super::undefined::{NumericsError, Undefined, check_length, check_range};
 
 /// What is done to the vectors, across the prompts of one matrix, before they are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]

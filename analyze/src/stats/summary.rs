@@ -1,7 +1,7 @@
 //! Means, spreads and percentiles of plain samples, and intervals from bootstrap draws.
 
 use super::comparison::is_constant;
-use super::undefined::Undefined;
+use super::error::Undefined;
 
 /// A percentile interval and what it rests on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,15 +51,15 @@ pub fn percentile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
 /// The central percentile interval of bootstrap draws, over those in which the statistic is defined.
 ///
 /// # Errors
-/// [`Undefined::TooFewDefinedDraws`] when it is undefined in more than half of them, or there are none.
+/// [`Undefined::TooFewDefinedResamples`] when it is undefined in more than half of them, or there are none.
 pub fn percentile_interval(draws: &[Option<f64>], confidence: f64) -> Result<Interval, Undefined> {
     let mut defined: Vec<f64> = draws.iter().filter_map(|&d| d).collect();
     if 2 * defined.len() < draws.len() {
-        return Err(Undefined::TooFewDefinedDraws);
+        return Err(Undefined::TooFewDefinedResamples);
     }
     defined.sort_unstable_by(f64::total_cmp);
     let tail = 50.0 * (1.0 - confidence);
     let ends = percentile_of_sorted(&defined, tail).zip(percentile_of_sorted(&defined, 100.0 - tail));
-    let (low, high) = ends.ok_or(Undefined::TooFewDefinedDraws)?;
+    let (low, high) = ends.ok_or(Undefined::TooFewDefinedResamples)?;
     Ok(Interval { low, high, n_defined: defined.len() })
 }

@@ -1,12 +1,12 @@
 //! Estimates, tests and intervals of one entry, all layers of a condition together.
 
-use super::frame::Frame;
+use super::condition_subset::ConditionSubset;
 use super::similarities::{Measure, Measured};
 use super::{Alignment, Hypothesis};
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
 use crate::settings::AnalysisSettings;
-use crate::states::Place;
+use crate::states::LayerSite;
 use crate::stats::bootstrap::{
     BootstrapDraws, BootstrapSettings, ItemDesign, bootstrap_all_comparisons, paired_differences,
 };
@@ -15,7 +15,7 @@ use crate::stats::permutation::{
     Alternative, Exchangeability, MeasureTest, PermutationSettings, permutation_test,
 };
 use crate::stats::summary::percentile_interval;
-use crate::stats::{Comparison, Hypothesis as Matrix, Normalization, PairList, Similarity, Undefined};
+use crate::stats::{Comparison, ModelRdm, Normalization, PairList, Similarity, Undefined};
 use hypercolumn_schemas::tables::RsaRow;
 use hypercolumn_schemas::{Pooling, Progress};
 use rayon::prelude::*;
@@ -40,7 +40,7 @@ pub(super) struct Inference<'a> {
     pub scope: Scope<'a>,
     /// The task's prompts.
     pub prompts: &'a TaskPrompts,
-    /// Similarities of the prompts of all frames.
+    /// Similarities of the prompts of all subsets.
     pub measured: &'a Measured,
 }
 
@@ -52,7 +52,7 @@ struct Way {
     comparison: Comparison,
 }
 
-/// One place's numbers in one frame.
+/// One layer_site's numbers in one subset.
 #[derive(Clone, Default)]
 struct Aligned {
     estimate: Option<f64>,
@@ -74,67 +74,67 @@ impl Inference<'_> {
     /// Computes the rows of all conditions and ways, and the measures.
     pub(super) fn run(
         &self,
-        frames: &[Frame],
+        subsets: &[ConditionSubset],
         alignment: &mut Alignment,
         progress: &dyn Progress,
     ) -> Result<(), AnalyzeError> {
         let entry = self.scope.entry;
         for &normalization in &entry.normalization {
             for &similarity in &entry.similarity {
-                self.run_geometry(frames, normalization, similarity, alignment)?;
+                self.run_geometry(subsets, normalization, similarity, alignment)?;
             }
         }
         if self.scope.is_first_pooling {
-            for (f, frame) in frames.iter().enumerate() {
-                self.measure_prompts(f, frame, alignment);
+            for (f, subset) in subsets.iter().enumerate() {
+                self.measure_prompts(f, subset, alignment);
             }
         }
-        progress.advance(frames.len() as u64);
+        progress.advance(subsets.len() as u64);
         Ok(())
     }
 
     /// All comparisons of one kind of similarities.
     fn run_geometry(
         &self,
-        frames: &[Frame],
+        subsets: &[ConditionSubset],
         normalization: Normalization,
         similarity: Similarity,
         alignment: &mut Alignment,
     ) -> Result<(), AnalyzeError> {
         let comparisons = &self.scope.entry.comparison;
-        let mut by_frame: Vec<Vec<Vec<Aligned>>> = Vec::with_capacity(frames.len());
-        for (f, frame) in frames.iter().enumerate() {
-            by_frame.push(self.align(frame, self.measured.of(f, normalization, similarity))?);
+        let mut by_subset: Vec<Vec<Vec<Aligned>>> = Vec::with_capacity(subsets.len());
+        for (f, subset) in subsets.iter().enumerate() {
+            by_subset.push(self.align(subset, self.measured.of(f, normalization, similarity))?);
         }
         for (c, &comparison) in comparisons.iter().enumerate() {
             let way = Way { normalization, similarity, comparison };
             let aligned: Vec<Vec<Aligned>> =
-                by_frame.iter_mut().map(|frame| std::mem::take(&mut frame[c])).collect();
-            self.push_rows(frames, &aligned, way, alignment)?;
+                by_subset.iter_mut().map(|subset| std::mem::take(&mut subset[c])).collect();
+            self.push_rows(subsets, &aligned, way, alignment)?;
         }
         Ok(())
     }
 
     fn push_rows(
         &self,
-        frames: &[Frame],
+        subsets: &[ConditionSubset],
         aligned: &[Vec<Aligned>],
         way: Way,
         alignment: &mut Alignment,
     ) -> Result<(), AnalyzeError> {
-        for (f, frame) in frames.iter().enumerate() {
-            let reference = find_reference(frames, f);
+        for (f, subset) in subsets.iter().enumerate() {
+            let reference = find_reference(subsets, f);
             let changes = match reference {
-                Some(r) => self.changes(frames, (r, f), aligned, way)?,
+                Some(r) => self.changes(subsets, (r, f), aligned, way)?,
                 None => vec![Change::default(); aligned[f].len()],
             };
-            let reference = reference.map(|r| Arc::clone(&frames[r].condition));
-            let n_pairs = matrix(frame).defined_positions(&frame.pairs).len();
+            let reference = reference.map(|r| Arc::clone(&subsets[r].condition));
+            let n_pairs = model_rdm(subset).defined_positions(&subset.pairs).len();
             for (p, (one, change)) in aligned[f].iter().zip(changes).enumerate() {
-                let place = &self.measured.places[p];
+                let layer_site = &self.measured.layer_sites[p];
                 let row = RowParts {
-                    frame,
-                    place,
+                    subset,
+                    layer_site,
                     n_pairs,
                     way,
                     aligned: one,
@@ -147,8 +147,12 @@ impl Inference<'_> {
         Ok(())
     }
 
-    /// Estimates, permutation tests and draws of every place in one frame, by comparison.
-    fn align(&self, frame: &Frame, measures: &[Measure]) -> Result<Vec<Vec<Aligned>>, AnalyzeError> {
+    /// Estimates, permutation tests and draws of every layer_site in one subset, by comparison.
+    fn align(
+        &self,
+        subset: &ConditionSubset,
+        measures: &[Measure],
+    ) -> Result<Vec<Vec<Aligned>>, AnalyzeError> {
         let comparisons = &self.scope.entry.comparison;
         let mut blank = vec![Aligned::default(); measures.len()];
         let mut defined = Vec::new();
@@ -158,15 +162,15 @@ impl Inference<'_> {
                 Err(error) => blank[p].reason = Some(undefined(error.clone())?.to_string()),
             }
         }
-        let (places, values): (Vec<usize>, Vec<&[f64]>) = defined.into_iter().unzip();
+        let (layer_sites, values): (Vec<usize>, Vec<&[f64]>) = defined.into_iter().unzip();
         let mut aligned = vec![blank; comparisons.len()];
-        for (tests, aligned) in self.test_all(frame, &values)?.into_iter().zip(&mut aligned) {
-            places.iter().zip(tests).for_each(|(&p, test)| aligned[p] = test);
+        for (tests, aligned) in self.test_all(subset, &values)?.into_iter().zip(&mut aligned) {
+            layer_sites.iter().zip(tests).for_each(|(&p, test)| aligned[p] = test);
         }
-        let items = frame.distinct_items();
-        if let Some(draws) = self.draw(frame, &frame.pairs, &values, comparisons, &items)? {
+        let items = subset.distinct_items();
+        if let Some(draws) = self.draw(subset, &subset.pairs, &values, comparisons, &items)? {
             for (draws, aligned) in draws.iter().zip(&mut aligned) {
-                for (m, &p) in places.iter().enumerate() {
+                for (m, &p) in layer_sites.iter().enumerate() {
                     aligned[p].draws = draws.draws(m).to_vec();
                 }
             }
@@ -175,20 +179,24 @@ impl Inference<'_> {
     }
 
     /// Tests by comparison, one a measure.
-    fn test_all(&self, frame: &Frame, measures: &[&[f64]]) -> Result<Vec<Vec<Aligned>>, AnalyzeError> {
+    fn test_all(
+        &self,
+        subset: &ConditionSubset,
+        measures: &[&[f64]],
+    ) -> Result<Vec<Vec<Aligned>>, AnalyzeError> {
         let mut ranked: Option<Vec<Aligned>> = None;
         let mut tests = Vec::new();
         for &comparison in &self.scope.entry.comparison {
             let is_ranked = matches!(comparison, Comparison::RhoA | Comparison::Spearman);
             let known = ranked.as_ref().filter(|_| is_ranked);
             let rescaled = match known {
-                Some(known) => rescale(frame, measures, comparison, known),
+                Some(known) => rescale(subset, measures, comparison, known),
                 None => None,
             };
             let tested = match rescaled {
                 Some(rescaled) => rescaled,
                 None => {
-                    let (tested, is_shareable) = self.test(frame, measures, comparison)?;
+                    let (tested, is_shareable) = self.test(subset, measures, comparison)?;
                     if is_ranked && is_shareable {
                         ranked = Some(tested.clone());
                     }
@@ -203,16 +211,16 @@ impl Inference<'_> {
     /// The permutation test of each measure, and whether every draw compared the same pairs.
     fn test(
         &self,
-        frame: &Frame,
+        subset: &ConditionSubset,
         measures: &[&[f64]],
         comparison: Comparison,
     ) -> Result<(Vec<Aligned>, bool), AnalyzeError> {
         let n_draws = self.scope.settings.n_permutations as usize;
         let seed = self.scope.settings.seed;
         let settings = PermutationSettings { n_draws, seed, stream: 0, alternative: Alternative::Greater };
-        let units = (!frame.is_rectangle && frame.has_repeated_items()).then_some(frame.items.as_slice());
-        let allowed = Exchangeability { units, blocks: frame.blocks.as_deref() };
-        let hypothesis = matrix(frame);
+        let units = (!subset.is_rectangle && subset.has_repeated_items()).then_some(subset.items.as_slice());
+        let allowed = Exchangeability { units, blocks: subset.blocks.as_deref() };
+        let hypothesis = model_rdm(subset);
         let of_test = |test: Result<MeasureTest, Undefined>| match test {
             Ok(test) => Aligned {
                 estimate: Some(test.estimate),
@@ -222,7 +230,7 @@ impl Inference<'_> {
             },
             Err(reason) => Aligned { reason: Some(reason.to_string()), ..Aligned::default() },
         };
-        match permutation_test(measures, hypothesis, &frame.pairs, comparison, allowed, settings) {
+        match permutation_test(measures, hypothesis, &subset.pairs, comparison, allowed, settings) {
             Ok(result) => {
                 let is_shareable = result.n_remasked_draws == 0 && result.n_undefined_draws == 0;
                 Ok((result.tests.into_iter().map(of_test).collect(), is_shareable))
@@ -232,7 +240,7 @@ impl Inference<'_> {
                 // Labels that cannot move leave the estimate as it is.
                 let estimate = |measure: &&[f64]| {
                     let stands = reason == Undefined::NothingToPermute;
-                    stands.then(|| compare(measure, hypothesis, &frame.pairs, comparison).ok()).flatten()
+                    stands.then(|| compare(measure, hypothesis, &subset.pairs, comparison).ok()).flatten()
                 };
                 let aligned = |measure: &&[f64]| Aligned {
                     estimate: estimate(measure),
@@ -247,7 +255,7 @@ impl Inference<'_> {
     /// The draws of each measure over `items`, by comparison; `None` where there can be none.
     fn draw(
         &self,
-        frame: &Frame,
+        subset: &ConditionSubset,
         pairs: &PairList,
         measures: &[&[f64]],
         comparisons: &[Comparison],
@@ -257,33 +265,33 @@ impl Inference<'_> {
         if n_draws == 0 || measures.is_empty() {
             return Ok(None);
         }
-        // Numbered by rank, so that two frames with the same items get the same draws. An item that is
+        // Numbered by rank, so that two subsets with the same items get the same draws. An item that is
         // not drawn from has no pair here; its number is never read.
         let order: Vec<u32> = items.iter().copied().collect();
         let rank = |item: &u32| order.partition_point(|other| other < item).min(order.len() - 1) as u32;
-        let ranks: Vec<u32> = frame.items.iter().map(rank).collect();
+        let ranks: Vec<u32> = subset.items.iter().map(rank).collect();
         let design = ItemDesign { items: &ranks, n_items: order.len() };
         let settings = BootstrapSettings { n_draws, seed: self.scope.settings.seed, stream: 0 };
-        match bootstrap_all_comparisons(measures, matrix(frame), pairs, design, comparisons, settings) {
+        match bootstrap_all_comparisons(measures, model_rdm(subset), pairs, design, comparisons, settings) {
             Ok(draws) => Ok(Some(draws)),
             Err(error) => undefined(error).map(|_| None),
         }
     }
 
-    /// The change of every place from frame `r` to frame `f`, on the items that both have.
+    /// The change of every layer_site from subset `r` to subset `f`, on the items that both have.
     fn changes(
         &self,
-        frames: &[Frame],
+        subsets: &[ConditionSubset],
         (r, f): (usize, usize),
         aligned: &[Vec<Aligned>],
         way: Way,
     ) -> Result<Vec<Change>, AnalyzeError> {
-        let (before, after) = (frames[r].distinct_items(), frames[f].distinct_items());
+        let (before, after) = (subsets[r].distinct_items(), subsets[f].distinct_items());
         let pair = if before == after {
             (aligned[r].clone(), aligned[f].clone())
         } else {
             let shared = before.intersection(&after).copied().collect();
-            (self.restrict(frames, r, &shared, way)?, self.restrict(frames, f, &shared, way)?)
+            (self.restrict(subsets, r, &shared, way)?, self.restrict(subsets, f, &shared, way)?)
         };
         let confidence = self.scope.settings.confidence;
         let change = |(before, after): (&Aligned, &Aligned)| {
@@ -297,26 +305,27 @@ impl Inference<'_> {
         Ok(pair.0.iter().zip(&pair.1).map(change).collect())
     }
 
-    /// Estimates and draws on some of a frame's items.
+    /// Estimates and draws on some of a subset's items.
     fn restrict(
         &self,
-        frames: &[Frame],
+        subsets: &[ConditionSubset],
         f: usize,
         items: &BTreeSet<u32>,
         way: Way,
     ) -> Result<Vec<Aligned>, AnalyzeError> {
-        let frame = &frames[f];
-        let is_kept = |i: usize, j: usize| items.contains(&frame.items[i]) && items.contains(&frame.items[j]);
+        let subset = &subsets[f];
+        let is_kept =
+            |i: usize, j: usize| items.contains(&subset.items[i]) && items.contains(&subset.items[j]);
         let kept: Vec<usize> =
-            frame.pairs.iter().enumerate().filter(|(_, (i, j))| is_kept(*i, *j)).map(|(k, _)| k).collect();
-        let pairs = frame.pairs.select(&kept);
+            subset.pairs.iter().enumerate().filter(|(_, (i, j))| is_kept(*i, *j)).map(|(k, _)| k).collect();
+        let pairs = subset.pairs.select(&kept);
         let measures = self.measured.of(f, way.normalization, way.similarity);
         let mut aligned = vec![Aligned::default(); measures.len()];
         for (one, measure) in aligned.iter_mut().zip(measures) {
             let Ok(measure) = measure else { continue };
             let values: Vec<f64> = kept.iter().map(|&k| measure[k]).collect();
-            one.estimate = compare(&values, matrix(frame), &pairs, way.comparison).ok();
-            if let Some(draws) = self.draw(frame, &pairs, &[&values], &[way.comparison], items)? {
+            one.estimate = compare(&values, model_rdm(subset), &pairs, way.comparison).ok();
+            if let Some(draws) = self.draw(subset, &pairs, &[&values], &[way.comparison], items)? {
                 one.draws = draws[0].draws(0).to_vec();
             }
         }
@@ -325,13 +334,13 @@ impl Inference<'_> {
 
     fn row(&self, parts: &RowParts<'_>) -> RsaRow {
         let (entry, settings) = (self.scope.entry, self.scope.settings);
-        let RowParts { frame, place, way, aligned, change, .. } = parts;
+        let RowParts { subset, layer_site, way, aligned, change, .. } = parts;
         let interval = percentile_interval(&aligned.draws, settings.confidence).ok();
         let interval = interval.filter(|_| aligned.estimate.is_some());
         RsaRow {
-            condition: frame.condition.to_string(),
-            layer: place.layer,
-            site: place.site.to_string(),
+            condition: subset.condition.to_string(),
+            layer: layer_site.layer,
+            site: layer_site.site.to_string(),
             role: entry.segment.clone(),
             pooling: self.scope.pooling.name().to_owned(),
             normalization: way.normalization.to_string(),
@@ -344,7 +353,7 @@ impl Inference<'_> {
             p_value_max: aligned.p_familywise,
             ci_low: interval.map(|i| i.low),
             ci_high: interval.map(|i| i.high),
-            n_prompts: frame.prompts.len() as i32,
+            n_prompts: subset.prompts.len() as i32,
             n_pairs: parts.n_pairs as i32,
             reference_condition: parts.reference.map(|r| r.to_string()),
             change: change.estimate,
@@ -361,8 +370,8 @@ impl Inference<'_> {
 
 /// What one row says.
 struct RowParts<'a> {
-    frame: &'a Frame,
-    place: &'a Place,
+    subset: &'a ConditionSubset,
+    layer_site: &'a LayerSite,
     /// Pairs that the hypothesis says something of.
     n_pairs: usize,
     way: Way,
@@ -376,12 +385,12 @@ struct RowParts<'a> {
 /// largest over measures agrees only if the constant is the same for all (no measure has more ties than
 /// another); `None` where it is not.
 fn rescale(
-    frame: &Frame,
+    subset: &ConditionSubset,
     measures: &[&[f64]],
     comparison: Comparison,
     known: &[Aligned],
 ) -> Option<Vec<Aligned>> {
-    let estimate = |measure: &&[f64]| compare(measure, matrix(frame), &frame.pairs, comparison).ok();
+    let estimate = |measure: &&[f64]| compare(measure, model_rdm(subset), &subset.pairs, comparison).ok();
     let estimates: Vec<Option<f64>> = measures.par_iter().map(estimate).collect();
     let factor = |(estimate, known): (&Option<f64>, &Aligned)| Some((*estimate)? / known.estimate?);
     let factors: Vec<f64> = estimates.iter().zip(known).filter_map(factor).collect();
@@ -393,14 +402,14 @@ fn rescale(
 /// Factors that differ by less than this share differ by rounding.
 const SAME_FACTOR: f64 = 1e-9;
 
-/// The frame before `f` in the task's order (fewest examples first) that shares items with it.
-fn find_reference(frames: &[Frame], f: usize) -> Option<usize> {
-    let own = frames[f].distinct_items();
-    (0..f).find(|&r| !frames[r].distinct_items().is_disjoint(&own))
+/// The subset before `f` in the task's order (fewest examples first) that shares items with it.
+fn find_reference(subsets: &[ConditionSubset], f: usize) -> Option<usize> {
+    let own = subsets[f].distinct_items();
+    (0..f).find(|&r| !subsets[r].distinct_items().is_disjoint(&own))
 }
 
-pub(super) fn matrix(frame: &Frame) -> &Matrix {
-    frame.hypothesis.as_ref().expect("frames are evaluated before they are compared")
+pub(super) fn model_rdm(subset: &ConditionSubset) -> &ModelRdm {
+    subset.hypothesis.as_ref().expect("subsets are evaluated before they are compared")
 }
 
 /// The reason for a null; any other error is a fault of this program.

@@ -6,9 +6,9 @@
 //! inference (see [`inference`]) sees all layers of a condition together, because they share one set of
 //! permutations and one set of draws of items.
 
-mod frame;
+mod condition_subset;
 mod inference;
-mod matrix;
+mod model_rdm;
 mod prompt_alignment;
 mod similarities;
 
@@ -21,7 +21,7 @@ use crate::prompts::INDEX;
 use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
 use crate::states::StateSource;
 use crate::stats::{Comparison, Normalization, Similarity};
-use frame::{Frame, Selected};
+use condition_subset::{ConditionSubset, Selected};
 use hypercolumn_schemas::tables::{self, MeasureRow, RsaRow};
 use hypercolumn_schemas::{Pooling, Site, Table};
 use inference::{Inference, Scope};
@@ -167,7 +167,7 @@ impl Analysis for Rsa {
             Expression { entry: name, key: "blocks", sql }.check(task.catalog, INDEX, table)?;
         }
         let sql = Expression { entry: name, key: "sql", sql: &asked.sql };
-        matrix::check(task.catalog, table, sql)
+        model_rdm::check(task.catalog, table, sql)
     }
 
     fn prepare(
@@ -202,7 +202,7 @@ pub(super) struct Alignment {
 pub(crate) struct Prepared {
     entry: Arc<Hypothesis>,
     pooling: Pooling,
-    frames: Vec<Frame>,
+    subsets: Vec<ConditionSubset>,
 }
 
 /// Chooses the prompts and evaluates the hypothesis of an entry, once for each pooling.
@@ -217,10 +217,10 @@ fn prepare_one(
     for &pooling in &entry.pooling {
         let source = StateSource::open(catalog, prompts, model, &entry.segment, pooling)?;
         crate::kept::check_states(catalog, model, label, &source, &entry.segment, entry.site.as_deref())?;
-        let mut frames = frame::split(prompts, &selected, &source.is_present);
+        let mut subsets = condition_subset::split(prompts, &selected, &source.is_present);
         let expression = Expression { entry: label, key: "sql", sql: &entry.sql };
-        matrix::evaluate(catalog, prompts, expression, &mut frames)?;
-        prepared.push(Prepared { entry: entry.clone(), pooling, frames });
+        model_rdm::evaluate(catalog, prompts, expression, &mut subsets)?;
+        prepared.push(Prepared { entry: entry.clone(), pooling, subsets });
     }
     Ok(())
 }
@@ -256,19 +256,19 @@ fn align_entries(inputs: Inputs<'_>, prepared: &[Prepared]) -> Result<Alignment,
     for one in prepared {
         groups.entry((&one.entry.segment, one.pooling)).or_default().push(one);
     }
-    let n_units = prepared.iter().map(|one| one.frames.len() as u64).sum();
+    let n_units = prepared.iter().map(|one| one.subsets.len() as u64).sum();
     progress.start(&format!("alignment: {}", prompts.task), n_units, "conditions");
     let mut alignment = Alignment::default();
     for ((role, pooling), group) in groups {
         let source = StateSource::open(catalog, prompts, model, role, pooling)?;
-        for batch in batches_of_equal_frames(&group) {
+        for batch in batches_of_equal_subsets(&group) {
             let first = batch[0];
             let geometry = Geometry::of(batch.iter().map(|one| &*one.entry));
             let sites = first.entry.site.as_deref();
-            let measured = measure_all(&source, &first.frames, &geometry, sites)?;
+            let measured = measure_all(&source, &first.subsets, &geometry, sites)?;
             for one in batch {
                 let inference = Inference { scope: scope(one, settings), prompts, measured: &measured };
-                inference.run(&one.frames, &mut alignment, progress)?;
+                inference.run(&one.subsets, &mut alignment, progress)?;
             }
         }
     }
@@ -277,14 +277,14 @@ fn align_entries(inputs: Inputs<'_>, prepared: &[Prepared]) -> Result<Alignment,
 }
 
 /// Entries that compare the same prompts at the same sites share their similarities.
-fn batches_of_equal_frames<'p>(group: &[&'p Prepared]) -> Vec<Vec<&'p Prepared>> {
+fn batches_of_equal_subsets<'p>(group: &[&'p Prepared]) -> Vec<Vec<&'p Prepared>> {
     let mut batches: Vec<Vec<&Prepared>> = Vec::new();
     for &one in group {
         let fits = |batch: &&mut Vec<&Prepared>| {
             let other = batch[0];
             other.entry.site == one.entry.site
-                && other.frames.len() == one.frames.len()
-                && other.frames.iter().zip(&one.frames).all(|(a, b)| a.compares_same_prompts(b))
+                && other.subsets.len() == one.subsets.len()
+                && other.subsets.iter().zip(&one.subsets).all(|(a, b)| a.compares_same_prompts(b))
         };
         match batches.iter_mut().find(fits) {
             Some(batch) => batch.push(one),

@@ -1,24 +1,24 @@
 //! Each prompt's own alignment: the measure of an entry that is set against behaviour.
 
 use super::Alignment;
-use super::frame::Frame;
-use super::inference::{Inference, Scope, matrix};
+use super::condition_subset::ConditionSubset;
+use super::inference::{Inference, Scope, model_rdm};
 use crate::analyses::measures::Measure;
 use crate::stats::comparison::compare_vectors;
 use rayon::prelude::*;
 
 impl Inference<'_> {
     /// Each prompt's own alignment: the comparison over its pairs alone.
-    pub(super) fn measure_prompts(&self, f: usize, frame: &Frame, alignment: &mut Alignment) {
+    pub(super) fn measure_prompts(&self, f: usize, subset: &ConditionSubset, alignment: &mut Alignment) {
         let entry = self.scope.entry;
         let first = entry.normalization.first().zip(entry.similarity.first()).zip(entry.comparison.first());
         let Some(((&normalization, &similarity), &comparison)) = first else { return };
-        let partners = partners_of_rows(frame);
+        let partners = partners_of_rows(subset);
         let measures = self.measured.of(f, normalization, similarity);
         let name = format!("alignment: {}", self.scope.measure_name());
-        for (place, measure) in self.measured.places.iter().zip(measures) {
+        for (layer_site, measure) in self.measured.layer_sites.iter().zip(measures) {
             let Ok(measure) = measure else { continue };
-            if !place.is_measured(entry.site.as_deref()) {
+            if !layer_site.is_measured(entry.site.as_deref()) {
                 continue;
             }
             let align = |own: &Vec<(usize, f64)>| {
@@ -26,9 +26,9 @@ impl Inference<'_> {
                 compare_vectors(&x, &y, comparison).ok()
             };
             let values: Vec<Option<f64>> = partners.par_iter().map(align).collect();
-            let row = Measure { name: &name, layer: place.layer };
+            let row = Measure { name: &name, layer: layer_site.layer };
             for (i, value) in values.into_iter().enumerate() {
-                alignment.measures.push(row.row(self.prompts, frame.prompts[i], value));
+                alignment.measures.push(row.row(self.prompts, subset.prompts[i], value));
             }
         }
     }
@@ -44,14 +44,14 @@ impl Scope<'_> {
     }
 }
 
-/// For each row prompt, the pairs that it is in: position among the frame's pairs and the hypothesis.
-fn partners_of_rows(frame: &Frame) -> Vec<Vec<(usize, f64)>> {
-    let hypothesis = matrix(frame);
-    let mut partners = vec![Vec::new(); frame.n_rows];
-    for (k, (i, j)) in frame.pairs.iter().enumerate() {
+/// For each row prompt, the pairs that it is in: position among the subset's pairs and the hypothesis.
+fn partners_of_rows(subset: &ConditionSubset) -> Vec<Vec<(usize, f64)>> {
+    let hypothesis = model_rdm(subset);
+    let mut partners = vec![Vec::new(); subset.n_rows];
+    for (k, (i, j)) in subset.pairs.iter().enumerate() {
         let Some(value) = hypothesis.value(i, j) else { continue };
         partners[i].push((k, value));
-        if !frame.is_rectangle {
+        if !subset.is_rectangle {
             partners[j].push((k, value));
         }
     }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::super::comparison::{Comparison, center, compare_vectors, dot, is_constant, is_usable_measure};
 use super::super::matrix::Matrix;
-use super::super::pairs::{Hypothesis, PairList};
+use super::super::pairs::{ModelRdm, PairList};
 use super::super::ranking::{SortedOrder, mid_ranks};
 
 /// One shuffle's statistics.
@@ -20,7 +20,7 @@ pub(super) struct Draw {
 /// What all draws share.
 pub(super) struct DrawComputer<'a> {
     measures: &'a [&'a [f64]],
-    hypothesis: &'a Hypothesis,
+    hypothesis: &'a ModelRdm,
     comparison: Comparison,
     /// Pairs in the observed statistic.
     observed: PairList,
@@ -35,20 +35,20 @@ pub(super) struct DrawComputer<'a> {
     /// Sorted measures over the listed pairs, for draws that need new ranks.
     orders: OnceLock<Vec<SortedOrder>>,
     /// The prepared hypothesis, if shuffling cannot change which of its values occur.
-    complete: Option<CompleteHypothesis>,
+    complete: Option<CompleteModelRdm>,
 }
 
 impl<'a> DrawComputer<'a> {
     pub(super) fn new(
         measures: &'a [&'a [f64]],
-        hypothesis: &'a Hypothesis,
+        hypothesis: &'a ModelRdm,
         listed: &'a PairList,
         observed_positions: &[usize],
         comparison: Comparison,
     ) -> Self {
         let observed = listed.select(observed_positions);
         let undefined =
-            listed.select(&listed.positions_where(|i, j| hypothesis.level(i, j) == Hypothesis::NONE));
+            listed.select(&listed.positions_where(|i, j| hypothesis.level(i, j) == ModelRdm::NONE));
         let prepare = |measure: &&[f64]| {
             let values: Vec<f64> = observed_positions.iter().map(|&p| measure[p]).collect();
             // What a zero row gives is reported as a constant measure.
@@ -64,7 +64,7 @@ impl<'a> DrawComputer<'a> {
         let prepared = Matrix::from_rows(rows, observed.len());
         let is_complete = observed == PairList::upper_triangle(listed.n_prompts());
         let complete =
-            is_complete.then(|| CompleteHypothesis::new(hypothesis, &observed, comparison)).flatten();
+            is_complete.then(|| CompleteModelRdm::new(hypothesis, &observed, comparison)).flatten();
         let orders = OnceLock::new();
         Self {
             measures,
@@ -121,7 +121,7 @@ impl<'a> DrawComputer<'a> {
             return Column::Filled { squares: complete.squares };
         }
         let level = |(i, j): (usize, usize)| self.hypothesis.level(labels[i] as usize, labels[j] as usize);
-        let is_same_mask = self.undefined.iter().all(|pair| level(pair) == Hypothesis::NONE);
+        let is_same_mask = self.undefined.iter().all(|pair| level(pair) == ModelRdm::NONE);
         if !is_same_mask || !ranker.count(self.observed.iter().map(level)) {
             return Column::Remasked;
         }
@@ -193,7 +193,7 @@ fn keep(values: &[f64], included: &[bool]) -> Vec<f64> {
 
 /// A hypothesis that is defined for all pairs, all of them observed: a shuffle moves its values and
 /// changes none, so that they are prepared once.
-struct CompleteHypothesis {
+struct CompleteModelRdm {
     n_prompts: usize,
     /// Prepared values, `n x n`; the diagonal is never read.
     prepared: Vec<f64>,
@@ -201,9 +201,9 @@ struct CompleteHypothesis {
     squares: f64,
 }
 
-impl CompleteHypothesis {
+impl CompleteModelRdm {
     /// `None` when the hypothesis is constant.
-    fn new(hypothesis: &Hypothesis, pairs: &PairList, comparison: Comparison) -> Option<Self> {
+    fn new(hypothesis: &ModelRdm, pairs: &PairList, comparison: Comparison) -> Option<Self> {
         let mut ranker = LevelRanker::new(hypothesis, comparison);
         ranker.count(pairs.iter().map(|(i, j)| hypothesis.level(i, j)));
         let squares = ranker.rank()?;
@@ -249,7 +249,7 @@ struct LevelRanker<'a> {
 }
 
 impl<'a> LevelRanker<'a> {
-    fn new(hypothesis: &'a Hypothesis, comparison: Comparison) -> Self {
+    fn new(hypothesis: &'a ModelRdm, comparison: Comparison) -> Self {
         let values = hypothesis.distinct_values();
         Self { values, comparison, counts: vec![0; values.len()], prepared: vec![0.0; values.len()] }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 
 use super::super::draws::{Purpose, generator};
-use super::super::undefined::{NumericsError, check_length};
+use super::super::error::{NumericsError, check_length};
 
 /// What the null hypothesis says may be exchanged. With neither field, any prompt with any other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use faer::Mat;
 use super::design::{Design, FoldDesign, InnerFold};
 use super::logistic::{LOOSE, Logistic, TIGHT};
 use super::metrics::ClassScores;
-use super::undefined::Undefined;
+use hypercolumn_schemas::Undefined;
 
 /// Held-out predictions of the probe and of its baseline.
 pub(super) struct Classified {
@@ -58,11 +58,10 @@ pub(super) fn cross_validate_classes(
 
 /// Refuses labels that leave a training fold without one of the classes.
 fn check_classes(design: &Design, labels: &[usize], n_classes: usize) -> Result<(), Undefined> {
-    for (number, fold) in design.folds.iter().enumerate() {
+    for fold in &design.folds {
         let own: Vec<usize> = fold.train.iter().map(|&row| labels[row]).collect();
-        let absent = count(&own, n_classes).iter().position(|&count| count == 0);
-        if let Some(class) = absent {
-            return Err(Undefined::ClassAbsentFromTrainingFold { class, fold: number });
+        if count(&own, n_classes).contains(&0) {
+            return Err(Undefined::ClassAbsentFromTrainingFold);
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 
 use super::folds::FoldPlan;
 use super::rotation::{Rotation, Standardized, Vectors};
-use super::undefined::Undefined;
+use hypercolumn_schemas::Undefined;
 
 /// One inner split of a training fold.
 pub(super) struct InnerFold {

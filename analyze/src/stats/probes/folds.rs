@@ -12,7 +12,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::random::{Purpose, stream};
-use super::undefined::Undefined;
+use hypercolumn_schemas::Undefined;
 
 /// The rows of each group, by ascending group code.
 pub(super) fn rows_by_group(groups: &[usize]) -> BTreeMap<usize, Vec<usize>> {
@@ -56,8 +56,8 @@ impl FoldPlan {
         let groups = [train_groups, eval_groups].concat();
         let classes = [train_classes, eval_classes].concat();
         let mut rng = stream(seed, Purpose::OuterFolds);
-        let mut folds = deal_groups(&groups, &classes, n_folds, &mut rng)
-            .map_err(|n_groups| Undefined::FewerGroupsThanFolds { n_groups, n_folds })?;
+        let mut folds =
+            deal_groups(&groups, &classes, n_folds, &mut rng).ok_or(Undefined::FewerGroupsThanFolds)?;
         let eval_fold = folds.split_off(train_groups.len());
         let inner_fold = (0..n_folds)
             .map(|fold| {
@@ -97,7 +97,7 @@ pub(super) fn deal_rows(
         if codes.is_empty() { Vec::new() } else { rows.iter().map(|&row| codes[row]).collect() }
     };
     let dealt = deal_groups(&select(groups), &select(classes), n_inner_folds, rng)
-        .map_err(|n_groups| Undefined::FewerGroupsThanInnerFolds { n_groups, n_inner_folds })?;
+        .ok_or(Undefined::FewerGroupsThanInnerFolds)?;
     let mut inner = vec![0; groups.len()];
     for (&row, &inner_fold) in rows.iter().zip(&dealt) {
         inner[row] = inner_fold;
@@ -105,7 +105,7 @@ pub(super) fn deal_rows(
     Ok(inner)
 }
 
-/// The fold of each row, or the number of groups when that is below `n_folds`.
+/// The fold of each row; `None` if there are fewer groups than folds.
 ///
 /// Dealing group g to fold f adds Σ_c (2 n_fc g_c + g_c²) / N_c² to the sum of squared class shares and
 /// the like for sizes; the second terms do not depend on f, so only the cross terms are compared. An
@@ -115,10 +115,10 @@ pub(super) fn deal_groups(
     classes: &[usize],
     n_folds: usize,
     rng: &mut impl Rng,
-) -> Result<Vec<usize>, usize> {
+) -> Option<Vec<usize>> {
     let mut members: Vec<Vec<usize>> = rows_by_group(groups).into_values().collect();
     if members.len() < n_folds || n_folds < 2 {
-        return Err(members.len());
+        return None;
     }
     members.shuffle(rng);
     members.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
@@ -146,7 +146,7 @@ pub(super) fn deal_groups(
         class_counts[best].iter_mut().zip(&own).for_each(|(count, own)| *count += own);
         rows.iter().for_each(|&row| fold_of[row] = best);
     }
-    Ok(fold_of)
+    Some(fold_of)
 }
 
 /// How often each class occurs.

@@ -26,20 +26,19 @@ mod ridge;
 mod rotation;
 mod settings;
 mod target;
-mod undefined;
 
 #[cfg(test)]
 mod tests;
 
 pub use design::Design;
 pub use folds::FoldPlan;
+pub use hypercolumn_schemas::Undefined;
 pub use metrics::Metric;
 pub use online_code::{OnlineCode, compute_online_code};
 pub use result::{MetricResult, Predictions, ProbeResult};
 pub use rotation::Vectors;
 pub use settings::ProbeSettings;
 pub use target::{Target, encode};
-pub use undefined::Undefined;
 
 use classification::{Classified, cross_validate_classes};
 use exchange::{Identity, draw_control};
@@ -158,7 +157,7 @@ fn plan_folds(
 ) -> Result<FoldPlan, Undefined> {
     let n_prompts = train.groups.len().min(eval.groups.len());
     if n_prompts < MIN_PROMPTS {
-        return Err(Undefined::TooFewPrompts { n_prompts });
+        return Err(Undefined::TooFewPrompts);
     }
     let numbers = (settings.n_folds, settings.n_inner_folds);
     let (groups, held_out) = (train.groups, eval.groups);
@@ -185,13 +184,7 @@ fn fit_classes(
     let coded = CodedClasses::new(labels.0, labels.1)?;
     let n_classes = coded.classes.len();
     let penalties = &settings.logistic_penalties;
-    let fit = cross_validate_classes(design, &coded.train, n_classes, penalties);
-    let fit = fit.map_err(|reason| match reason {
-        Undefined::ClassAbsentFromTrainingFold { class, fold } => {
-            Undefined::ClassAbsentFromTrainingFold { class: coded.classes[class], fold }
-        }
-        other => other,
-    })?;
+    let fit = cross_validate_classes(design, &coded.train, n_classes, penalties)?;
     let (control, control_undefined) = match fit_class_control(design, groups, &coded, settings) {
         Some(Ok(control)) => (Some(control), None),
         Some(Err(reason)) => (None, Some(reason)),
@@ -234,11 +227,11 @@ fn fit_class_control(
         let penalties = &settings.logistic_penalties;
         match cross_validate_classes(design, &train, coded.classes.len(), penalties) {
             Ok(fit) => return Some(Ok((fit, eval))),
-            Err(Undefined::ClassAbsentFromTrainingFold { .. }) => {}
+            Err(Undefined::ClassAbsentFromTrainingFold) => {}
             Err(other) => return Some(Err(other)),
         }
     }
-    Some(Err(Undefined::ControlClassAbsentFromTrainingFold))
+    Some(Err(Undefined::ClassAbsentFromTrainingFold))
 }
 
 /// The ridge probe with its control.

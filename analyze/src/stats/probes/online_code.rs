@@ -17,8 +17,8 @@ use super::logistic::{Logistic, TIGHT};
 use super::random::{Purpose, stream};
 use super::settings::ProbeSettings;
 use super::target::CodedClasses;
-use super::undefined::Undefined;
 use super::{MIN_PROMPTS, Sample};
+use hypercolumn_schemas::Undefined;
 
 /// Shares of the prompts at which portions end.
 const SHARES: [f64; 5] = [0.0625, 0.125, 0.25, 0.5, 1.0];
@@ -56,7 +56,7 @@ pub fn compute_online_code(
     assert_eq!(sample.groups.len(), n_prompts, "groups of prompts");
     assert_eq!(labels.len(), n_prompts, "labels of prompts");
     if n_prompts < MIN_PROMPTS {
-        return Err(Undefined::TooFewPrompts { n_prompts });
+        return Err(Undefined::TooFewPrompts);
     }
     let coded = CodedClasses::new(labels, labels)?;
     sample.vectors.check()?;
@@ -100,7 +100,7 @@ pub(super) fn code_in_order(
 fn order_prompts(groups: &[usize], seed: u64) -> Result<(Vec<usize>, Vec<usize>), Undefined> {
     let mut members: Vec<Vec<usize>> = rows_by_group(groups).into_values().collect();
     if members.len() < 2 {
-        return Err(Undefined::FewerGroupsThanFolds { n_groups: members.len(), n_folds: 2 });
+        return Err(Undefined::FewerGroupsThanFolds);
     }
     members.shuffle(&mut stream(seed, Purpose::OnlineCode));
     let mut ends = Vec::new();

@@ -5,7 +5,7 @@ use super::inference::{bootstrap_intervals, permutation_p};
 use super::metrics::{Metric, Scored};
 use super::random::{Purpose, stream};
 use super::settings::ProbeSettings;
-use super::undefined::Undefined;
+use hypercolumn_schemas::Undefined;
 
 /// One score of a probe with what it is to be compared with. A number that is undefined is `None`.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,7 +13,7 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 
-use super::undefined::Undefined;
+use hypercolumn_schemas::Undefined;
 
 /// Principal axes whose squared singular value is below this share of the largest are rounding noise of
 /// the Gram matrix and are dropped.

@@ -1,6 +1,6 @@
 //! What a probe decodes: classes or values, coded for the solvers.
 
-use super::undefined::Undefined;
+use hypercolumn_schemas::Undefined;
 
 /// What is to be decoded from each prompt's vector.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,8 +6,8 @@
 
 use faer::Side;
 
+use super::super::error::Undefined;
 use super::super::matrix::Matrix;
-use super::super::undefined::Undefined;
 
 /// `X C^-1 X'` for centred X with `gram = XX'`, where C is the Ledoit-Wolf covariance of its rows.
 pub(super) fn whiten(gram: &Matrix, n_dimensions: usize) -> Result<Matrix, Undefined> {

@@ -7,7 +7,7 @@ use super::super::comparison::{Comparison, compare, compare_vectors};
 use super::super::correlation::{CorrelationKind, bootstrap_correlation};
 use super::super::resampling::bootstrap_mean;
 use super::super::summary::CONFIDENCE;
-use super::super::{Hypothesis, PairList, Undefined};
+use super::super::{ModelRdm, PairList, Undefined};
 use super::{noise, on_threads, random, same_group};
 
 fn settings(n_draws: usize, seed: u64) -> BootstrapSettings {
@@ -21,7 +21,7 @@ fn draws_are_those_of_repeated_prompts_without_pairs_within_items() {
     let items: Vec<u32> = (0..n).map(|_| random.random_range(0..n_items)).collect();
     let pairs = PairList::upper_triangle(n);
     let value = |(i, j): (usize, usize)| (i, j, ((i + 2 * j) % 7 != 3).then_some(((i * j) % 3) as f64));
-    let hypothesis = Hypothesis::from_pairs(n, pairs.iter().map(value)).unwrap();
+    let hypothesis = ModelRdm::from_pairs(n, pairs.iter().map(value)).unwrap();
     let smooth = noise(pairs.len(), &mut random);
     let tied: Vec<f64> = smooth.iter().map(|v| (2.0 * v).round()).collect();
     let measures: [&[f64]; 2] = [&smooth, &tied];
@@ -103,7 +103,7 @@ fn undefined_draws_are_none_and_too_many_of_them_leave_no_interval() {
     let items: Vec<u32> = (0..6).collect();
     let pairs = PairList::upper_triangle(6);
     let value = |(i, j): (usize, usize)| (i, j, Some(f64::from(u8::from((i, j) == (0, 1)))));
-    let hypothesis = Hypothesis::from_pairs(6, pairs.iter().map(value)).unwrap();
+    let hypothesis = ModelRdm::from_pairs(6, pairs.iter().map(value)).unwrap();
     let measure = noise(15, &mut random(4));
     let design = ItemDesign { items: &items, n_items: 6 };
     for comparison in [Comparison::RhoA, Comparison::Pearson, Comparison::KendallTauA] {
@@ -113,7 +113,7 @@ fn undefined_draws_are_none_and_too_many_of_them_leave_no_interval() {
         let n_defined = found.draws(0).iter().flatten().count();
         assert!((100..300).contains(&n_defined), "{n_defined}");
         assert!(found.draws(0).iter().flatten().all(|d| d.is_finite()));
-        assert_eq!(found.interval(0, CONFIDENCE).err(), Some(Undefined::TooFewDefinedDraws));
+        assert_eq!(found.interval(0, CONFIDENCE).err(), Some(Undefined::TooFewDefinedResamples));
     }
 }
 

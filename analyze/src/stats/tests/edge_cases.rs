@@ -8,7 +8,7 @@ use super::super::paired::{one_sample_t, paired_t, wilcoxon_signed_rank};
 use super::super::partial::compare_partial;
 use super::super::similarity::{Normalization, Similarity, compute_similarities, normalize};
 use super::super::summary::{mean, percentile, standard_deviation};
-use super::super::{Hypothesis, NumericsError, PairList, Undefined};
+use super::super::{ModelRdm, NumericsError, PairList, Undefined};
 use super::{COMPARISONS, noise, random, same_group};
 
 const SIMILARITIES: [Similarity; 5] = [
@@ -42,7 +42,7 @@ fn comparisons_that_do_not_exist_say_why() {
         let few = PairList::upper_triangle(3);
         let small = same_group(&[0, 0, 1]);
         assert_eq!(reason(compare(&[1.0, 2.0, 3.0], &small, &few, comparison)), Undefined::TooFewPrompts);
-        let silent = Hypothesis::on_pairs(&pairs, &[None; 10]).unwrap();
+        let silent = ModelRdm::on_pairs(&pairs, &[None; 10]).unwrap();
         assert_eq!(reason(compare(&measure, &silent, &pairs, comparison)), Undefined::NoPairs);
         let nan = compare(&[f64::NAN; 10], &hypothesis, &pairs, comparison);
         assert_eq!(nan, Err(NumericsError::NonFinite { what: "measure", index: 0 }));
@@ -116,7 +116,7 @@ fn empty_and_malformed_inputs_are_refused_or_empty() {
     assert_eq!(PairList::from_pairs(3, [(1, 1)]), Err(NumericsError::SelfPair { index: 1 }));
     assert!(matches!(PairList::from_pairs(3, [(1, 3)]), Err(NumericsError::OutOfRange { .. })));
     assert!(matches!(
-        Hypothesis::from_pairs(3, [(0, 1, Some(f64::NAN))]),
+        ModelRdm::from_pairs(3, [(0, 1, Some(f64::NAN))]),
         Err(NumericsError::NonFinite { .. })
     ));
     assert_eq!((mean(&[]), percentile(&[], 50.0), standard_deviation(&[1.0])), (None, None, None));
@@ -153,6 +153,6 @@ fn cka_is_one_with_itself_and_undefined_for_the_constant() {
     let constant = hypothesis_kernel(&same_group(&[0; 10])).unwrap();
     assert_eq!(reason(debiased_cka(&kernel, &constant)), Undefined::ConstantHypothesis);
     assert_eq!(reason(debiased_cka(&constant, &kernel)), Undefined::ConstantMeasure);
-    let holed = Hypothesis::from_pairs(10, [(0, 1, Some(1.0))]).unwrap();
+    let holed = ModelRdm::from_pairs(10, [(0, 1, Some(1.0))]).unwrap();
     assert_eq!(hypothesis_kernel(&holed), Err(Undefined::IncompleteHypothesis));
 }

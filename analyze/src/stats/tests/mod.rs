@@ -10,7 +10,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::draws::{Purpose, generator};
-use super::{Comparison, Hypothesis, PairList};
+use super::{Comparison, ModelRdm, PairList};
 
 const COMPARISONS: [Comparison; 6] = [
     Comparison::RhoA,
@@ -33,10 +33,10 @@ fn noise(n: usize, random: &mut ChaCha8Rng) -> Vec<f64> {
 }
 
 /// 1 for pairs of one group, else 0, for all pairs.
-fn same_group(groups: &[u32]) -> Hypothesis {
+fn same_group(groups: &[u32]) -> ModelRdm {
     let pairs = PairList::upper_triangle(groups.len());
     let value = |(i, j): (usize, usize)| (i, j, Some(f64::from(u8::from(groups[i] == groups[j]))));
-    Hypothesis::from_pairs(groups.len(), pairs.iter().map(value)).unwrap()
+    ModelRdm::from_pairs(groups.len(), pairs.iter().map(value)).unwrap()
 }
 
 /// Runs on a pool of this many threads.

@@ -5,7 +5,7 @@ use rand::RngExt;
 use super::super::comparison::{Comparison, compare};
 use super::super::permutation::labels::LabelShuffler;
 use super::super::permutation::*;
-use super::super::{Hypothesis, PairList, Undefined};
+use super::super::{ModelRdm, PairList, Undefined};
 use super::{COMPARISONS, noise, on_threads, random, same_group};
 
 fn settings(n_draws: usize, seed: u64) -> PermutationSettings {
@@ -15,7 +15,7 @@ fn settings(n_draws: usize, seed: u64) -> PermutationSettings {
 /// The test from its definition: shuffle, look up, compare.
 fn naive_p_value(
     measure: &[f64],
-    hypothesis: &Hypothesis,
+    hypothesis: &ModelRdm,
     pairs: &PairList,
     comparison: Comparison,
     (labels, alternative): (&[Vec<usize>], Alternative),
@@ -25,7 +25,7 @@ fn naive_p_value(
     let is_as_extreme = |labels: &&Vec<usize>| {
         let value = |(i, j): (usize, usize)| hypothesis.value(labels[i], labels[j]);
         let values: Vec<Option<f64>> = pairs.iter().map(value).collect();
-        let shuffled = Hypothesis::on_pairs(pairs, &values).unwrap();
+        let shuffled = ModelRdm::on_pairs(pairs, &values).unwrap();
         compare(measure, &shuffled, pairs, comparison).map_or(true, |s| extremity(s) >= observed - 1e-10)
     };
     (1 + labels.iter().filter(is_as_extreme).count()) as f64 / (1 + labels.len()) as f64
@@ -41,7 +41,7 @@ fn batched_p_values_are_those_of_the_definition_with_and_without_masks() {
     let holes = |(i, j): (usize, usize)| {
         (i, j, (i * j % 5 != 1).then_some(f64::from(u8::from(groups[i] == groups[j])) + (i + j) as f64 / 9.0))
     };
-    let holed = Hypothesis::from_pairs(n, all.iter().map(holes)).unwrap();
+    let holed = ModelRdm::from_pairs(n, all.iter().map(holes)).unwrap();
     let mut random = random(1);
     for (hypothesis, pairs) in [(same_group(&groups), &all), (same_group(&groups), &across), (holed, &across)]
     {
@@ -172,9 +172,9 @@ fn units_keep_the_item_mask_and_blocks_keep_rows_and_columns() {
     let pairs = PairList::upper_triangle(12).without_same_item(&items).unwrap();
     let groups: Vec<u32> = items.iter().map(|item| item % 3).collect();
     let across: Vec<_> = pairs.iter().map(|(i, j)| (i, j, same_group(&groups).value(i, j))).collect();
-    let hypothesis = Hypothesis::from_pairs(12, across).unwrap();
+    let hypothesis = ModelRdm::from_pairs(12, across).unwrap();
     let measure = noise(pairs.len(), &mut random(5));
-    let run = |pairs: &PairList, hypothesis: &Hypothesis, measure: &[f64], exchangeability| {
+    let run = |pairs: &PairList, hypothesis: &ModelRdm, measure: &[f64], exchangeability| {
         permutation_test(&[measure], hypothesis, pairs, Comparison::RhoA, exchangeability, settings(200, 1))
             .unwrap()
     };
@@ -185,7 +185,7 @@ fn units_keep_the_item_mask_and_blocks_keep_rows_and_columns() {
     let (rows, columns): (Vec<usize>, Vec<usize>) = ((0..8).collect(), (8..12).collect());
     let rectangle = PairList::rectangle(12, &rows, &columns).unwrap();
     let matches = |(r, c): (usize, usize)| (r, c, Some(f64::from(u8::from(r % 4 == c % 4))));
-    let hypothesis = Hypothesis::from_pairs(12, rectangle.iter().map(matches)).unwrap();
+    let hypothesis = ModelRdm::from_pairs(12, rectangle.iter().map(matches)).unwrap();
     let side: Vec<u32> = (0..12).map(|i| u32::from(i >= 8)).collect();
     let blocks = Exchangeability { units: None, blocks: Some(&side) };
     let measure = noise(rectangle.len(), &mut random(6));
@@ -198,7 +198,7 @@ fn what_cannot_be_tested_says_why() {
     let pairs = PairList::upper_triangle(6);
     let varied: Vec<f64> = (0..15).map(f64::from).collect();
     let constant = [1.0; 15];
-    let run = |measures: &[&[f64]], hypothesis: &Hypothesis, exchangeability| {
+    let run = |measures: &[&[f64]], hypothesis: &ModelRdm, exchangeability| {
         permutation_test(measures, hypothesis, &pairs, Comparison::RhoA, exchangeability, settings(20, 1))
     };
     let hypothesis = same_group(&groups);

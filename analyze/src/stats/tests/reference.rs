@@ -13,7 +13,7 @@ use super::super::ranking::mid_ranks;
 use super::super::similarity::{Normalization, Similarity, compute_rectangle, compute_similarities};
 use super::super::summary::percentile;
 use super::super::weighted::{Lanes, WeightedComparison};
-use super::super::{Hypothesis, PairList};
+use super::super::{ModelRdm, PairList};
 use super::assert_close;
 
 fn read(name: &str) -> Value {
@@ -78,7 +78,7 @@ fn similarities_are_those_of_scipy_and_scikit_learn() {
 fn comparisons_are_those_of_rsatoolbox_and_scipy() {
     for case in read("comparison")["cases"].as_array().unwrap() {
         let pairs = PairList::upper_triangle(count(&case["n"]));
-        let hypothesis = Hypothesis::on_pairs(&pairs, &optional_numbers(&case["hypothesis"])).unwrap();
+        let hypothesis = ModelRdm::on_pairs(&pairs, &optional_numbers(&case["hypothesis"])).unwrap();
         let measure = numbers(&case["measure"]);
         for (name, expected) in case["expected"].as_object().unwrap() {
             let comparison: Comparison = serde_json::from_value(Value::String(name.clone())).unwrap();
@@ -86,13 +86,13 @@ fn comparisons_are_those_of_rsatoolbox_and_scipy() {
             let found = compare(&measure, &hypothesis, &pairs, comparison).unwrap();
             assert_close(found, expected.as_f64().unwrap(), name);
         }
-        let nuisances: Vec<Hypothesis> = case["nuisances"]
+        let nuisances: Vec<ModelRdm> = case["nuisances"]
             .as_array()
             .unwrap()
             .iter()
-            .map(|n| Hypothesis::on_pairs(&pairs, &optional_numbers(n)).unwrap())
+            .map(|n| ModelRdm::on_pairs(&pairs, &optional_numbers(n)).unwrap())
             .collect();
-        let nuisances: Vec<&Hypothesis> = nuisances.iter().collect();
+        let nuisances: Vec<&ModelRdm> = nuisances.iter().collect();
         for (name, comparison) in
             [("partial_spearman", Comparison::Spearman), ("partial_pearson", Comparison::Pearson)]
         {

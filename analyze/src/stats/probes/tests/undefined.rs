@@ -19,10 +19,10 @@ fn fit_on(values: &[f32], target: Target) -> Result<ProbeResult, Undefined> {
 fn impossible_designs_say_why() {
     let own: Vec<usize> = (0..20).collect();
     let two: Vec<usize> = (0..20).map(|i| i % 2).collect();
-    assert_eq!(fit(&[0, 1, 0], &[0, 1, 2]), Err(Undefined::TooFewPrompts { n_prompts: 3 }));
+    assert_eq!(fit(&[0, 1, 0], &[0, 1, 2]), Err(Undefined::TooFewPrompts));
     assert_eq!(fit(&[7; 20], &own), Err(Undefined::SingleClass));
     let four: Vec<usize> = (0..20).map(|i| i % 4).collect();
-    let reason = Undefined::FewerGroupsThanFolds { n_groups: 4, n_folds: 5 };
+    let reason = Undefined::FewerGroupsThanFolds;
     assert_eq!(fit(&two, &four), Err(reason));
     assert_eq!(reason.to_string(), "fewer_groups_than_folds");
 }
@@ -32,7 +32,7 @@ fn a_class_in_one_group_is_named_as_the_caller_coded_it() {
     let groups: Vec<usize> = (0..24).map(|i| i / 2).collect();
     let labels: Vec<usize> = groups.iter().map(|&g| if g == 0 { 9 } else { g % 2 }).collect();
     let reason = fit(&labels, &groups).unwrap_err();
-    assert!(matches!(reason, Undefined::ClassAbsentFromTrainingFold { class: 9, .. }));
+    assert!(matches!(reason, Undefined::ClassAbsentFromTrainingFold));
     assert_eq!(reason.to_string(), "class_absent_from_training_fold");
 }
 

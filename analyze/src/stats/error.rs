@@ -1,55 +1,6 @@
-//! Why a number has no value, and how a call can be malformed.
-//!
-//! The two are kept apart: an [`Undefined`] is a finding about the data and belongs in a table next
-//! to a null; the other variants of [`NumericsError`] are faults of the caller.
+//! How a call of a statistic can be malformed. An [`Undefined`] statistic is a finding about the data and no fault.
 
-/// The reason for which a statistic is undefined. `Display` gives the snake_case text for tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Undefined {
-    /// Fewer than four prompts take part.
-    #[error("too_few_prompts")]
-    TooFewPrompts,
-    /// No pair of prompts is left after masking.
-    #[error("no_pairs")]
-    NoPairs,
-    /// The hypothesis has the same value for every pair that takes part.
-    #[error("constant_hypothesis")]
-    ConstantHypothesis,
-    /// The measure has the same value for every pair (or, under cosine, is zero everywhere).
-    #[error("constant_measure")]
-    ConstantMeasure,
-    /// Nothing of the measure, or nothing of the hypothesis, is left once the nuisances are held
-    /// constant.
-    #[error("explained_by_nuisance")]
-    ExplainedByNuisance,
-    /// The hypothesis is undefined for some pair, where the statistic needs the whole matrix.
-    #[error("incomplete_hypothesis")]
-    IncompleteHypothesis,
-    /// A vector has no direction, so that its cosine or correlation with another does not exist.
-    #[error("zero_vector")]
-    ZeroVector,
-    /// All vectors are equal, so that there is no covariance to measure a distance in.
-    #[error("no_variance")]
-    NoVariance,
-    /// Blocks and units leave no permutation but the identity.
-    #[error("nothing_to_permute")]
-    NothingToPermute,
-    /// Too few observations for the statistic.
-    #[error("too_few_observations")]
-    TooFewObservations,
-    /// A variable of a correlation, or the differences of a paired test, do not vary.
-    #[error("constant_values")]
-    ConstantValues,
-    /// Every difference of a signed-rank test is zero.
-    #[error("no_nonzero_differences")]
-    NoNonzeroDifferences,
-    /// The statistic was undefined in more than half of the bootstrap draws.
-    #[error("too_few_defined_draws")]
-    TooFewDefinedDraws,
-    /// An eigendecomposition did not converge.
-    #[error("eigendecomposition_failed")]
-    EigendecompositionFailed,
-}
+pub use hypercolumn_schemas::Undefined;
 
 /// What a function of this module tree can refuse.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

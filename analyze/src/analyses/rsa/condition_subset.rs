@@ -1,7 +1,7 @@
-//! A frame: the prompts of one condition that an entry compares, their pairs and their items.
+//! A subset: the prompts of one condition that an entry compares, their pairs and their items.
 
 use crate::prompts::TaskPrompts;
-use crate::stats::{Hypothesis, PairList};
+use crate::stats::{ModelRdm, PairList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ pub(super) struct Selected {
     pub blocks: Option<Vec<Option<String>>>,
 }
 
-/// The prompts of one condition, rows first, numbered from 0 within the frame.
-pub(super) struct Frame {
+/// The prompts of one condition, rows first, numbered from 0 within the subset.
+pub(super) struct ConditionSubset {
     /// Name of the condition.
     pub condition: Arc<str>,
     /// Prompts by their number in the task.
@@ -31,12 +31,12 @@ pub(super) struct Frame {
     pub blocks: Option<Vec<u32>>,
     /// The pairs compared: across items in a square, all in a rectangle.
     pub pairs: PairList,
-    /// The hypothesis; filled by [`super::matrix::evaluate`].
-    pub hypothesis: Option<Hypothesis>,
+    /// The hypothesis; filled by [`super::model_rdm::evaluate`].
+    pub hypothesis: Option<ModelRdm>,
 }
 
-impl Frame {
-    /// Whether the frames list the same prompts in the same places.
+impl ConditionSubset {
+    /// Whether the subsets list the same prompts in the same places.
     pub(super) fn compares_same_prompts(&self, other: &Self) -> bool {
         self.prompts == other.prompts
             && self.n_rows == other.n_rows
@@ -54,15 +54,15 @@ impl Frame {
     }
 }
 
-/// The frames of an entry, one a condition in the task's order; prompts without states are left out.
-pub(super) fn split(prompts: &TaskPrompts, selected: &Selected, is_present: &[bool]) -> Vec<Frame> {
+/// The subsets of an entry, one a condition in the task's order; prompts without states are left out.
+pub(super) fn split(prompts: &TaskPrompts, selected: &Selected, is_present: &[bool]) -> Vec<ConditionSubset> {
     let item_numbers = number(&prompts.items);
     let of = |chosen: &[bool], condition: Option<usize>| -> Vec<usize> {
         let fits =
             |&p: &usize| chosen[p] && is_present[p] && condition.is_none_or(|c| prompts.condition_of[p] == c);
         (0..prompts.len()).filter(fits).collect()
     };
-    let mut frames = Vec::new();
+    let mut subsets = Vec::new();
     for (c, condition) in prompts.conditions.iter().enumerate() {
         let rows = of(&selected.rows, Some(c));
         if rows.is_empty() {
@@ -72,9 +72,9 @@ pub(super) fn split(prompts: &TaskPrompts, selected: &Selected, is_present: &[bo
             let own = of(chosen, Some(c));
             if own.is_empty() { of(chosen, None) } else { own }
         });
-        frames.push(build(Arc::clone(condition), &rows, columns.as_deref(), selected, &item_numbers));
+        subsets.push(build(Arc::clone(condition), &rows, columns.as_deref(), selected, &item_numbers));
     }
-    frames
+    subsets
 }
 
 fn build(
@@ -83,7 +83,7 @@ fn build(
     columns: Option<&[usize]>,
     selected: &Selected,
     item_numbers: &[u32],
-) -> Frame {
+) -> ConditionSubset {
     let prompts = [rows, columns.unwrap_or_default()].concat();
     let n_items = item_numbers.iter().max().map_or(0, |n| n + 1);
     // Rows and columns are drawn apart: a row with the column of its own item is no repetition.
@@ -96,10 +96,10 @@ fn build(
     };
     let is_compared = |&(i, j): &(usize, usize)| items[i] != items[j] && prompts[i] != prompts[j];
     let pairs = PairList::from_pairs(n, pairs.into_iter().filter(is_compared))
-        .expect("pairs are of two prompts of the frame");
+        .expect("pairs are of two prompts of the subset");
     let blocks = block_numbers(&prompts, rows.len(), columns.is_some(), selected.blocks.as_deref());
     let (n_rows, is_rectangle) = (rows.len(), columns.is_some());
-    Frame { condition, prompts, n_rows, is_rectangle, items, blocks, pairs, hypothesis: None }
+    ConditionSubset { condition, prompts, n_rows, is_rectangle, items, blocks, pairs, hypothesis: None }
 }
 
 fn block_numbers(

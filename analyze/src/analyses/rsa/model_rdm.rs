@@ -1,17 +1,17 @@
 //! Hypotheses from SQL over pairs of prompts.
 
-use super::frame::Frame;
+use super::condition_subset::ConditionSubset;
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
-use crate::stats::Hypothesis;
+use crate::stats::ModelRdm;
 use std::collections::HashMap;
 
 /// Values that differ by less than this share are equal: rounding depends on the order of a sum.
 const TOLERANCE: f64 = 1e-9;
 
-/// Fills in the hypothesis of each frame.
+/// Fills in the hypothesis of each subset.
 ///
 /// # Errors
 /// [`AnalyzeError::Expression`] when the SQL cannot be asked, is no number or boolean, is not finite, or
@@ -20,19 +20,19 @@ pub(super) fn evaluate(
     catalog: &Catalog,
     prompts: &TaskPrompts,
     expression: Expression<'_>,
-    frames: &mut [Frame],
+    subsets: &mut [ConditionSubset],
 ) -> Result<(), AnalyzeError> {
     check(catalog, &prompts.table, expression)?;
-    for frame in frames {
-        let (rows, columns) = frame.prompts.split_at(frame.n_rows);
-        let columns = if frame.is_rectangle { columns } else { rows };
+    for subset in subsets {
+        let (rows, columns) = subset.prompts.split_at(subset.n_rows);
+        let columns = if subset.is_rectangle { columns } else { rows };
         let answer = expression.ask(catalog, &pairs_query(&prompts.table, expression, rows, columns))?;
         let pairs = answer.column::<i64>("a")?.into_iter().zip(answer.column::<i64>("b")?);
         let of_pairs = pairs.zip(answer.column::<Option<f64>>("value")?);
         let values: Vec<(usize, usize, Option<f64>)> =
             of_pairs.map(|((a, b), value)| (a as usize, b as usize, value)).collect();
-        check_values(prompts, expression, frame, &values)?;
-        frame.hypothesis = Some(build(frame, &values)?);
+        check_values(prompts, expression, subset, &values)?;
+        subset.hypothesis = Some(build(subset, &values)?);
     }
     Ok(())
 }
@@ -65,23 +65,23 @@ fn list(prompts: &[usize]) -> String {
     prompts.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn build(frame: &Frame, values: &[(usize, usize, Option<f64>)]) -> Result<Hypothesis, AnalyzeError> {
-    let (rows, columns) = frame.prompts.split_at(frame.n_rows);
+fn build(subset: &ConditionSubset, values: &[(usize, usize, Option<f64>)]) -> Result<ModelRdm, AnalyzeError> {
+    let (rows, columns) = subset.prompts.split_at(subset.n_rows);
     let places = |prompts: &[usize], from: usize| -> HashMap<usize, usize> {
         prompts.iter().enumerate().map(|(i, &p)| (p, from + i)).collect()
     };
     let rows = places(rows, 0);
-    let columns = if frame.is_rectangle { places(columns, frame.n_rows) } else { rows.clone() };
+    let columns = if subset.is_rectangle { places(columns, subset.n_rows) } else { rows.clone() };
     let numbered = values.iter().map(|&(a, b, value)| (rows[&a], columns[&b], value));
     // Of a square, the pair in the order of the prompts counts; the other order agrees within rounding.
     let kept = numbered.filter(|&(i, j, _)| i < j);
-    Ok(Hypothesis::from_pairs(frame.prompts.len(), kept)?)
+    Ok(ModelRdm::from_pairs(subset.prompts.len(), kept)?)
 }
 
 fn check_values(
     prompts: &TaskPrompts,
     expression: Expression<'_>,
-    frame: &Frame,
+    subset: &ConditionSubset,
     values: &[(usize, usize, Option<f64>)],
 ) -> Result<(), AnalyzeError> {
     let name = |p: usize| &prompts.ids[p];
@@ -89,7 +89,7 @@ fn check_values(
         let reason = format!("it is not finite for a = `{}`, b = `{}`", name(*a), name(*b));
         return Err(expression.refuse(reason));
     }
-    if frame.is_rectangle {
+    if subset.is_rectangle {
         return Ok(());
     }
     let known: HashMap<(usize, usize), Option<f64>> = values.iter().map(|&(a, b, v)| ((a, b), v)).collect();
