@@ -2,7 +2,7 @@
 -- Do items whose measure changes more also improve more?
 SELECT
     condition, reference_condition, measure, layer, statistic,
-    estimate, ci_low, ci_high, p_value, q_value, n, reason
+    estimate, ci_low, ci_high, p_value, q_value, n, n_clusters, cluster, confidence, reason
 FROM associations
 WHERE model = $model AND task = $task AND behavior_metric = $metric
 ORDER BY measure, statistic, condition, layer

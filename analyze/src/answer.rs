@@ -62,6 +62,14 @@ impl FromColumn for Option<i64> {
     }
 }
 
+impl FromColumn for Option<bool> {
+    const KIND: DataType = DataType::Boolean;
+
+    fn read(array: &ArrayRef) -> Option<Vec<Self>> {
+        Some(array.as_boolean().iter().collect())
+    }
+}
+
 macro_rules! never_null {
     ($($kind:ty),*) => {$(
         impl FromColumn for $kind {
@@ -74,7 +82,7 @@ macro_rules! never_null {
     )*};
 }
 
-never_null!(String, f64, i64);
+never_null!(String, bool, f64, i64);
 
 impl Answer {
     /// The batches as they came.

@@ -146,16 +146,32 @@ fn text(value: Option<&str>) -> Scalar {
     Scalar::new(FrameType::String, AnyValue::StringOwned(value.unwrap_or_default().into()))
 }
 
-/// Sets `q_value` to the Benjamini-Hochberg correction of `p_value` among the rows that agree in the columns `family`.
+/// Which column of p-values is corrected, and into which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// Column of p-values.
+    pub p_value: &'static str,
+    /// Column of q-values.
+    pub q_value: &'static str,
+}
+
+impl Correction {
+    /// Of estimates.
+    pub const LEVEL: Self = Self { p_value: "p_value", q_value: "q_value" };
+    /// Of changes against the reference condition.
+    pub const CHANGE: Self = Self { p_value: "change_p_value", q_value: "change_q_value" };
+}
+
+/// Sets q-values to the Benjamini-Hochberg correction of p-values among the rows of equal `family`.
 ///
 /// # Errors
 /// [`AnalyzeError::Frame`] where a column is absent.
-pub fn correct(mut frame: DataFrame, family: &[&str]) -> Result<DataFrame, AnalyzeError> {
+pub fn correct(mut frame: DataFrame, columns: Correction) -> Result<DataFrame, AnalyzeError> {
     let p_values: Vec<Option<f64>> =
-        frame.column("p_value").and_then(|c| c.f64()).map_err(refused)?.iter().collect();
+        frame.column(columns.p_value).and_then(|c| c.f64()).map_err(refused)?.iter().collect();
     let mut q_values: Vec<Option<f64>> = vec![None; p_values.len()];
     if !p_values.is_empty() {
-        let groups = frame.group_by(family.iter().copied()).map_err(refused)?;
+        let groups = frame.group_by(["family"]).map_err(refused)?;
         for group in groups.get_groups().iter() {
             let rows: Vec<usize> = match group {
                 polars::prelude::GroupsIndicator::Idx((_, rows)) => {
@@ -169,7 +185,9 @@ pub fn correct(mut frame: DataFrame, family: &[&str]) -> Result<DataFrame, Analy
             rows.iter().zip(benjamini_hochberg(&of_group)).for_each(|(&row, q)| q_values[row] = q);
         }
     }
-    frame.with_column(Float64Chunked::new("q_value".into(), q_values).into_column()).map_err(refused)?;
+    frame
+        .with_column(Float64Chunked::new(columns.q_value.into(), q_values).into_column())
+        .map_err(refused)?;
     Ok(frame)
 }
 

@@ -10,6 +10,7 @@
 mod analyses;
 mod answer;
 mod catalog;
+mod design;
 mod error;
 mod expression;
 pub mod frames;
@@ -31,6 +32,7 @@ pub use analyses::{
     ProbeKind, Registered, StatesAsked, StudyEntry, field_names,
 };
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
+pub use design::TaskDesign;
 pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};
 pub use questions::Questions;

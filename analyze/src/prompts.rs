@@ -69,6 +69,13 @@ impl TaskPrompts {
         }
     }
 
+    /// The params that some SQL names, as SQL names them.
+    pub(crate) fn params_in(&self, sql: &str) -> Vec<String> {
+        let words: Vec<&str> = sql.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+        let is_named = |param: &&String| words.iter().any(|word| word.eq_ignore_ascii_case(param));
+        self.params.iter().filter(is_named).map(|param| quoted(param)).collect()
+    }
+
     /// Number of prompts.
     pub(crate) fn len(&self) -> usize {
         self.ids.len()

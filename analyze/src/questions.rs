@@ -4,7 +4,9 @@
 //! out by [`crate::run`].
 
 use crate::analyses::Entries;
+use crate::design::TaskDesign;
 use crate::settings::AnalysisSettings;
+use std::collections::BTreeMap;
 
 /// Everything that the stage is asked to do.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +17,15 @@ pub struct Questions {
     pub tasks: Vec<String>,
     /// Settings shared by all analyses.
     pub analysis: AnalysisSettings,
+    /// What the study says of the tasks' designs, by task.
+    pub designs: BTreeMap<String, TaskDesign>,
     /// The study's entries.
     pub entries: Entries,
+}
+
+impl Questions {
+    /// The design of a task.
+    pub(crate) fn design(&self, task: &str) -> TaskDesign {
+        self.designs.get(task).cloned().unwrap_or_default()
+    }
 }

@@ -7,18 +7,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AnalysisSettings {
-    /// Seed of every random draw.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// Permutations of a test; 0 leaves p-values of permutations out.
+    /// Permutations of a test of RSA; 0 leaves their p-values out.
     pub n_permutations: u32,
-    /// Bootstrap draws of an interval; 0 leaves intervals out.
-    pub n_bootstraps: u32,
+    /// Refits of a probe to permuted targets; 0 leaves their p-values and chance levels out.
+    pub n_refits: u32,
     /// Coverage of intervals, above 0 and below 1.
     pub confidence: f64,
     /// Outer folds of probes, from 2.
     pub n_folds: u32,
     /// Inner folds of probes, which choose the penalty, from 2.
     pub n_inner_folds: u32,
+    /// Plans of outer folds that a probe's scores are averaged over, from 1.
+    pub n_repeats: u32,
 }
 
 impl Default for AnalysisSettings {
@@ -26,10 +28,11 @@ impl Default for AnalysisSettings {
         Self {
             seed: 7,
             n_permutations: 1_000,
-            n_bootstraps: 500,
+            n_refits: 200,
             confidence: 0.95,
             n_folds: 5,
             n_inner_folds: 3,
+            n_repeats: 2,
         }
     }
 }
@@ -43,7 +46,10 @@ impl AnalysisSettings {
         if self.n_folds < 2 {
             return Some(("n_folds", "a whole number from 2"));
         }
-        (self.n_inner_folds < 2).then_some(("n_inner_folds", "a whole number from 2"))
+        if self.n_inner_folds < 2 {
+            return Some(("n_inner_folds", "a whole number from 2"));
+        }
+        (self.n_repeats < 1).then_some(("n_repeats", "a whole number from 1"))
     }
 }
 

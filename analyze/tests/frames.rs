@@ -5,7 +5,7 @@ mod planted;
 mod values;
 
 use hypercolumn_analyze::frames::{
-    Partitions, batch_of_frame, correct, frame_of_batch, frame_of_rows, read_frame,
+    Correction, Partitions, batch_of_frame, correct, frame_of_batch, frame_of_rows, read_frame,
 };
 use hypercolumn_schemas::tables::{self, BehaviorRow};
 use hypercolumn_schemas::{Lake, PartitionColumn, read_batches};
@@ -73,8 +73,8 @@ fn p_values_are_corrected_within_their_family() {
     assert_eq!(frame.height(), 0);
     let columns = ["a", "b", "a", "a", "b", "a"];
     let p_values = [Some(0.01), Some(0.04), Some(0.02), None, Some(0.5), Some(0.03)];
-    let frame = polars::df!("measure" => columns, "p_value" => p_values).unwrap();
-    let corrected = correct(frame, &["measure"]).unwrap();
+    let frame = polars::df!("family" => columns, "p_value" => p_values).unwrap();
+    let corrected = correct(frame, Correction::LEVEL).unwrap();
     let q: Vec<Option<f64>> = corrected.column("q_value").unwrap().f64().unwrap().iter().collect();
     // R: p.adjust(c(.01, .02, .03), "BH") and p.adjust(c(.04, .5), "BH").
     let expected = [Some(0.03), Some(0.08), Some(0.03), None, Some(0.5), Some(0.03)];

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::nearest::suggest;
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
 use hypercolumn_analyze::Questions;
-use hypercolumn_analyze::{StatesAsked, StudyEntry};
+use hypercolumn_analyze::{StatesAsked, StudyEntry, TaskDesign};
 use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_extract::tokenize::chat::ChatTemplate;
@@ -40,6 +40,8 @@ pub struct ResolvedTask {
     pub name: String,
     /// Where its prompts come from.
     pub source: PromptSource,
+    /// What its prompts have in common.
+    pub design: TaskDesign,
     /// What is kept of the model's pass over them.
     pub extract: Settings,
 }
@@ -84,7 +86,8 @@ pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<Resolv
         .and_then(|()| check_kept(&study, &tasks))
         .and_then(|()| check_analysis(&study))
         .map_err(|p| study.refuse(p))?;
-    let questions = study.questions(tasks.iter().map(|t| t.name.clone()).collect());
+    let designs = tasks.iter().map(|task| (task.name.clone(), task.design.clone())).collect();
+    let questions = study.questions(designs);
     Ok(ResolvedStudy { name: study.file.name.get_ref().clone(), model, tasks, questions, label: study.label })
 }
 
@@ -127,7 +130,14 @@ fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Proble
         None => PromptSource::Generator(resolve_generator(entry)?),
     };
     let extract = entry.extract.over(study.file.extract.over(Settings::default()));
-    Ok(ResolvedTask { name, source, extract })
+    let stated = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.get_ref().clone());
+    let of_generator = match &source {
+        PromptSource::Generator(generator) => Some(generator.cluster().to_owned()),
+        PromptSource::File(_) => None,
+    };
+    let cluster = stated(&entry.cluster).or(of_generator);
+    let design = TaskDesign { cluster, reference: stated(&entry.reference) };
+    Ok(ResolvedTask { name, source, design, extract })
 }
 
 fn resolve_prompts(

@@ -44,7 +44,7 @@ pub use partition::Partition;
 pub use progress::Progress;
 pub use reader::{read_batches, read_rows};
 pub use record::{AnalyzeRecord, BackendId, ExtractRecord, IngestRecord, ModelRecord, Record, RecordVersion};
-pub use row::{Row, Value, find_column, read_column};
+pub use row::{Row, Value, column_name, find_column, read_column};
 pub use sharing::{SharedColumns, SharingWriter};
 pub use slot::{Slot, SlotError};
 pub use table::{PartitionColumn, Table};

@@ -146,6 +146,14 @@ pub fn read_column<T: Value>(
         .collect()
 }
 
+/// The name of a column whose field has this name: a Rust keyword (`r#true`) without its mark.
+pub const fn column_name(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
+}
+
 /// Defines a table: its [`Table`], and a row struct with the table's columns as fields.
 ///
 /// A field of type `Option<…>` is a column that may be null; the text behind `=` is the column's sentence on the schema
@@ -171,7 +179,7 @@ macro_rules! table {
             doc: $doc,
             partitions: &[$($crate::PartitionColumn::$partition),*],
             columns: &[$($crate::Column {
-                name: stringify!($field),
+                name: $crate::column_name(stringify!($field)),
                 kind: <$type as $crate::Value>::KIND,
                 nullable: <$type as $crate::Value>::NULLABLE,
                 doc: $text,
@@ -195,7 +203,7 @@ macro_rules! table {
             }
 
             fn from_batch(batch: &arrow::array::RecordBatch) -> Result<Vec<Self>, $crate::LakeError> {
-                $(let mut $field = $crate::read_column::<$type>(&$table, batch, stringify!($field))?.into_iter();)+
+                $(let mut $field = $crate::read_column::<$type>(&$table, batch, $crate::column_name(stringify!($field)))?.into_iter();)+
                 Ok((0..batch.num_rows())
                     .map(|_| Self { $($field: $field.next().expect("columns of one batch have one length"),)+ })
                     .collect())

@@ -40,6 +40,7 @@ fn rows_of_every_table_come_back() {
         check::<BehaviorRow>(),
         check::<RsaRow>(),
         check::<ProbeRow>(),
+        check::<PredictionRow>(),
         check::<AttentionRatioRow>(),
         check::<MeasureRow>(),
         check::<AssociationRow>(),

@@ -1,21 +1,26 @@
 //! Associations: do changes in a measure go with changes in behaviour, item by item?
+//!
+//! Items of a cluster are not independent, so every test is over clusters. Where clusters have several items, a correlation
+//! may be between clusters (easy lines have clear representations), within them, or both, and all three are given.
 
 use super::entry::{Named, NoEntry};
-use super::{Analysis, Inputs, Results};
+use super::{Analysis, Correction, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::{Answer, ask};
 use crate::error::AnalyzeError;
 use crate::settings::AnalysisSettings;
-use crate::stats::bootstrap::{BootstrapSettings, ItemDesign};
-use crate::stats::correlation::{CorrelationKind, bootstrap_correlation, correlate};
-use crate::stats::paired::{one_sample_t, wilcoxon_signed_rank};
-use crate::stats::resampling::bootstrap_rows;
-use crate::stats::summary::{mean, percentile_interval, standard_deviation};
+use crate::stats::clusters::{
+    ClusterEstimate, correlation_over_clusters, effect_size_over_clusters, mean_over_clusters,
+};
+use crate::stats::correlation::CorrelationKind;
+use crate::stats::paired::signed_rank_over_clusters;
+use crate::stats::summary::Interval;
 use crate::stats::{NumericsError, Undefined};
 use hypercolumn_schemas::Table;
 use hypercolumn_schemas::tables::{self, AssociationRow};
 use rayon::prelude::*;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Changes of measures against changes of behaviour: table `associations`.
 pub(crate) struct Associations;
@@ -29,7 +34,7 @@ impl Analysis for Associations {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -42,7 +47,7 @@ impl Analysis for Associations {
     }
 
     fn settings(&self, shared: &AnalysisSettings) -> Value {
-        json!({"n_bootstraps": shared.n_bootstraps, "seed": shared.seed, "confidence": shared.confidence})
+        json!({"confidence": shared.confidence})
     }
 
     fn check(&self, _: &CheckedTask<'_>, entry: &Named<NoEntry>) -> Result<(), AnalyzeError> {
@@ -54,12 +59,9 @@ impl Analysis for Associations {
     }
 
     fn compute(&self, inputs: Inputs<'_>, (): &()) -> Result<Vec<Results>, AnalyzeError> {
-        Ok(vec![Results::corrected(&associate_all(inputs)?, &FAMILY)?])
+        Ok(vec![Results::corrected(&associate_all(inputs)?, &[Correction::LEVEL])?])
     }
 }
-
-/// Rows that are corrected together agree in these columns: all layers and conditions.
-const FAMILY: [&str; 3] = ["measure", "behavior_metric", "statistic"];
 
 /// The measure that stands for behaviour itself.
 const BEHAVIOR: &str = "behavior";
@@ -71,9 +73,11 @@ struct Changes {
     measure: String,
     layer: i16,
     metric: String,
-    /// Of the measure.
+    /// Cluster of each item.
+    clusters: Vec<u32>,
+    /// Of the measure, by item.
     changes: Vec<f64>,
-    /// Of behaviour; positive is better.
+    /// Of behaviour, by item; positive is better.
     improvements: Vec<f64>,
 }
 
@@ -82,28 +86,54 @@ struct Changes {
 struct Found {
     estimate: Option<f64>,
     p_value: Option<f64>,
-    interval: Option<(f64, f64)>,
+    interval: Option<Interval>,
     reason: Option<String>,
+}
+
+impl Found {
+    /// A null with its reason; any other error is a fault of this program.
+    fn or_reason<T>(
+        result: Result<T, NumericsError>,
+        found: impl FnOnce(T) -> Self,
+    ) -> Result<Self, AnalyzeError> {
+        match result {
+            Ok(value) => Ok(found(value)),
+            Err(error) => {
+                let reason: Undefined = error.undefined().ok_or(AnalyzeError::Numerics(error))?;
+                Ok(Self { reason: Some(reason.to_string()), ..Self::default() })
+            }
+        }
+    }
+
+    fn correlation(estimate: ClusterEstimate, confidence: f64) -> Self {
+        let interval = Some(estimate.correlation_interval(confidence));
+        Self { estimate: Some(estimate.value), p_value: Some(estimate.p_value), interval, reason: None }
+    }
 }
 
 /// Rows of `associations`, from what `behavior` and `measures` hold.
 fn associate_all(inputs: Inputs<'_>) -> Result<Vec<AssociationRow>, AnalyzeError> {
-    let Inputs { catalog, model, prompts, settings, progress } = inputs;
+    let Inputs { catalog, model, prompts, design, settings, progress } = inputs;
     let task = prompts.task.as_str();
     let sql = include_str!("../../queries/conditions_with_behavior.sql");
     let scored = ask(catalog.connection(), sql, &[&model, &task], "look for behaviour")?;
     let scored = scored.column::<String>("condition")?;
-    let Some(reference) = prompts.conditions.iter().find(|c| scored.iter().any(|s| **s == ***c)) else {
-        return Ok(Vec::new());
-    };
+    let is_scored = |condition: &&std::sync::Arc<str>| scored.iter().any(|s| **s == ***condition);
+    let declared = design.reference.map(|reference| &prompts.conditions[reference]);
+    let reference = declared.filter(is_scored).or_else(|| prompts.conditions.iter().find(is_scored));
+    let Some(reference) = reference else { return Ok(Vec::new()) };
     let sql = include_str!("../../queries/item_changes.sql");
     let parameters: [&dyn duckdb::ToSql; 3] = [&model, &task, &&**reference];
-    let groups = group(&ask(catalog.connection(), sql, &parameters, "compare conditions item by item")?)?;
+    let answer = ask(catalog.connection(), sql, &parameters, "compare conditions item by item")?;
+    let clusters = design.clusters();
+    let cluster_of: HashMap<&str, u32> =
+        prompts.items.iter().zip(&clusters.of).map(|(item, cluster)| (&**item, *cluster)).collect();
+    let groups = group(&answer, &cluster_of)?;
     progress.start(&format!("associations: {task}"), groups.len() as u64, "measures");
     let rows: Vec<Vec<AssociationRow>> = groups
         .par_iter()
         .map(|changes| {
-            let rows = associate(changes, reference, settings);
+            let rows = Association { changes, reference, cluster: &clusters.sql, settings }.rows();
             progress.advance(1);
             rows
         })
@@ -113,154 +143,145 @@ fn associate_all(inputs: Inputs<'_>) -> Result<Vec<AssociationRow>, AnalyzeError
 }
 
 /// Rows that follow one another and agree in all but the item are one group.
-fn group(answer: &Answer) -> Result<Vec<Changes>, AnalyzeError> {
+fn group(answer: &Answer, cluster_of: &HashMap<&str, u32>) -> Result<Vec<Changes>, AnalyzeError> {
     let conditions = answer.column::<String>("condition")?;
     let measures = answer.column::<String>("measure")?;
     let layers = answer.column::<i64>("layer")?;
     let metrics = answer.column::<String>("metric")?;
+    let items = answer.column::<String>("item_id")?;
     let changes = answer.column::<Option<f64>>("change")?;
     let improvements = answer.column::<Option<f64>>("improvement")?;
     let mut groups: Vec<Changes> = Vec::new();
     for i in 0..conditions.len() {
         let (Some(change), Some(improvement)) = (changes[i], improvements[i]) else { continue };
         let layer = layers[i] as i16;
-        let fits = |g: &&mut Changes| {
+        let fits = |g: &Changes| {
             g.condition == conditions[i]
                 && g.measure == measures[i]
                 && g.layer == layer
                 && g.metric == metrics[i]
         };
-        match groups.last_mut().filter(fits) {
-            Some(group) => {
-                group.changes.push(change);
-                group.improvements.push(improvement);
-            }
-            None => groups.push(Changes {
+        if !groups.last().is_some_and(fits) {
+            groups.push(Changes {
                 condition: conditions[i].clone(),
                 measure: measures[i].clone(),
                 layer,
                 metric: metrics[i].clone(),
-                changes: vec![change],
-                improvements: vec![improvement],
-            }),
+                clusters: Vec::new(),
+                changes: Vec::new(),
+                improvements: Vec::new(),
+            });
         }
+        let group = groups.last_mut().expect("a group was just made");
+        group.clusters.push(cluster_of.get(items[i].as_str()).copied().unwrap_or(u32::MAX));
+        group.changes.push(change);
+        group.improvements.push(improvement);
     }
     Ok(groups)
 }
 
-fn associate(
-    group: &Changes,
-    reference: &str,
-    settings: &AnalysisSettings,
-) -> Result<Vec<AssociationRow>, AnalyzeError> {
-    let mut rows = Vec::new();
-    let mut push = |statistic: &str, found: Found| {
-        rows.push(AssociationRow {
-            condition: group.condition.clone(),
-            reference_condition: reference.to_owned(),
-            measure: group.measure.clone(),
-            layer: group.layer,
-            behavior_metric: group.metric.clone(),
+/// One group of changes about to be tested.
+struct Association<'a> {
+    changes: &'a Changes,
+    reference: &'a str,
+    cluster: &'a str,
+    settings: &'a AnalysisSettings,
+}
+
+impl Association<'_> {
+    fn rows(&self) -> Result<Vec<AssociationRow>, AnalyzeError> {
+        let mut rows = Vec::new();
+        let Changes { clusters, changes, improvements, .. } = self.changes;
+        let confidence = self.settings.confidence;
+        if self.changes.measure != BEHAVIOR {
+            for kind in [CorrelationKind::Spearman, CorrelationKind::Pearson] {
+                let correlate = |x: &[f64], y: &[f64], clusters: &[u32]| {
+                    Found::or_reason(correlation_over_clusters(x, y, clusters, kind), |estimate| {
+                        Found::correlation(estimate, confidence)
+                    })
+                };
+                rows.push(self.row(&kind.to_string(), correlate(changes, improvements, clusters)?));
+                if self.n_clusters() < changes.len() {
+                    let (x, y) = (within(changes, clusters), within(improvements, clusters));
+                    rows.push(self.row(&format!("{kind}_within"), correlate(&x, &y, clusters)?));
+                    let (x, y) = (means(changes, clusters), means(improvements, clusters));
+                    let own: Vec<u32> = (0..x.len() as u32).collect();
+                    rows.push(self.row(&format!("{kind}_between"), correlate(&x, &y, &own)?));
+                }
+            }
+        }
+        let found = Found::or_reason(mean_over_clusters(changes, clusters), |estimate| Found {
+            estimate: Some(estimate.value),
+            p_value: Some(estimate.p_value),
+            interval: Some(estimate.interval(confidence)),
+            reason: None,
+        })?;
+        rows.push(self.row("paired_t", found));
+        let found = Found::or_reason(signed_rank_over_clusters(changes, clusters), |test| Found {
+            estimate: Some(test.rank_biserial()),
+            p_value: Some(test.p_value),
+            ..Found::default()
+        })?;
+        rows.push(self.row("wilcoxon", found));
+        let found = Found::or_reason(effect_size_over_clusters(changes, clusters), |estimate| Found {
+            estimate: Some(estimate.value),
+            interval: Some(estimate.interval(confidence)),
+            ..Found::default()
+        })?;
+        rows.push(self.row("cohens_dz", found));
+        Ok(rows)
+    }
+
+    fn n_clusters(&self) -> usize {
+        self.changes.clusters.iter().collect::<BTreeSet<_>>().len()
+    }
+
+    fn row(&self, statistic: &str, found: Found) -> AssociationRow {
+        let Changes { condition, measure, layer, metric, changes, .. } = self.changes;
+        let settings = self.settings;
+        let n_clusters = self.n_clusters() as i32;
+        AssociationRow {
+            condition: condition.clone(),
+            reference_condition: self.reference.to_owned(),
+            measure: measure.clone(),
+            layer: *layer,
+            behavior_metric: metric.clone(),
             statistic: statistic.to_owned(),
             estimate: found.estimate,
             p_value: found.p_value,
             q_value: None,
-            ci_low: found.interval.map(|i| i.0),
-            ci_high: found.interval.map(|i| i.1),
-            n: group.changes.len() as i32,
+            ci_low: found.interval.map(|i| i.low),
+            ci_high: found.interval.map(|i| i.high),
+            n: changes.len() as i32,
+            n_units: n_clusters,
+            n_clusters,
+            cluster: self.cluster.to_owned(),
+            family: format!("{measure} and {metric} ({statistic})"),
+            confidence: settings.confidence,
+            seed: settings.seed.to_string(),
             reason: found.reason,
-        });
-    };
-    if group.measure != BEHAVIOR {
-        for kind in [CorrelationKind::Spearman, CorrelationKind::Pearson] {
-            push(&kind.to_string(), correlation(group, kind, settings)?);
         }
     }
-    push("paired_t", paired_t(group, settings)?);
-    push("wilcoxon", wilcoxon(group)?);
-    push("cohens_dz", effect_size(group, settings)?);
-    Ok(rows)
 }
 
-fn correlation(
-    group: &Changes,
-    kind: CorrelationKind,
-    settings: &AnalysisSettings,
-) -> Result<Found, AnalyzeError> {
-    let (x, y) = (&group.changes, &group.improvements);
-    let correlation = match correlate(x, y, kind) {
-        Ok(correlation) => correlation,
-        Err(error) => return undefined(error),
-    };
-    let items: Vec<u32> = (0..x.len() as u32).collect();
-    let design = ItemDesign { items: &items, n_items: x.len() };
-    let interval = (settings.n_bootstraps > 0)
-        .then(|| bootstrap_correlation(x, y, kind, design, draws(settings), settings.confidence).ok())
-        .flatten();
-    Ok(Found {
-        estimate: Some(correlation.estimate),
-        p_value: Some(correlation.p_value),
-        interval: interval.map(|i| (i.low, i.high)),
-        reason: None,
-    })
-}
-
-fn paired_t(group: &Changes, settings: &AnalysisSettings) -> Result<Found, AnalyzeError> {
-    let test = match one_sample_t(&group.changes, 0.0) {
-        Ok(test) => test,
-        Err(error) => return undefined(error),
-    };
-    let interval = bootstrap(&group.changes, settings, mean)?;
-    Ok(Found { estimate: Some(test.mean_difference), p_value: Some(test.p_value), interval, reason: None })
-}
-
-/// The rank-biserial correlation (Kerby 2014): the difference of the shares of positive and negative ranks.
-fn wilcoxon(group: &Changes) -> Result<Found, AnalyzeError> {
-    let zeros = vec![0.0; group.changes.len()];
-    let test = match wilcoxon_signed_rank(&group.changes, &zeros) {
-        Ok(test) => test,
-        Err(error) => return undefined(error),
-    };
-    let total = test.rank_sum_positive + test.rank_sum_negative;
-    let estimate = Some((test.rank_sum_positive - test.rank_sum_negative) / total);
-    Ok(Found { estimate, p_value: Some(test.p_value), ..Found::default() })
-}
-
-fn effect_size(group: &Changes, settings: &AnalysisSettings) -> Result<Found, AnalyzeError> {
-    let test = match one_sample_t(&group.changes, 0.0) {
-        Ok(test) => test,
-        Err(error) => return undefined(error),
-    };
-    let effect = |values: &[f64]| {
-        let spread = standard_deviation(values).filter(|s| *s > 0.0)?;
-        Some(mean(values)? / spread)
-    };
-    let interval = bootstrap(&group.changes, settings, effect)?;
-    Ok(Found { estimate: Some(test.effect_size), interval, ..Found::default() })
-}
-
-fn bootstrap(
-    values: &[f64],
-    settings: &AnalysisSettings,
-    statistic: impl Fn(&[f64]) -> Option<f64> + Sync,
-) -> Result<Option<(f64, f64)>, AnalyzeError> {
-    if settings.n_bootstraps == 0 {
-        return Ok(None);
+/// The mean of each cluster, by its number; of `values` and `clusters`, both `[n_items]`.
+fn mean_of_clusters(values: &[f64], clusters: &[u32]) -> BTreeMap<u32, f64> {
+    let mut sums: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    for (value, cluster) in values.iter().zip(clusters) {
+        let (sum, count) = sums.entry(*cluster).or_default();
+        *sum += value;
+        *count += 1.0;
     }
-    let items: Vec<u32> = (0..values.len() as u32).collect();
-    let design = ItemDesign { items: &items, n_items: values.len() };
-    let draws = bootstrap_rows(design, draws(settings), |rows| {
-        statistic(&rows.iter().map(|&row| values[row]).collect::<Vec<f64>>())
-    })?;
-    Ok(percentile_interval(&draws, settings.confidence).ok().map(|i| (i.low, i.high)))
+    sums.into_iter().map(|(cluster, (sum, count))| (cluster, sum / count)).collect()
 }
 
-fn draws(settings: &AnalysisSettings) -> BootstrapSettings {
-    BootstrapSettings { n_draws: settings.n_bootstraps as usize, seed: settings.seed, stream: 0 }
+/// `values` less the mean of their cluster, `[n_items]`.
+fn within(values: &[f64], clusters: &[u32]) -> Vec<f64> {
+    let means = mean_of_clusters(values, clusters);
+    values.iter().zip(clusters).map(|(value, cluster)| value - means[cluster]).collect()
 }
 
-/// A null with its reason; any other error is a fault of this program.
-fn undefined(error: NumericsError) -> Result<Found, AnalyzeError> {
-    let reason: Undefined = error.undefined().ok_or(AnalyzeError::Numerics(error))?;
-    Ok(Found { reason: Some(reason.to_string()), ..Found::default() })
+/// The means of clusters, `[n_clusters]`.
+fn means(values: &[f64], clusters: &[u32]) -> Vec<f64> {
+    mean_of_clusters(values, clusters).into_values().collect()
 }

@@ -21,8 +21,9 @@ pub use probes::{Probe, ProbeKind};
 pub use rsa::Hypothesis;
 
 use crate::catalog::Catalog;
+use crate::design::Design;
 use crate::error::AnalyzeError;
-use crate::frames::{correct, frame_of_rows};
+use crate::frames::{Correction, correct, frame_of_rows};
 use crate::prompts::TaskPrompts;
 use crate::settings::AnalysisSettings;
 use entry::{Named, parse};
@@ -47,8 +48,23 @@ pub struct Inputs<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) model: &'a str,
     pub(crate) prompts: &'a TaskPrompts,
+    pub(crate) design: &'a Design,
     pub(crate) settings: &'a AnalysisSettings,
     pub(crate) progress: &'a dyn Progress,
+}
+
+/// What an analysis knows of its task without the lake: what threads can share.
+#[derive(Clone, Copy)]
+pub(crate) struct TaskContext<'a> {
+    pub(crate) prompts: &'a TaskPrompts,
+    pub(crate) design: &'a Design,
+    pub(crate) settings: &'a AnalysisSettings,
+}
+
+impl<'a> Inputs<'a> {
+    pub(crate) fn context(&self) -> TaskContext<'a> {
+        TaskContext { prompts: self.prompts, design: self.design, settings: self.settings }
+    }
 }
 
 /// Rows for one table.
@@ -64,9 +80,10 @@ impl Results {
         Ok(Self { table: R::TABLE, frame: frame_of_rows(rows)? })
     }
 
-    /// The rows with their p-values corrected among those that agree in the columns `family`.
-    fn corrected<R: Row>(rows: &[R], family: &[&str]) -> Result<Self, AnalyzeError> {
-        Ok(Self { table: R::TABLE, frame: correct(frame_of_rows(rows)?, family)? })
+    /// The rows with their p-values corrected among those of equal `family`.
+    fn corrected<R: Row>(rows: &[R], corrections: &[Correction]) -> Result<Self, AnalyzeError> {
+        let frame = corrections.iter().try_fold(frame_of_rows(rows)?, |frame, one| correct(frame, *one))?;
+        Ok(Self { table: R::TABLE, frame })
     }
 }
 

@@ -7,12 +7,12 @@ use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
 use super::conditions::{Conditions, contrast};
 use super::error::ReportError;
 use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
-use super::layers::{Change, Place, Verdict, change_sentence, judge, layer_axis};
+use super::layers::{Change, Place, Q_LEVEL, Verdict, change_sentence, judge, layer_axis};
 use super::question::{Question, question};
 use super::wording::{Estimate, count, layer_ranges, sentence_case, with_interval, words};
 use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
-use rows::{Cell, Setting, cell, draws, preference, setting};
+use rows::{Cell, Setting, cell, inference, preference, setting};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HYPOTHESES: Question = question!("report_hypotheses");
@@ -57,7 +57,7 @@ struct Hypothesis<'a> {
     setting: Setting,
     others: Vec<Setting>,
     cells: Vec<Cell>,
-    draws: String,
+    inference: String,
     sql: String,
 }
 
@@ -131,7 +131,7 @@ fn read_hypothesis<'a>(
         others: settings.into_iter().filter(|s| *s != main).collect(),
         setting: main,
         cells,
-        draws: draws(&answer),
+        inference: inference(&answer),
         sql: answer.sql,
     }))
 }
@@ -162,8 +162,8 @@ impl Hypothesis<'_> {
             self.cells.iter().filter(|c| c.condition == condition && c.normalization == normalization);
         cells
             .filter_map(|cell| {
-                let (place, p_value) = (cell.place.clone(), cell.change_p_value);
-                Some((cell, Change { place, estimate: cell.change?, p_value }))
+                let (place, q_value) = (cell.place.clone(), cell.change_q_value);
+                Some((cell, Change { place, estimate: cell.change?, q_value }))
             })
             .collect()
     }
@@ -185,10 +185,15 @@ impl Hypothesis<'_> {
     fn sentence(&self) -> String {
         let normalization = self.normalizations().first().copied().unwrap_or_default();
         let Some(((first, last), verdict)) = self.compared().zip(self.verdict(normalization)) else {
-            return format!("No change of {} could be computed.", self.subject());
+            let level =
+                self.conditions.series().last().map_or_else(String::new, |condition| {
+                    self.level_sentence(&condition.name, normalization)
+                });
+            return format!("{level}No change of {} could be computed.", self.subject());
         };
         let contrast = contrast(&self.conditions.find(first), &self.conditions.find(last));
-        let mut text = change_sentence(&contrast, &self.subject(), &verdict);
+        let mut text = self.level_sentence(last, normalization);
+        text.push_str(&change_sentence(&contrast, &self.subject(), &verdict));
         if self.is_control {
             text.push_str(if verdict.n_up > 0 {
                 " This is a control that should not rise, so some of the change elsewhere may be unspecific."
@@ -197,6 +202,33 @@ impl Hypothesis<'_> {
             });
         }
         text
+    }
+
+    /// At how many layers the alignment in a condition is more than chance.
+    fn level_sentence(&self, condition: &str, normalization: &str) -> String {
+        let of: Vec<&Cell> = self
+            .cells
+            .iter()
+            .filter(|c| c.condition == condition && c.normalization == normalization && c.estimate.is_some())
+            .collect();
+        let above: Vec<&&Cell> = of.iter().filter(|c| c.p_value_fwer.is_some_and(|p| p < Q_LEVEL)).collect();
+        let value = |c: &&&Cell| c.estimate.map_or(f64::NEG_INFINITY, |e| e.value);
+        match above.iter().max_by(|a, b| value(a).total_cmp(&value(b))).and_then(|c| Some((c, c.estimate?))) {
+            None if of.is_empty() => String::new(),
+            None => format!(
+                "In {condition}, {} is more than chance at none of {} layers (family-wise p < 0.05). ",
+                self.subject(),
+                of.len()
+            ),
+            Some((best, estimate)) => format!(
+                "In {condition}, {} is more than chance at {} of {} layers (family-wise p < 0.05), most at {}: {}. ",
+                self.subject(),
+                above.len(),
+                of.len(),
+                best.place.name(),
+                with_interval(estimate)
+            ),
+        }
     }
 
     fn finding(&self) -> Finding {
@@ -264,10 +296,11 @@ impl Hypothesis<'_> {
         let most = |n: fn(&Cell) -> i64| self.cells.iter().map(n).max().unwrap_or(0) as usize;
         let mut text = format!(
             "{similarity} similarity of {pooling}-pooled “{role}” states, compared with the hypothesis by \
-             {comparison}. n = {} and {} a condition. Bands: 95 % bootstrap intervals over items; {}.",
+             {comparison}. n = {} and {} a condition. Tests: {}. A level counts where its family-wise p < 0.05, a change \
+             where its q < 0.05.",
             count(most(|c| c.n_prompts), "prompt"),
             count(most(|c| c.n_pairs), "pair"),
-            self.draws
+            self.inference
         );
         if !self.others.is_empty() {
             let other = |s: &Setting| format!("{}/{}/{}/{}", s.role, s.pooling, s.similarity, s.comparison);

@@ -6,7 +6,7 @@ use super::error::ReportError;
 use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures, TextTable};
 use super::layers::{Place, Q_LEVEL, layer_axis};
 use super::question::{Question, Row, question};
-use super::wording::{Estimate, count, layer_ranges, number, with_interval, words};
+use super::wording::{Estimate, count, coverage, layer_ranges, number, with_interval, words};
 use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,9 @@ struct Cell {
     estimate: Option<Estimate>,
     q_value: Option<f64>,
     n: i64,
+    n_clusters: i64,
+    cluster: String,
+    confidence: f64,
     reason: String,
 }
 
@@ -100,15 +103,19 @@ fn read_metric<'a>(
 fn cell(row: Row<'_>) -> Cell {
     let text = |column: &str| row.text(column).to_owned();
     let (low, high) = (row.number("ci_low"), row.number("ci_high"));
+    let confidence = row.number("confidence").unwrap_or_default();
     Cell {
         condition: text("condition"),
         reference: text("reference_condition"),
         measure: text("measure"),
         layer: row.integer("layer"),
         statistic: text("statistic"),
-        estimate: row.number("estimate").map(|value| Estimate { value, low, high }),
+        estimate: row.number("estimate").map(|value| Estimate { value, low, high, confidence }),
         q_value: row.number("q_value"),
         n: row.integer("n"),
+        n_clusters: row.integer("n_clusters"),
+        cluster: text("cluster"),
+        confidence,
         reason: text("reason"),
     }
 }
@@ -230,8 +237,11 @@ impl Associations<'_> {
             takeaway: self.sentence(),
             method: format!(
                 "Spearman correlation across items of two changes, each from {reference} to the condition of the \
-                 line; above 0, more change goes with more improvement. Bands: 95 % bootstrap intervals over items. \
-                 A dot marks q < 0.05 (Benjamini-Hochberg across layers and conditions of the measure)."
+                 line; above 0, more change goes with more improvement. Bands and tests are over {} clusters (equal {}), \
+                 {} intervals. A dot marks q < 0.05 (Benjamini-Hochberg across layers and conditions of the measure).",
+                self.cells.iter().map(|c| c.n_clusters).max().unwrap_or(0),
+                self.cells.first().map(|c| c.cluster.as_str()).unwrap_or_default(),
+                coverage(self.cells.first().map_or(0.0, |c| c.confidence)),
             ),
             legend: self.shown().into_iter().map(entry).collect(),
             panels: self.measures().into_iter().map(|m| self.panel(m)).collect(),
@@ -279,7 +289,7 @@ impl Associations<'_> {
             head: [
                 "measure",
                 "layer",
-                "Spearman (95 % interval)",
+                "Spearman (interval)",
                 "q",
                 "n",
                 "layers with q < 0.05",

@@ -6,7 +6,9 @@ use super::error::ReportError;
 use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
 use super::layers::{Place, Q_LEVEL, layer_axis};
 use super::question::{Question, Row, question};
-use super::wording::{Estimate, count, interval, layer_ranges, number, sentence_case, with_interval, words};
+use super::wording::{
+    Estimate, count, coverage, interval, layer_ranges, number, sentence_case, with_interval, words,
+};
 use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
 use crate::stats::summary::percentile;
@@ -21,7 +23,15 @@ struct Cell {
     layer: i64,
     head: i64,
     reduction: String,
+    /// The log-ratio that is drawn for heads combined by max.
     log_ratio: Option<Estimate>,
+    /// What is tested.
+    contrast: Option<Estimate>,
+    contrast_with: String,
+    n_excluded: i64,
+    n_clusters: i64,
+    cluster: String,
+    confidence: f64,
     q_value: Option<f64>,
     top_head: Option<f64>,
     n_prompts: i64,
@@ -101,13 +111,23 @@ fn read_ratio<'a>(
 }
 
 fn cell(row: Row<'_>) -> Cell {
-    let (low, high) = (row.number("ci_low"), row.number("ci_high"));
+    let confidence = row.number("confidence").unwrap_or_default();
+    let estimate = |value: &str, low: &str, high: &str| {
+        let (low, high) = (row.number(low), row.number(high));
+        row.number(value).map(|value| Estimate { value, low, high, confidence })
+    };
     Cell {
         condition: row.text("condition").to_owned(),
         layer: row.integer("layer"),
         head: row.integer("head"),
         reduction: row.text("head_reduction").to_owned(),
-        log_ratio: row.number("log_ratio").map(|value| Estimate { value, low, high }),
+        log_ratio: estimate("log_ratio", "ci_low", "ci_high"),
+        contrast: estimate("contrast", "contrast_ci_low", "contrast_ci_high"),
+        contrast_with: row.text("contrast_with").to_owned(),
+        n_excluded: row.integer("n_excluded"),
+        n_clusters: row.integer("n_clusters"),
+        cluster: row.text("cluster").to_owned(),
+        confidence,
         q_value: row.number("q_value"),
         top_head: row.number("top_head"),
         n_prompts: row.integer("n_prompts"),
@@ -152,19 +172,21 @@ impl Ratio<'_> {
         let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
             return format!("The ratio of {} could not be computed.", self.name());
         };
-        let value = |c: &Cell| c.log_ratio.map_or(0.0, |e| e.value);
+        let value = |c: &Cell| c.contrast.map_or(f64::NEG_INFINITY, |e| e.value);
         let Some(top) = self.of("mean", &last.name).max_by(|a, b| value(a).total_cmp(&value(b))) else {
             return format!("The ratio of {} with heads combined could not be computed.", self.name());
         };
-        let Some(estimate) = top.log_ratio else { return String::new() };
+        let Some(estimate) = top.contrast else { return String::new() };
         let (above, below, n) = self.tally(&last.name);
         let mut text = format!(
-            "In {}, attention from “{}” favours “{}” over “{}” at {above} of {n} layers and does the reverse at {below} \
-             (heads combined by mean); the highest log-ratio is {} at layer {} ({}), {} times the attention per token.",
+            "In {}, attention from “{}” favours “{}” over {} at {above} of {n} layers and does the reverse at {below} \
+             (heads combined by mean, n = {}); the highest log contrast is {} at layer {} ({}), {} times the attention per \
+             token.",
             last.name,
             short(&self.query),
             short(&self.relevant),
-            short(&self.irrelevant),
+            self.compared_with(),
+            count(top.n_prompts as usize, "prompt"),
             number(estimate.value),
             top.layer,
             interval(estimate),
@@ -174,6 +196,14 @@ impl Ratio<'_> {
             text.push_str(&self.comparison(first, top.layer, estimate));
         }
         text
+    }
+
+    /// What relevant segments are compared with, in words.
+    fn compared_with(&self) -> String {
+        match self.cells.first().map(|c| c.contrast_with.as_str()) {
+            Some("matched control") => "what stands in its position in other prompts".to_owned(),
+            _ => format!("“{}”", short(&self.irrelevant)),
+        }
     }
 
     fn brief(&self) -> String {
@@ -193,8 +223,8 @@ impl Ratio<'_> {
     fn tally(&self, condition: &str) -> (usize, usize, usize) {
         let reliable: Vec<f64> = self
             .of("mean", condition)
-            .filter(|c| c.q_value.is_none_or(|q| q < Q_LEVEL))
-            .filter_map(|c| c.log_ratio)
+            .filter(|c| c.q_value.is_some_and(|q| q < Q_LEVEL))
+            .filter_map(|c| c.contrast)
             .filter(|e| e.excludes_zero())
             .map(|e| e.value)
             .collect();
@@ -203,7 +233,7 @@ impl Ratio<'_> {
     }
 
     fn comparison(&self, first: &Condition, layer: i64, after: Estimate) -> String {
-        let before = self.of("mean", &first.name).find(|c| c.layer == layer).and_then(|c| c.log_ratio);
+        let before = self.of("mean", &first.name).find(|c| c.layer == layer).and_then(|c| c.contrast);
         let Some(before) = before else { return String::new() };
         let (above, _, n) = self.tally(&first.name);
         let overlap = match (before.low, before.high, after.low, after.high) {
@@ -216,7 +246,7 @@ impl Ratio<'_> {
             (false, false) => "higher than with more examples",
         };
         format!(
-            " In {} it favours the relevant part at {above} of {n} layers, and at layer {layer} the log-ratio is {}: \
+            " In {} it favours the relevant part at {above} of {n} layers, and at layer {layer} the contrast is {}: \
              {verdict}.",
             first.name,
             with_interval(before)
@@ -230,8 +260,8 @@ impl Ratio<'_> {
             mark: if c.is_in_series { LegendMark::Line } else { LegendMark::Dashed },
         };
         let mut panels = vec![
-            self.line_panel("Heads combined by mean", "mean"),
-            self.line_panel("Head with the largest ratio (max)", "max"),
+            self.line_panel("Contrast, heads combined by mean", "mean"),
+            self.line_panel("Log-ratio, head with the largest (max)", "max"),
         ];
         panels.extend(self.head_panels());
         Figure {
@@ -255,14 +285,18 @@ impl Ratio<'_> {
 
     fn method(&self) -> String {
         let most = self.cells.iter().map(|c| c.n_prompts).max().unwrap_or(0) as usize;
+        let excluded = self.cells.iter().map(|c| c.n_excluded).max().unwrap_or(0);
         format!(
-            "Mean over prompts of the natural logarithm of attention mass per token of [{}] over [{}], from [{}]. \
-             n = {} a condition. Bands: 95 % bootstrap intervals over items. In the text a layer counts where its \
-             interval excludes 0 and q < 0.05.",
+            "Mean over prompts of the mean natural logarithm of attention mass per token of [{}], less that of {}, from \
+             [{}]. n = at most {} a condition; up to {excluded} were left out for want of a query or of mass. Bands: {} \
+             intervals over {} clusters (equal {}). In the text a layer counts where its interval excludes 0 and q < 0.05.",
             self.relevant,
-            self.irrelevant,
+            self.compared_with(),
             self.query,
             count(most, "prompt"),
+            coverage(self.cells.first().map_or(0.0, |c| c.confidence)),
+            self.cells.iter().map(|c| c.n_clusters).max().unwrap_or(0),
+            self.cells.first().map(|c| c.cluster.as_str()).unwrap_or_default(),
         )
     }
 
@@ -274,7 +308,11 @@ impl Ratio<'_> {
         };
         let series: Vec<Series> = self.shown().into_iter().map(of).collect();
         let places: Vec<Place> = self.cells.iter().map(|c| Place::new(c.layer, "")).collect();
-        let y = AxisPlan::titled("log-ratio (per token)");
+        let y = AxisPlan::titled(if reduction == "max" {
+            "log-ratio (per token)"
+        } else {
+            "log contrast (per token)"
+        });
         let zero = Reference { name: "zero".to_owned(), y: 0.0 };
         lines(title, (layer_axis(places.iter()), y), &series, &[zero])
     }
@@ -285,7 +323,7 @@ impl Ratio<'_> {
         let (Some(first), Some(last)) = (shown.first(), shown.last()) else { return Vec::new() };
         let values = |condition: &Condition| -> BTreeMap<(i64, i64), f64> {
             let cells = self.of("none", &condition.name);
-            cells.filter_map(|c| Some(((c.head, c.layer), c.log_ratio?.value))).collect()
+            cells.filter_map(|c| Some(((c.head, c.layer), c.contrast?.value))).collect()
         };
         let (before, after) = (values(first), values(last));
         if after.is_empty() {
@@ -293,10 +331,10 @@ impl Ratio<'_> {
         }
         let difference =
             after.iter().filter_map(|(at, v)| Some((*at, v - before.get(at)?))).collect::<BTreeMap<_, _>>();
-        let mut panels = vec![head_map(&format!("Every head, {}", last.name), &after, "log-ratio")];
+        let mut panels = vec![head_map(&format!("Every head, {}", last.name), &after, "log contrast")];
         if first.name != last.name && !difference.is_empty() {
             let title = format!("Every head, {} minus {}", last.name, first.name);
-            panels.push(head_map(&title, &difference, "difference of log-ratios"));
+            panels.push(head_map(&title, &difference, "difference of log contrasts"));
         }
         panels
     }
@@ -331,14 +369,15 @@ fn head_map(title: &str, values: &BTreeMap<(i64, i64), f64>, value_title: &str) 
 }
 
 fn point(cell: &Cell) -> Point {
-    let said = cell.log_ratio.map_or_else(|| "undefined".to_owned(), with_interval);
+    let shown = if cell.reduction == "max" { cell.log_ratio } else { cell.contrast };
+    let said = shown.map_or_else(|| "undefined".to_owned(), with_interval);
     let head = cell.top_head.map_or_else(String::new, |h| format!(", most often head {h:.0}"));
     let q_value = cell.q_value.map_or_else(String::new, |q| format!(", q = {q:.3}"));
     Point {
         x: cell.layer as f64,
-        y: cell.log_ratio.map(|e| e.value),
-        low: cell.log_ratio.and_then(|e| e.low),
-        high: cell.log_ratio.and_then(|e| e.high),
+        y: shown.map(|e| e.value),
+        low: shown.and_then(|e| e.low),
+        high: shown.and_then(|e| e.high),
         hover: format!("{}, layer {}: {said}{q_value}{head}", cell.condition, cell.layer),
         is_marked: false,
     }

@@ -6,9 +6,10 @@ use super::error::ReportError;
 use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
 use super::palette;
 use super::question::{Question, question};
-use super::resampling::{ItemScores, N_DRAWS, SEED, Statistic};
+use super::resampling::{CONFIDENCE, ItemScores, N_DRAWS, SEED, Statistic};
 use super::wording::{
-    Estimate, count, interval, number, percent, sentence_case, signed, thousands, with_interval, words,
+    Estimate, count, coverage, interval, number, percent, sentence_case, signed, thousands, with_interval,
+    words,
 };
 use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
@@ -191,9 +192,11 @@ impl TaskBehavior<'_> {
     fn method(&self) -> String {
         let n_items = self.tallies.values().flat_map(|t| t.values()).map(|t| t.n_items).max().unwrap_or(0);
         format!(
-            "n = {} a condition, each seen in every condition. Bars are 95 % percentile intervals over \
-             {} bootstrap draws of items (seed {SEED}); changes are taken within the same drawn items.",
+            "n = {} a condition, each seen in every condition. Bars are {} percentile intervals over \
+             {} bootstrap resamples of items (seed {SEED}); changes are taken within the same items. Items of one cluster \
+             count as independent here; the tests of table associations do not take them so.",
             count(n_items, "item"),
+            coverage(CONFIDENCE),
             thousands(N_DRAWS)
         )
     }
@@ -265,7 +268,12 @@ impl TaskBehavior<'_> {
             Statistic::Median => tally.median?,
         };
         let interval = self.scores.get(metric).and_then(|s| s.level_interval(condition, statistic));
-        Some(Estimate { value, low: interval.map(|i| i.0), high: interval.map(|i| i.1) })
+        Some(Estimate {
+            value,
+            low: interval.map(|i| i.0),
+            high: interval.map(|i| i.1),
+            confidence: CONFIDENCE,
+        })
     }
 
     /// One sentence a metric, the one that tells most first.

@@ -3,7 +3,6 @@
 
 use super::chart::AxisPlan;
 use super::wording::{Estimate, interval, sentence_case, signed};
-use crate::stats::multiple_testing::benjamini_hochberg;
 
 /// Level of q below which a change counts in sentences and marks.
 pub(super) const Q_LEVEL: f64 = 0.05;
@@ -68,8 +67,8 @@ pub(super) struct Change {
     pub(super) place: Place,
     /// How much.
     pub(super) estimate: Estimate,
-    /// Two-sided p-value, if there is one.
-    pub(super) p_value: Option<f64>,
+    /// The table's q-value, if there is one.
+    pub(super) q_value: Option<f64>,
 }
 
 /// Where along the layers something changes.
@@ -92,14 +91,12 @@ impl Verdict {
     }
 }
 
-/// Decides over all places: reliable is a change whose interval excludes 0 and whose p-value, corrected
-/// over the places (Benjamini-Hochberg), is below [`Q_LEVEL`]. `None` without places.
+/// Decides over all places: reliable is a change whose interval excludes 0 and whose q-value in the table, which is
+/// corrected over its family, is below [`Q_LEVEL`]. `None` without places.
 pub(super) fn judge(changes: &[Change]) -> Option<Verdict> {
-    let q_values = benjamini_hochberg(&changes.iter().map(|c| c.p_value).collect::<Vec<_>>());
     let is_reliable =
-        |change: &Change, q: &Option<f64>| change.estimate.excludes_zero() && q.is_none_or(|q| q < Q_LEVEL);
-    let reliable: Vec<&Change> =
-        changes.iter().zip(&q_values).filter(|(c, q)| is_reliable(c, q)).map(|(c, _)| c).collect();
+        |change: &&Change| change.estimate.excludes_zero() && change.q_value.is_some_and(|q| q < Q_LEVEL);
+    let reliable: Vec<&Change> = changes.iter().filter(is_reliable).collect();
     let size = |c: &&Change| c.estimate.value.abs();
     let largest_of =
         |among: &[&Change]| among.iter().copied().max_by(|a, b| size(a).total_cmp(&size(b))).cloned();
@@ -119,7 +116,7 @@ pub(super) fn change_sentence(contrast: &str, subject: &str, verdict: &Verdict) 
     match (verdict.n_up, verdict.n_down) {
         (0, 0) => {
             let why = if estimate.excludes_zero() {
-                ", which does not survive the correction over layers"
+                ", which does not survive the correction"
             } else {
                 ", which includes 0"
             };
@@ -145,9 +142,14 @@ pub(super) fn change_sentence(contrast: &str, subject: &str, verdict: &Verdict) 
 mod tests {
     use super::*;
 
-    fn change(layer: i64, value: f64, half_width: f64, p_value: f64) -> Change {
-        let estimate = Estimate { value, low: Some(value - half_width), high: Some(value + half_width) };
-        Change { place: Place::new(layer, "resid_post"), estimate, p_value: Some(p_value) }
+    fn change(layer: i64, value: f64, half_width: f64, q_value: f64) -> Change {
+        let estimate = Estimate {
+            value,
+            low: Some(value - half_width),
+            high: Some(value + half_width),
+            confidence: 0.95,
+        };
+        Change { place: Place::new(layer, "resid_post"), estimate, q_value: Some(q_value) }
     }
 
     #[test]
@@ -171,7 +173,7 @@ mod tests {
     #[test]
     fn one_lucky_layer_among_many_does_not_count() {
         let mut layers: Vec<Change> = (0..30).map(|l| change(l, 0.01, 0.1, 0.8)).collect();
-        layers.push(change(30, 0.12, 0.1, 0.04));
+        layers.push(change(30, 0.12, 0.1, 0.6));
         let verdict = judge(&layers).unwrap();
         assert!(!verdict.is_reliable());
         assert!(change_sentence("x", "it", &verdict).contains("does not survive the correction"));

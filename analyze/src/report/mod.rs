@@ -208,8 +208,8 @@ fn summarize(request: &ReportRequest, tasks: &[Conditions], findings: &[Finding]
         return format!("There are no results yet. {}", request.missing("behavior", "run"));
     }
     format!(
-        "{text}A change is called one only where its 95\u{a0}% interval excludes 0 and it survives the correction \
-         over layers; {} is one model, and other models may differ.",
+        "{text}A change is called one only where its interval excludes 0 and it survives the correction of its \
+         family; {} is one model, and other models may differ.",
         request.model
     )
 }

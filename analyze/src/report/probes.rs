@@ -1,13 +1,13 @@
-//! Probe scores by layer and condition, beside the baseline and the control task.
+//! Probe scores by layer and condition, beside the baseline and the level that a probe reaches by chance.
 
 use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
 use super::conditions::{Condition, Conditions};
 use super::error::ReportError;
 use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
-use super::layers::{Place, layer_axis};
+use super::layers::{Place, Q_LEVEL, layer_axis};
 use super::palette;
 use super::question::{Question, Row, question};
-use super::wording::{Estimate, count, interval, layer_ranges, number, with_interval, words};
+use super::wording::{Estimate, count, coverage, interval, layer_ranges, number, with_interval, words};
 use super::{Finding, ReportRequest};
 use crate::catalog::Catalog;
 use crate::stats::summary::mean;
@@ -26,7 +26,10 @@ struct Cell {
     place: Place,
     score: Option<Estimate>,
     baseline: Option<f64>,
-    control: Option<f64>,
+    chance: Option<f64>,
+    p_value_fwer: Option<f64>,
+    n_repeats: i64,
+    n_permutations: i64,
     n_prompts: i64,
     n_groups: i64,
     n_classes: Option<f64>,
@@ -116,13 +119,17 @@ fn read_target<'a>(
 fn cell(row: Row<'_>) -> Cell {
     let text = |column: &str| row.text(column).to_owned();
     let (low, high) = (row.number("ci_low"), row.number("ci_high"));
+    let confidence = row.number("confidence").unwrap_or_default();
     Cell {
         setting: (text("role"), text("pooling"), text("probe"), text("metric")),
         condition: text("condition"),
         place: Place::new(row.integer("layer"), row.text("site")),
-        score: row.number("score").map(|value| Estimate { value, low, high }),
+        score: row.number("score").map(|value| Estimate { value, low, high, confidence }),
         baseline: row.number("baseline"),
-        control: row.number("control"),
+        chance: row.number("chance"),
+        p_value_fwer: row.number("p_value_fwer"),
+        n_repeats: row.integer("n_repeats"),
+        n_permutations: row.integer("n_permutations"),
         n_prompts: row.integer("n_prompts"),
         n_groups: row.integer("n_groups"),
         n_classes: row.number("n_classes"),
@@ -146,11 +153,9 @@ impl Target<'_> {
         self.cells.iter().filter(move |c| c.condition == condition && c.score.is_some())
     }
 
-    /// Layers whose interval lies above baseline, and all layers.
-    fn above_baseline(&self, condition: &str) -> (usize, usize) {
-        let is_above = |c: &&Cell| {
-            c.score.and_then(|s| s.low).zip(c.baseline).is_some_and(|(low, baseline)| low > baseline)
-        };
+    /// Layers whose score is more than chance, corrected over layers, and all layers.
+    fn above_chance(&self, condition: &str) -> (usize, usize) {
+        let is_above = |c: &&Cell| c.p_value_fwer.is_some_and(|p| p < Q_LEVEL);
         (self.of(condition).filter(is_above).count(), self.of(condition).count())
     }
 
@@ -162,7 +167,7 @@ impl Target<'_> {
         };
         let last = series.next_back();
         let condition = last.unwrap_or(first);
-        let (above, n) = self.above_baseline(&condition.name);
+        let (above, n) = self.above_chance(&condition.name);
         let value = |c: &Cell| c.score.map_or(f64::NEG_INFINITY, |s| s.value);
         let Some(best) = self.of(&condition.name).max_by(|a, b| value(a).total_cmp(&value(b))) else {
             return String::new();
@@ -170,26 +175,27 @@ impl Target<'_> {
         let (score, place) = (self.told(best), best.place.name());
         let text = if above == 0 {
             format!(
-                "In {}, “{}” cannot be read better than the baseline at any of {n} layers; the best, at {place}, \
-                 is {score}.",
+                "In {}, “{}” cannot be read better than by chance at any of {n} layers (family-wise p < 0.05); the \
+                 best, at {place}, is {score}.",
                 condition.name, self.name
             )
         } else {
             format!(
-                "In {}, “{}” can be read above baseline at {above} of {n} layers, best at {place}: {score}.",
+                "In {}, “{}” can be read better than by chance at {above} of {n} layers (family-wise p < 0.05), best at \
+                 {place}: {score}.",
                 condition.name, self.name
             )
         };
         if last.is_some() { text + &self.comparison(first, best) } else { text }
     }
 
-    /// A score with its interval, baseline and control.
+    /// A score with its interval, baseline and chance level.
     fn told(&self, cell: &Cell) -> String {
         let mut text = words(&self.metric);
         if let Some(score) = cell.score {
             text.push_str(&format!(" {} ({})", number(score.value), interval(score)));
         }
-        for (name, value) in [("baseline", cell.baseline), ("control task", cell.control)] {
+        for (name, value) in [("baseline", cell.baseline), ("chance", cell.chance)] {
             if let Some(value) = value {
                 text.push_str(&format!(", {name} {}", number(value)));
             }
@@ -233,13 +239,14 @@ impl Target<'_> {
             method: self.method(),
             legend,
             panels: vec![
-                self.panel("Probe", false),
-                self.panel("Control task: labels drawn at random", true),
+                self.panel("Probe", Shown::Score),
+                self.panel("Chance: refits to permuted targets", Shown::Chance),
             ],
             gaps: self.gaps(),
             caveats: vec![
                 "A probe shows what can be read from a state, not what the model uses.".to_owned(),
-                "A score counts for its distance from the control task (selectivity), not for itself."
+                "A score counts for its distance from chance, not for itself; words alone may carry it, which layer 0 \
+                 shows."
                     .to_owned(),
                 "The layer named is the best one, picked after looking, so its score is optimistic."
                     .to_owned(),
@@ -265,23 +272,26 @@ impl Target<'_> {
         };
         let most = self.cells.iter().map(|c| c.n_prompts).max().unwrap_or(0) as usize;
         format!(
-            "{} probe{classes} on {}, {}. n = {} a condition in {}, kept whole over {}; bands are 95 % \
-             bootstrap intervals over groups, seed {}.{others}",
+            "{} probe{classes} on {}, {}. n = {} a condition in {}, kept whole over {} in {}; \
+             {} refits to permuted targets; bands are {} intervals over groups and training sets, seed {}.{others}",
             super::wording::sentence_case(&self.probe),
             self.states,
             words(&self.metric),
             count(most, "prompt"),
             count(cell.n_groups as usize, "group"),
             count(cell.n_folds as usize, "fold"),
+            count(cell.n_repeats as usize, "fold plan"),
+            cell.n_permutations,
+            coverage(cell.score.map_or(0.0, |score| score.confidence)),
             cell.seed,
         )
     }
 
-    /// Both panels share one scale, so that score and control can be compared by eye.
+    /// Both panels share one scale, so that score and chance can be compared by eye.
     fn range(&self) -> Option<(f64, f64)> {
         let ends = |c: &Cell| {
             let score = c.score.into_iter().flat_map(|s| [Some(s.value), s.low, s.high]);
-            score.chain([c.baseline, c.control]).flatten().collect::<Vec<_>>()
+            score.chain([c.baseline, c.chance]).flatten().collect::<Vec<_>>()
         };
         let values: Vec<f64> = self.cells.iter().flat_map(ends).collect();
         let low = values.iter().copied().reduce(f64::min)?;
@@ -291,10 +301,10 @@ impl Target<'_> {
         Some((low - margin, high + margin))
     }
 
-    fn panel(&self, title: &str, is_control: bool) -> Panel {
+    fn panel(&self, title: &str, shown: Shown) -> Panel {
         let of = |condition: Condition| {
             let cells = self.cells.iter().filter(|c| c.condition == condition.name);
-            let mut points: Vec<Point> = cells.map(|c| point(c, is_control)).collect();
+            let mut points: Vec<Point> = cells.map(|c| point(c, shown)).collect();
             points.sort_by(|a, b| a.x.total_cmp(&b.x));
             Series { name: condition.name, color: condition.color, is_aside: !condition.is_in_series, points }
         };
@@ -317,7 +327,7 @@ impl Target<'_> {
                 format!("Undefined in {condition}, layers {}: {}.", layer_ranges(layers), words(reason))
             })
             .collect();
-        let lowest = |c: &Cell| [c.score.map(|s| s.value), c.control].into_iter().flatten().reduce(f64::min);
+        let lowest = |c: &Cell| [c.score.map(|s| s.value), c.chance].into_iter().flatten().reduce(f64::min);
         let n_below = self.cells.iter().filter_map(lowest).filter(|v| *v < LOWEST_R2).count();
         if self.metric == "r2" && n_below > 0 {
             gaps.push(format!(
@@ -329,10 +339,17 @@ impl Target<'_> {
     }
 }
 
-fn point(cell: &Cell, is_control: bool) -> Point {
-    let estimate = match is_control {
-        true => cell.control.map(|value| Estimate { value, low: None, high: None }),
-        false => cell.score,
+/// What a panel shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Score,
+    Chance,
+}
+
+fn point(cell: &Cell, shown: Shown) -> Point {
+    let estimate = match shown {
+        Shown::Chance => cell.chance.map(|value| Estimate { value, low: None, high: None, confidence: 0.0 }),
+        Shown::Score => cell.score,
     };
     let said = estimate.map_or_else(|| "undefined".to_owned(), with_interval);
     Point {

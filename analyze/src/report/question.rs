@@ -150,9 +150,14 @@ impl Answer {
 }
 
 impl<'a> Row<'a> {
+    fn cells(self, column: &str) -> &'a Cells {
+        let cells = self.answer.columns.get(column);
+        cells.unwrap_or_else(|| panic!("the query has no column `{column}`"))
+    }
+
     /// A text; empty where null.
     pub(super) fn text(self, column: &str) -> &'a str {
-        match &self.answer.columns[column] {
+        match self.cells(column) {
             Cells::Text(values) => values[self.index].as_deref().unwrap_or_default(),
             Cells::Number(_) => "",
         }
@@ -160,7 +165,7 @@ impl<'a> Row<'a> {
 
     /// A number, if there is one.
     pub(super) fn number(self, column: &str) -> Option<f64> {
-        match &self.answer.columns[column] {
+        match self.cells(column) {
             Cells::Number(values) => values[self.index],
             Cells::Text(_) => None,
         }

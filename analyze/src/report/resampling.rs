@@ -1,12 +1,15 @@
-//! Intervals of behaviour: items are drawn with replacement, and the same draws serve every condition.
+//! Intervals of behaviour, by the bootstrap over items; the same resamples serve every condition.
 
 use super::wording::Estimate;
-use crate::stats::bootstrap::{BootstrapSettings, draw_multiplicities};
-use crate::stats::summary::{CONFIDENCE, percentile, percentile_interval};
+use crate::stats::RandomStream;
+use crate::stats::resampling::bootstrap_clusters;
+use crate::stats::summary::{percentile, percentile_interval};
 use std::collections::BTreeMap;
 
 /// Draws of items.
 pub(super) const N_DRAWS: usize = 2000;
+/// Coverage of the intervals.
+pub(super) const CONFIDENCE: f64 = 0.95;
 /// Seed of the draws.
 pub(super) const SEED: u64 = 7;
 
@@ -48,7 +51,12 @@ impl ItemScores {
         };
         let value = difference(&mut (0..pairs.len()))?;
         let interval = resample(pairs.len(), difference);
-        let estimate = Estimate { value, low: interval.map(|i| i.0), high: interval.map(|i| i.1) };
+        let estimate = Estimate {
+            value,
+            low: interval.map(|i| i.0),
+            high: interval.map(|i| i.1),
+            confidence: CONFIDENCE,
+        };
         Some((estimate, pairs.len()))
     }
 }
@@ -64,18 +72,13 @@ fn compute(statistic: Statistic, values: impl Iterator<Item = f64>) -> Option<f6
 /// Percentile interval of a statistic of drawn items; `None` for fewer than four items.
 fn resample(
     n_items: usize,
-    statistic: impl Fn(&mut dyn Iterator<Item = usize>) -> Option<f64>,
+    statistic: impl Fn(&mut dyn Iterator<Item = usize>) -> Option<f64> + Sync,
 ) -> Option<(f64, f64)> {
     if n_items < 4 {
         return None;
     }
-    let settings = BootstrapSettings { n_draws: N_DRAWS, seed: SEED, stream: 0 };
-    let draws: Vec<Option<f64>> = (0..N_DRAWS)
-        .map(|draw| {
-            let times = draw_multiplicities(n_items, settings, draw);
-            let mut items = times.iter().enumerate().flat_map(|(i, &n)| std::iter::repeat_n(i, n as usize));
-            statistic(&mut items)
-        })
-        .collect();
-    percentile_interval(&draws, CONFIDENCE).ok().map(|i| (i.low, i.high))
+    let stream = RandomStream::new(SEED, &["report", "behavior"]);
+    let resamples =
+        bootstrap_clusters(n_items, N_DRAWS, stream, |items| statistic(&mut items.iter().copied()));
+    percentile_interval(&resamples, CONFIDENCE).ok().map(|i| (i.low, i.high))
 }

@@ -1,6 +1,6 @@
 //! Numbers and intervals in words, the same way everywhere.
 
-/// A value and its 95 % interval.
+/// A value and its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Estimate {
     /// The value.
@@ -9,6 +9,8 @@ pub(super) struct Estimate {
     pub(super) low: Option<f64>,
     /// Upper end.
     pub(super) high: Option<f64>,
+    /// Coverage of the interval, as a share.
+    pub(super) confidence: f64,
 }
 
 impl Estimate {
@@ -41,10 +43,18 @@ pub(super) fn signed(value: f64) -> String {
     if value > 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b)) { format!("+{text}") } else { text }
 }
 
+/// The coverage of an interval, e.g. `95 %`.
+pub(super) fn coverage(confidence: f64) -> String {
+    format!("{}\u{a0}%", number(100.0 * confidence).trim_end_matches(".0"))
+}
+
 /// `low to high`, or that there is no interval.
 pub(super) fn interval(estimate: Estimate) -> String {
     match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!("95\u{a0}% interval {} to {}", number(low), number(high)),
+        (Some(low), Some(high)) => {
+            let coverage = coverage(estimate.confidence);
+            format!("{coverage} interval {} to {}", number(low), number(high))
+        }
         _ => "no interval".to_owned(),
     }
 }

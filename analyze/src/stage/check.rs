@@ -22,6 +22,7 @@ pub fn check(tasks: &[TaskRows], questions: &Questions) -> Result<(), AnalyzeErr
     let catalog = Catalog::of_tasks(tasks)?;
     for (number, task) in questions.tasks.iter().enumerate() {
         let prompts = TaskPrompts::load(&catalog, task, format!("checked_prompts_{number}"))?;
+        questions.design(task).evaluate(&catalog, &prompts)?;
         let checked = CheckedTask { catalog: &catalog, roles: read_roles(&catalog, task)?, prompts };
         let of_task = questions.entries.iter().filter(|e| e.entry.task() == task);
         of_task.into_iter().try_for_each(|entry| entry.analysis.check(&checked, entry))?;

@@ -12,6 +12,7 @@ pub use plan::{Action, PlannedStep};
 
 use crate::analyses::{Inputs, Results};
 use crate::catalog::Catalog;
+use crate::design::Design;
 use crate::error::AnalyzeError;
 use crate::frames::batch_of_frame;
 use crate::prompts::TaskPrompts;
@@ -92,8 +93,8 @@ struct Job<'a> {
 /// Everything whose SQL has been evaluated before the first slot is written.
 struct Prepared {
     catalog: Catalog,
-    /// The prompts of each task with a step to run.
-    prompts: BTreeMap<String, TaskPrompts>,
+    /// The prompts of each task with a step to run, and their design.
+    prompts: BTreeMap<String, (TaskPrompts, Design)>,
     /// What each step to run has prepared, by the step's number.
     entries: BTreeMap<usize, Box<dyn Any + Send>>,
 }
@@ -107,7 +108,8 @@ impl Job<'_> {
             if !prepared.prompts.contains_key(task) {
                 let table = format!("study_prompts_{}", prepared.prompts.len());
                 let prompts = TaskPrompts::load(&prepared.catalog, task, table)?;
-                prepared.prompts.insert(task.to_owned(), prompts);
+                let design = self.questions.design(task).evaluate(&prepared.catalog, &prompts)?;
+                prepared.prompts.insert(task.to_owned(), (prompts, design));
             }
             let entries: Vec<_> = self.questions.entries.of(planned.analysis.name(), task).collect();
             let inputs = self.inputs(&prepared.catalog, &prepared.prompts[task]);
@@ -116,9 +118,13 @@ impl Job<'_> {
         Ok(prepared)
     }
 
-    fn inputs<'i>(&'i self, catalog: &'i Catalog, prompts: &'i TaskPrompts) -> Inputs<'i> {
+    fn inputs<'i>(
+        &'i self,
+        catalog: &'i Catalog,
+        (prompts, design): &'i (TaskPrompts, Design),
+    ) -> Inputs<'i> {
         let Self { model, questions, progress, .. } = self;
-        Inputs { catalog, model, prompts, settings: &questions.analysis, progress: *progress }
+        Inputs { catalog, model, prompts, design, settings: &questions.analysis, progress: *progress }
     }
 
     /// Computes a step and commits it; the number of its rows.

@@ -102,7 +102,8 @@ fn settings_of(analysis: &dyn Registered, questions: &Questions, task: &str) -> 
         return Value::Null;
     }
     let entries: Vec<Value> = entries.iter().map(|e| e.entry.to_json()).collect();
-    json!({"shared": analysis.settings(&questions.analysis), "entries": entries})
+    let design = questions.design(task);
+    json!({"shared": analysis.settings(&questions.analysis), "design": design, "entries": entries})
 }
 
 fn plan_step(

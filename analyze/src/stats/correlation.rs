@@ -1,13 +1,10 @@
-//! Correlation of two quantities across rows (items, mostly), with p-values and bootstrap intervals.
+//! Correlation of two quantities across rows that are independent; of rows in clusters see [`super::clusters`].
 
 use statrs::function::beta::beta_reg;
 
-use super::bootstrap::{BootstrapSettings, ItemDesign};
-use super::comparison::{center, dot, is_constant, multiply_norms};
+use super::comparison::{Comparison, center, dot, is_constant, multiply_norms};
 use super::error::{NumericsError, Undefined, check_finite, check_length};
-use super::ranking::{SortedOrder, mid_ranks};
-use super::resampling::bootstrap_rows;
-use super::summary::{Interval, percentile_interval};
+use super::ranking::mid_ranks;
 
 /// Which correlation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -25,6 +22,15 @@ impl std::fmt::Display for CorrelationKind {
             Self::Pearson => "pearson",
             Self::Spearman => "spearman",
         })
+    }
+}
+
+impl From<CorrelationKind> for Comparison {
+    fn from(kind: CorrelationKind) -> Self {
+        match kind {
+            CorrelationKind::Pearson => Self::Pearson,
+            CorrelationKind::Spearman => Self::Spearman,
+        }
     }
 }
 
@@ -58,75 +64,6 @@ pub fn correlate(x: &[f64], y: &[f64], kind: CorrelationKind) -> Result<Correlat
     // P(|T| > t) with t^2 = df r^2 / (1 - r^2), as an incomplete beta function of 1 - r^2.
     let p_value = beta_reg(degrees / 2.0, 0.5, fit.unexplained);
     Ok(Correlation { estimate: fit.coefficient, p_value, n })
-}
-
-/// The percentile interval of the correlation over draws of items with all of their rows.
-///
-/// # Errors
-/// [`Undefined::TooFewDefinedResamples`]; malformed input.
-pub fn bootstrap_correlation(
-    x: &[f64],
-    y: &[f64],
-    kind: CorrelationKind,
-    design: ItemDesign<'_>,
-    settings: BootstrapSettings,
-    confidence: f64,
-) -> Result<Interval, NumericsError> {
-    check_length("second variable", x.len(), y.len())?;
-    check_length("items", x.len(), design.items.len())?;
-    check_finite("first variable", x)?;
-    check_finite("second variable", y)?;
-    if kind == CorrelationKind::Spearman {
-        let (x, y) = (Levels::new(x), Levels::new(y));
-        let draws = bootstrap_rows(design, settings, |rows| correlate_levels(&x, &y, rows))?;
-        return Ok(percentile_interval(&draws, confidence)?);
-    }
-    let draws = bootstrap_rows(design, settings, |rows| {
-        let select = |values: &[f64]| rows.iter().map(|&row| values[row]).collect::<Vec<f64>>();
-        fit(&select(x), &select(y), kind).map(|fit| fit.coefficient)
-    })?;
-    Ok(percentile_interval(&draws, confidence)?)
-}
-
-/// A variable by the rank of each row's value among the distinct ones: the order of a drawn sample
-/// follows by counting, so that nothing is sorted again.
-struct Levels {
-    level_of: Vec<u32>,
-    n_levels: usize,
-}
-
-impl Levels {
-    fn new(values: &[f64]) -> Self {
-        let order = SortedOrder::new(values);
-        Self { level_of: order.levels(), n_levels: order.n_distinct() }
-    }
-
-    /// Twice the centred mid-rank of each level among the drawn rows: a whole number.
-    fn ranks(&self, rows: &[usize]) -> Vec<f64> {
-        let mut counts = vec![0.0; self.n_levels];
-        rows.iter().for_each(|&row| counts[self.level_of[row] as usize] += 1.0);
-        let mut below = -(rows.len() as f64);
-        for count in &mut counts {
-            let rank = below + *count;
-            below = rank + *count;
-            *count = rank;
-        }
-        counts
-    }
-}
-
-/// Spearman's correlation among the drawn rows; `None` where a variable is constant.
-fn correlate_levels(x: &Levels, y: &Levels, rows: &[usize]) -> Option<f64> {
-    let (ranks_x, ranks_y) = (x.ranks(rows), y.ranks(rows));
-    let (mut products, mut squares_x, mut squares_y) = (0.0, 0.0, 0.0);
-    for &row in rows {
-        let (a, b) = (ranks_x[x.level_of[row] as usize], ranks_y[y.level_of[row] as usize]);
-        products += a * b;
-        squares_x += a * a;
-        squares_y += b * b;
-    }
-    let scale = multiply_norms(squares_x, squares_y);
-    (scale > 0.0).then(|| (products / scale).clamp(-1.0, 1.0))
 }
 
 /// A correlation coefficient and the share of variance that it leaves.

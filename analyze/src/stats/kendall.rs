@@ -1,6 +1,8 @@
 //! Kendall's tau-a and tau-b in O(n log n): Knight (1966), "A computer method for calculating
 //! Kendall's tau with ungrouped data", JASA 61.
 
+use super::ranking::SortedOrder;
+
 /// Numbers of pairs of observations.
 pub(super) struct PairCounts {
     /// All pairs, n(n-1)/2.
@@ -88,4 +90,58 @@ fn merge(left: &[f64], right: &[f64], target: &mut [f64]) -> i64 {
         }
     }
     swaps
+}
+
+/// For each row the number of other rows that agree with it in the order of both variables, less those that disagree;
+/// `[n]`. O(n log n), by counting the ranks of y seen so far in a Fenwick tree while x rises and while it falls.
+pub(super) fn net_concordance(x: &SortedOrder, y: &SortedOrder) -> Vec<f64> {
+    let levels = y.levels();
+    let groups: Vec<&[u32]> = x.groups().collect();
+    let mut net = vec![0.0; levels.len()];
+    // Rows with a smaller x agree where their y is smaller too; rows with a larger x where it is larger.
+    for (is_rising, sign) in [(true, 1.0), (false, -1.0)] {
+        let mut seen = RankCounts::new(y.n_distinct());
+        let mut n_seen = 0;
+        let mut visit = |group: &[u32]| {
+            for &row in group {
+                let level = levels[row as usize] as usize;
+                let (below, up_to) = (seen.count_below(level), seen.count_below(level + 1));
+                net[row as usize] += sign * (below as f64 - (n_seen - up_to) as f64);
+            }
+            group.iter().for_each(|&row| seen.add(levels[row as usize] as usize));
+            n_seen += group.len();
+        };
+        match is_rising {
+            true => groups.iter().for_each(|group| visit(group)),
+            false => groups.iter().rev().for_each(|group| visit(group)),
+        }
+    }
+    net
+}
+
+/// Counts of ranks with prefix sums in logarithmic time (Fenwick 1994).
+struct RankCounts(Vec<usize>);
+
+impl RankCounts {
+    fn new(n_ranks: usize) -> Self {
+        Self(vec![0; n_ranks + 1])
+    }
+
+    fn add(&mut self, rank: usize) {
+        let mut node = rank + 1;
+        while node < self.0.len() {
+            self.0[node] += 1;
+            node += node & node.wrapping_neg();
+        }
+    }
+
+    /// Number of ranks added that are below `rank`.
+    fn count_below(&self, rank: usize) -> usize {
+        let (mut node, mut count) = (rank, 0);
+        while node > 0 {
+            count += self.0[node];
+            node &= node - 1;
+        }
+        count
+    }
 }

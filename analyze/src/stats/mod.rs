@@ -1,11 +1,11 @@
 //! The statistics of representational similarity analysis and of before/after comparisons, as pure
 //! functions of slices: similarity matrices, their comparison with a hypothesis, permutation and
-//! bootstrap inference, paired tests, correlations and corrections for multiple testing.
+//! cluster inference, paired tests, correlations and corrections for multiple testing.
 //!
 //! Everything here is arithmetic in f64 on numbers that are already in memory. Reading vectors,
 //! choosing prompts, evaluating hypotheses in SQL and writing results are left to the callers; so is
 //! the thread pool (work is spread with rayon over whatever pool is current). Results do not depend
-//! on the number of threads: every draw has a random stream of its own and every sum a fixed order.
+//! on the number of threads: every permutation and resample has random numbers of its own and every sum a fixed order.
 //!
 //! What cannot be computed is an [`Undefined`] with a stable text form for the tables. A NaN is never
 //! returned, and neither is a zero that stands for "unknown".
@@ -19,20 +19,22 @@
 //! | [`partial`] | the same with nuisance matrices held constant |
 //! | [`alignment`] | linear CKA between two kernels, debiased |
 //! | [`permutation`] | could shuffled labels fit as well? |
-//! | [`bootstrap`] | how much does the fit vary over items? |
+//! | [`dyadic`] | how much would the fit vary with other clusters of prompts? |
+//! | [`clusters`] | how much would a mean or a correlation? |
 //! | [`multiple_testing`] | which of many p-values survive? |
 //! | [`paired`] | did items change between two conditions? |
 //! | [`correlation`] | do two quantities go together across items? |
-//! | [`resampling`] | how much does any other statistic vary over items? |
+//! | [`resampling`] | how much would any other statistic? |
 //! | [`probes`] | what can a linear model read from the vectors of prompts it has not seen? |
 //! | [`summary`] | means, percentiles and their intervals |
 
 pub mod alignment;
-pub mod bootstrap;
+pub mod clusters;
 pub mod comparison;
 pub mod correlation;
-mod draws;
+pub mod dyadic;
 mod error;
+mod influence;
 mod kendall;
 mod matrix;
 pub mod multiple_testing;
@@ -41,16 +43,17 @@ pub mod pairs;
 pub mod partial;
 pub mod permutation;
 pub mod probes;
+mod random;
 pub mod ranking;
 pub mod resampling;
 pub mod similarity;
 pub mod summary;
-mod weighted;
 
 pub use comparison::Comparison;
 pub use error::{NumericsError, Undefined};
 pub use matrix::Matrix;
 pub use pairs::{ModelRdm, PairList};
+pub use random::RandomStream;
 pub use similarity::{Normalization, Similarity};
 
 #[cfg(test)]

@@ -76,6 +76,45 @@ pub struct SignedRankTest {
     pub n_nonzero: usize,
 }
 
+impl SignedRankTest {
+    /// The rank-biserial correlation (Kerby 2014): the difference of the shares of positive and negative ranks.
+    pub fn rank_biserial(&self) -> f64 {
+        (self.rank_sum_positive - self.rank_sum_negative) / (self.rank_sum_positive + self.rank_sum_negative)
+    }
+}
+
+/// Wilcoxon's signed-rank test of `differences` against symmetry about zero, `[n]`, where those of a cluster change sign
+/// together: the sum of signed ranks over the root of the sum of squares of its clusters' parts, which is standard normal
+/// (Datta & Satten 2008). With one difference a cluster it is [`wilcoxon_signed_rank`].
+///
+/// # Errors
+/// As [`wilcoxon_signed_rank`], and [`Undefined::TooFewClusters`].
+pub fn signed_rank_over_clusters(
+    differences: &[f64],
+    clusters: &[u32],
+) -> Result<SignedRankTest, NumericsError> {
+    check_length("clusters", differences.len(), clusters.len())?;
+    let alone = wilcoxon_signed_rank(differences, &vec![0.0; differences.len()])?;
+    let distinct: std::collections::BTreeSet<u32> = clusters.iter().copied().collect();
+    if distinct.len() == clusters.len() {
+        return Ok(alone);
+    }
+    if distinct.len() < 2 {
+        return Err(Undefined::TooFewClusters.into());
+    }
+    let nonzero: Vec<(f64, u32)> =
+        differences.iter().copied().zip(clusters.iter().copied()).filter(|(d, _)| *d != 0.0).collect();
+    let ranks = SortedOrder::new(&nonzero.iter().map(|(d, _)| d.abs()).collect::<Vec<_>>()).mid_ranks();
+    let mut sums: std::collections::BTreeMap<u32, f64> = std::collections::BTreeMap::new();
+    for ((difference, cluster), rank) in nonzero.iter().zip(&ranks) {
+        *sums.entry(*cluster).or_default() += difference.signum() * rank;
+    }
+    let squares: f64 = sums.values().map(|sum| sum * sum).sum();
+    let z = sums.values().sum::<f64>() / squares.sqrt();
+    let p_value = if squares > 0.0 { erfc(z.abs() / std::f64::consts::SQRT_2) } else { 1.0 };
+    Ok(SignedRankTest { p_value, method: SignedRankMethod::Normal, ..alone })
+}
+
 /// Most differences for which signs are counted exactly; beyond, the normal approximation is good.
 pub const MAX_EXACT: usize = 50;
 

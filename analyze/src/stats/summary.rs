@@ -1,21 +1,16 @@
-//! Means, spreads and percentiles of plain samples, and intervals from bootstrap draws.
+//! Means, spreads and percentiles of plain samples, and percentile intervals of resamples.
 
 use super::comparison::is_constant;
 use super::error::Undefined;
 
-/// A percentile interval and what it rests on.
+/// A two-sided interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Draws in which the statistic was defined.
-    pub n_defined: usize,
 }
-
-/// Share of the draws that a two-sided interval covers by default.
-pub const CONFIDENCE: f64 = 0.95;
 
 /// Arithmetic mean; `None` of nothing.
 pub fn mean(values: &[f64]) -> Option<f64> {
@@ -48,18 +43,18 @@ pub fn percentile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     Some(sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64))
 }
 
-/// The central percentile interval of bootstrap draws, over those in which the statistic is defined.
+/// The central percentile interval of resamples, over those in which the statistic is defined.
 ///
 /// # Errors
 /// [`Undefined::TooFewDefinedResamples`] when it is undefined in more than half of them, or there are none.
-pub fn percentile_interval(draws: &[Option<f64>], confidence: f64) -> Result<Interval, Undefined> {
-    let mut defined: Vec<f64> = draws.iter().filter_map(|&d| d).collect();
-    if 2 * defined.len() < draws.len() {
+pub fn percentile_interval(resamples: &[Option<f64>], confidence: f64) -> Result<Interval, Undefined> {
+    let mut defined: Vec<f64> = resamples.iter().filter_map(|&value| value).collect();
+    if 2 * defined.len() < resamples.len() {
         return Err(Undefined::TooFewDefinedResamples);
     }
     defined.sort_unstable_by(f64::total_cmp);
     let tail = 50.0 * (1.0 - confidence);
     let ends = percentile_of_sorted(&defined, tail).zip(percentile_of_sorted(&defined, 100.0 - tail));
     let (low, high) = ends.ok_or(Undefined::TooFewDefinedResamples)?;
-    Ok(Interval { low, high, n_defined: defined.len() })
+    Ok(Interval { low, high })
 }

@@ -1,6 +1,7 @@
 //! A lake with planted results: two tasks, four conditions each, 31 layers, effects of known direction.
 
 use crate::table_rows::{Cell, D_MODEL, Rows, commit, t};
+use hypercolumn_schemas::tables::{AssociationRow, AttentionRatioRow, ProbeRow, RsaRow};
 use hypercolumn_schemas::{
     AnalyzeRecord, ExtractRecord, IngestRecord, Lake, ModelRecord, Partition, Record, Slot, tables,
 };
@@ -235,25 +236,17 @@ impl World<'_> {
     }
 
     fn rsa(&self, random: &mut ChaCha8Rng) -> Rows {
-        let mut rows = Rows::new(&tables::RSA, self.of_model());
-        for (hypothesis, size, peak) in self.hypotheses() {
+        let mut rows = Vec::new();
+        for hypothesis in self.hypotheses() {
             for normalization in ["standardize", "none"] {
-                for (c, condition) in self.names.conditions.iter().enumerate() {
-                    for (layer, site) in places() {
-                        let row = self.rsa_row(
-                            (hypothesis, size, peak),
-                            normalization,
-                            c,
-                            condition,
-                            (layer, site),
-                            random,
-                        );
-                        rows.push(row);
+                for c in 0..self.names.conditions.len() {
+                    for layer_site in places() {
+                        rows.push(self.rsa_row(hypothesis, normalization, c, layer_site, random));
                     }
                 }
             }
         }
-        rows
+        Rows::typed(self.of_model(), &rows)
     }
 
     fn rsa_row(
@@ -261,51 +254,57 @@ impl World<'_> {
         (hypothesis, size, peak): (&str, f64, f64),
         normalization: &str,
         c: usize,
-        condition: &str,
         (layer, site): (i32, &str),
         random: &mut ChaCha8Rng,
-    ) -> Vec<Cell> {
+    ) -> RsaRow {
         let scale = if normalization == "none" { 0.55 } else { 1.0 };
         let shape = bump(layer, peak, 9.0) * scale;
         let change = size * self.gain(c) * shape + 0.006 * normal(random);
         let estimate = 0.07 * shape + change;
         let is_undefined = hypothesis == "slope distance" && layer == 0;
-        let is_reference = c == 0;
-        let number = |v: f64| if is_undefined { Cell::Null } else { Cell::F(v) };
-        let changed = |v: f64| if is_reference || is_undefined { Cell::Null } else { Cell::F(v) };
+        let number = |v: f64| (!is_undefined).then_some(v);
+        let changed = |v: f64| (c > 0 && !is_undefined).then_some(v);
         let p_value = if change.abs() > 0.035 { 0.001 } else { 0.3 + 0.6 * random.random::<f64>() };
-        vec![
-            t(condition),
-            Cell::I(layer.into()),
-            t(site),
-            t("prompt"),
-            t("mean"),
-            t(normalization),
-            t("cosine"),
-            t(hypothesis),
-            t("rho_a"),
-            number(estimate),
-            number(0.01),
-            number(0.02),
-            number(0.02),
-            number(estimate - 0.025),
-            number(estimate + 0.025),
-            Cell::I(self.items.len() as i64),
-            Cell::I((self.items.len() * (self.items.len() - 1) / 2) as i64),
-            if is_reference { Cell::Null } else { t(&self.names.conditions[0]) },
-            changed(change),
-            changed(p_value),
-            changed(change - 0.03),
-            changed(change + 0.03),
-            Cell::I(1000),
-            Cell::I(1000),
-            t("7"),
-            if is_undefined { t("constant_measure") } else { Cell::Null },
-        ]
+        RsaRow {
+            condition: self.names.conditions[c].clone(),
+            layer: layer as i16,
+            site: site.to_owned(),
+            role: "prompt".to_owned(),
+            pooling: "mean".to_owned(),
+            normalization: normalization.to_owned(),
+            similarity: "cosine".to_owned(),
+            hypothesis: hypothesis.to_owned(),
+            comparison: "rho_a".to_owned(),
+            estimate: number(estimate),
+            p_value: number(0.01),
+            q_value: number(0.02),
+            p_value_fwer: number(0.02),
+            ci_low: number(estimate - 0.025),
+            ci_high: number(estimate + 0.025),
+            n_prompts: self.items.len() as i32,
+            n_pairs: (self.items.len() * (self.items.len() - 1) / 2) as i32,
+            pairs_within_units: false,
+            units: "item_id".to_owned(),
+            n_units: self.items.len() as i32,
+            cluster: "item_id".to_owned(),
+            n_clusters: self.items.len() as i32,
+            reference_condition: (c > 0).then(|| self.names.conditions[0].clone()),
+            change: changed(change),
+            change_p_value: changed(p_value),
+            change_q_value: changed((2.0 * p_value).min(1.0)),
+            change_p_value_fwer: changed((3.0 * p_value).min(1.0)),
+            change_ci_low: changed(change - 0.03),
+            change_ci_high: changed(change + 0.03),
+            family: hypothesis.to_owned(),
+            n_permutations: 1000,
+            confidence: 0.95,
+            seed: "7".to_owned(),
+            reason: is_undefined.then(|| "constant_measure".to_owned()),
+        }
     }
 
     fn probes(&self, random: &mut ChaCha8Rng) -> Rows {
-        let mut rows = Rows::new(&tables::PROBES, self.of_model());
+        let mut rows = Vec::new();
         let targets: &[(&str, &str, &str, f64)] = if self.is_lines {
             &[("line", "logistic", "balanced_accuracy", 1.0 / 16.0), ("slope", "ridge", "r2", -0.02)]
         } else {
@@ -317,42 +316,53 @@ impl World<'_> {
                     let score = baseline
                         + (0.1 + 0.7 * self.gain(c)) * bump(layer, 15.0, 9.0)
                         + 0.01 * normal(random);
-                    let control =
+                    let chance =
                         baseline + 0.03 * random.random::<f64>() - if metric == "r2" { 0.2 } else { 0.0 };
-                    rows.push(vec![
-                        t(condition),
-                        Cell::I(layer.into()),
-                        t(site),
-                        t("prompt"),
-                        t("mean"),
-                        t(target),
-                        t(probe),
-                        t(metric),
-                        Cell::F(score),
-                        Cell::F(baseline),
-                        Cell::F(control),
-                        Cell::F(score - control),
-                        Cell::F(0.01),
-                        Cell::F(0.02),
-                        Cell::F(score - 0.05),
-                        Cell::F(score + 0.05),
-                        Cell::I(self.items.len() as i64),
-                        Cell::I(16),
-                        if probe == "ridge" { Cell::Null } else { Cell::I(16) },
-                        Cell::I(8),
-                        t("7"),
-                        Cell::Null,
-                    ]);
+                    rows.push(ProbeRow {
+                        condition: condition.clone(),
+                        layer: layer as i16,
+                        site: site.to_owned(),
+                        role: "prompt".to_owned(),
+                        pooling: "mean".to_owned(),
+                        target: target.to_owned(),
+                        probe: probe.to_owned(),
+                        metric: metric.to_owned(),
+                        score: Some(score),
+                        baseline: Some(baseline),
+                        chance: Some(chance),
+                        above_chance: Some(score - chance),
+                        control: None,
+                        selectivity: None,
+                        p_value: Some(0.01),
+                        q_value: Some(0.02),
+                        p_value_fwer: Some(0.03),
+                        ci_low: Some(score - 0.05),
+                        ci_high: Some(score + 0.05),
+                        n_prompts: self.items.len() as i32,
+                        n_groups: Some(16),
+                        units: "item_id".to_owned(),
+                        n_units: 16,
+                        n_clusters: 16,
+                        n_classes: (probe == "logistic").then_some(16),
+                        n_folds: 8,
+                        n_repeats: 2,
+                        n_permutations: 200,
+                        converged: Some(true),
+                        family: target.to_owned(),
+                        confidence: 0.95,
+                        seed: "7".to_owned(),
+                        reason: None,
+                    });
                 }
             }
         }
-        rows
+        Rows::typed(self.of_model(), &rows)
     }
 
     fn ratios(&self, random: &mut ChaCha8Rng) -> Rows {
-        let mut rows = Rows::new(&tables::ATTENTION_RATIOS, self.of_model());
+        let mut rows = Vec::new();
         if self.is_lines {
-            return rows;
+            return Rows::typed::<AttentionRatioRow>(self.of_model(), &rows);
         }
         for query in ["final", "response"] {
             for (c, condition) in self.names.conditions.iter().enumerate() {
@@ -368,11 +378,11 @@ impl World<'_> {
                 }
             }
         }
-        rows
+        Rows::typed(self.of_model(), &rows)
     }
 
     fn associations(&self, random: &mut ChaCha8Rng) -> Rows {
-        let mut rows = Rows::new(&tables::ASSOCIATIONS, self.of_model());
+        let mut rows = Vec::new();
         let metrics: &[&str] = if self.is_lines {
             &["absolute_error", "expected_logprob"]
         } else {
@@ -395,27 +405,33 @@ impl World<'_> {
                         for (statistic, value, width) in
                             [("spearman", rho, 0.12), ("paired_t", 0.2 * self.gain(c), 0.05)]
                         {
-                            rows.push(vec![
-                                t(condition),
-                                t(&self.names.conditions[0]),
-                                t(measure),
-                                Cell::I(layer.into()),
-                                t(metric),
-                                t(statistic),
-                                Cell::F(value),
-                                Cell::F(q / 2.0),
-                                Cell::F(q),
-                                Cell::F(value - width),
-                                Cell::F(value + width),
-                                Cell::I(self.items.len() as i64),
-                                Cell::Null,
-                            ]);
+                            rows.push(AssociationRow {
+                                condition: condition.clone(),
+                                reference_condition: self.names.conditions[0].clone(),
+                                measure: measure.clone(),
+                                layer: layer as i16,
+                                behavior_metric: (*metric).to_owned(),
+                                statistic: statistic.to_owned(),
+                                estimate: Some(value),
+                                p_value: Some(q / 2.0),
+                                q_value: Some(q),
+                                ci_low: Some(value - width),
+                                ci_high: Some(value + width),
+                                n: self.items.len() as i32,
+                                n_units: self.items.len() as i32,
+                                n_clusters: self.items.len() as i32,
+                                cluster: "item_id".to_owned(),
+                                family: measure.clone(),
+                                confidence: 0.95,
+                                seed: "7".to_owned(),
+                                reason: None,
+                            });
                         }
                     }
                 }
             }
         }
-        rows
+        Rows::typed(self.of_model(), &rows)
     }
 }
 
@@ -432,30 +448,48 @@ fn ratio_row(
     query: &str,
     value: f64,
     n: usize,
-) -> Vec<Cell> {
+) -> AttentionRatioRow {
     let q = if value.abs() > 0.12 { 0.001 } else { 0.4 };
-    vec![
-        t(condition),
-        Cell::I(layer.into()),
-        Cell::I(head.into()),
-        t(reduction),
-        t(&format!("role = '{query}'")),
-        t("role = 'informative'"),
-        t("role = 'distractor'"),
-        Cell::F(value.exp()),
-        Cell::F(value),
-        Cell::F(value - 0.1),
-        Cell::F(value + 0.1),
-        Cell::F(q),
-        Cell::F(q),
-        Cell::F(value.exp()),
-        Cell::F(value),
-        Cell::F(0.1),
-        Cell::F(0.05),
-        Cell::F(7.0),
-        Cell::F(14.0),
-        if reduction == "max" { Cell::I(4) } else { Cell::Null },
-        Cell::I(n as i64),
-        Cell::Null,
-    ]
+    let is_tested = reduction != "max";
+    AttentionRatioRow {
+        condition: condition.to_owned(),
+        layer: layer as i16,
+        head: head as i16,
+        head_reduction: reduction.to_owned(),
+        query: format!("role = '{query}'"),
+        relevant: "role = 'informative'".to_owned(),
+        irrelevant: "role = 'distractor'".to_owned(),
+        ratio: Some(value.exp()),
+        log_ratio: Some(value),
+        ci_low: Some(value - 0.1),
+        ci_high: Some(value + 0.1),
+        ratio_raw: Some(value.exp()),
+        log_ratio_raw: Some(value),
+        contrast: Some(value),
+        contrast_with: "irrelevant segments".to_owned(),
+        contrast_ci_low: Some(value - 0.1),
+        contrast_ci_high: Some(value + 0.1),
+        p_value: is_tested.then_some(q),
+        q_value: is_tested.then_some(q),
+        reference_condition: None,
+        change: None,
+        change_ci_low: None,
+        change_ci_high: None,
+        change_p_value: None,
+        change_q_value: None,
+        relevant_mass: Some(0.1),
+        irrelevant_mass: Some(0.05),
+        relevant_tokens: Some(7.0),
+        irrelevant_tokens: Some(14.0),
+        top_head: (reduction == "max").then_some(4),
+        n_prompts: n as i32,
+        n_excluded: 0,
+        n_units: n as i32,
+        n_clusters: n as i32,
+        cluster: "item_id".to_owned(),
+        family: query.to_owned(),
+        confidence: 0.95,
+        seed: "7".to_owned(),
+        reason: None,
+    }
 }

@@ -4,7 +4,9 @@ use arrow::array::{
     ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int16Array, Int32Array,
     RecordBatch, StringArray, UInt32Array,
 };
-use hypercolumn_schemas::{ColumnType, CommitInfo, Lake, Partition, Record, Slot, Table, vector_element};
+use hypercolumn_schemas::{
+    ColumnType, CommitInfo, Lake, Partition, Record, Row, Slot, Table, vector_element,
+};
 use std::sync::Arc;
 
 /// Length of the vectors.
@@ -30,11 +32,18 @@ pub struct Rows {
     table: &'static Table,
     partition: Partition,
     rows: Vec<Vec<Cell>>,
+    /// Rows that were made as their table's type.
+    typed: Option<RecordBatch>,
 }
 
 impl Rows {
     pub fn new(table: &'static Table, partition: Partition) -> Self {
-        Self { table, partition, rows: Vec::new() }
+        Self { table, partition, rows: Vec::new(), typed: None }
+    }
+
+    /// Rows of a table's own type.
+    pub fn typed<R: Row>(partition: Partition, rows: &[R]) -> Self {
+        Self { typed: Some(R::to_batch(rows).unwrap()), ..Self::new(R::TABLE, partition) }
     }
 
     pub fn push(&mut self, row: Vec<Cell>) {
@@ -42,7 +51,14 @@ impl Rows {
         self.rows.push(row);
     }
 
+    fn is_empty(&self) -> bool {
+        self.batch().num_rows() == 0
+    }
+
     fn batch(&self) -> RecordBatch {
+        if let Some(batch) = &self.typed {
+            return batch.clone();
+        }
         let columns = self.table.columns.iter().enumerate();
         self.table
             .batch(columns.map(|(i, c)| column(c.kind, self.rows.iter().map(|r| &r[i]))).collect())
@@ -84,7 +100,7 @@ fn column<'a>(kind: ColumnType, cells: impl Iterator<Item = &'a Cell>) -> ArrayR
 
 pub fn commit(lake: &Lake, slot: Slot, details: Record, all: &[Rows]) {
     let mut transaction = lake.begin(slot).unwrap();
-    for rows in all.iter().filter(|r| !r.rows.is_empty()) {
+    for rows in all.iter().filter(|r| !r.is_empty()) {
         let length = rows.table.has_vector().then_some(D_MODEL as i32);
         let mut writer = transaction.writer(rows.table, rows.partition.clone(), length).unwrap();
         writer.write(&rows.batch()).unwrap();

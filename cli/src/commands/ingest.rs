@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedTask, resolve_study};
+use hypercolumn_analyze::TaskDesign;
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_ingest::{Generator, PromptSource};
 use hypercolumn_schemas::{Lake, TaskRows};
@@ -16,7 +17,10 @@ pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
         None => resolve_study(args.study.as_deref(), &ModelOptions::default())?.tasks,
         Some(name) => {
             let source = source_of(name, args)?;
-            vec![ResolvedTask { name: name.clone(), source, extract: Settings::default() }]
+            {
+                let (design, extract) = (TaskDesign::default(), Settings::default());
+                vec![ResolvedTask { name: name.clone(), source, design, extract }]
+            }
         }
     };
     if !args.lake.lake.exists() {

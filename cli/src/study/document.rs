@@ -90,6 +90,7 @@ fn read_task(
         return Err(Problem::at(span, "expected a task: a table with `name`"));
     };
     let (mut name, mut generator, mut prompts) = (None, None, None);
+    let (mut cluster, mut reference) = (None, None);
     let mut extract = ExtractEntry::default();
     let mut settings = Vec::new();
     for (key, value) in table {
@@ -99,6 +100,8 @@ fn read_task(
             "name" => name = Some(read(value, &path, whole)?),
             "generator" => generator = Some(read(value, &path, whole)?),
             "prompts" => prompts = Some(read(value, &path, whole)?),
+            "cluster" => cluster = Some(read(value, &path, whole)?),
+            "reference" => reference = Some(read(value, &path, whole)?),
             "extract" => extract = read(value, &path, whole)?,
             _ => {
                 let setting = toml::Value::deserialize(value).map_err(|e| Problem::from_toml(&e))?;
@@ -107,7 +110,7 @@ fn read_task(
         }
     }
     let name = name.ok_or_else(|| Problem::at(span.clone(), "the key `name` is missing"))?;
-    Ok(Spanned::new(span, TaskEntry { name, generator, prompts, extract, settings }))
+    Ok(Spanned::new(span, TaskEntry { name, generator, prompts, cluster, reference, extract, settings }))
 }
 
 /// The keys of the table at `path`.

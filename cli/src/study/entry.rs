@@ -17,6 +17,10 @@ pub struct TaskEntry {
     pub generator: Option<Spanned<String>>,
     /// A file of prompts, relative to the study.
     pub prompts: Option<Spanned<String>>,
+    /// SQL over one prompt: what prompts that are not independent have in common; the generator's if absent.
+    pub cluster: Option<Spanned<String>>,
+    /// The condition that others are compared with.
+    pub reference: Option<Spanned<String>>,
     /// What differs from the study's `[extract]`.
     pub extract: ExtractEntry,
     /// The generator's settings.
@@ -24,7 +28,7 @@ pub struct TaskEntry {
 }
 
 /// Keys of a task that are not its generator's.
-pub const TASK_KEYS: [&str; 4] = ["name", "generator", "prompts", "extract"];
+pub const TASK_KEYS: [&str; 6] = ["name", "generator", "prompts", "cluster", "reference", "extract"];
 
 /// Extraction settings, each of which may be left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

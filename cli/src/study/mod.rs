@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use document::Document;
 use hypercolumn_analyze::Questions;
 use hypercolumn_analyze::settings::AnalysisSettings;
-use hypercolumn_analyze::{Entries, StudyEntry};
+use hypercolumn_analyze::{Entries, StudyEntry, TaskDesign};
 use serde::Deserialize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -92,11 +92,12 @@ impl Study {
         }
     }
 
-    /// The questions about `tasks`.
-    pub fn questions(&self, tasks: Vec<String>) -> Questions {
+    /// The questions about tasks, whose designs are given by name.
+    pub fn questions(&self, designs: Vec<(String, TaskDesign)>) -> Questions {
         Questions {
             study: self.file.name.get_ref().clone(),
-            tasks,
+            tasks: designs.iter().map(|(task, _)| task.clone()).collect(),
+            designs: designs.into_iter().collect(),
             analysis: self.file.analysis.get_ref().clone(),
             entries: self.entries.clone(),
         }

@@ -87,6 +87,7 @@ impl Default for Settings {
 impl Task for Settings {
     const NAME: &'static str = NAME;
     const ACCEPTED: &'static Accepted = &ACCEPTED;
+    const CLUSTER: &'static str = "line";
 
     fn check(&self) -> Result<(), IngestError> {
         if self.lines == 0 {

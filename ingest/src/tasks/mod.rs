@@ -31,6 +31,8 @@ trait Task: Default + Serialize + DeserializeOwned {
     const NAME: &'static str;
     /// Every setting and what it accepts.
     const ACCEPTED: &'static Accepted;
+    /// SQL over one prompt: what prompts that are not independent of one another have in common.
+    const CLUSTER: &'static str;
 
     /// Refuses settings that are impossible, alone or together.
     fn check(&self) -> Result<(), IngestError>;
@@ -46,6 +48,7 @@ type SettingMap = Map<String, Value>;
 struct GeneratorKind {
     name: &'static str,
     accepted: &'static Accepted,
+    cluster: &'static str,
     /// All settings, those that are not given at their defaults.
     complete: fn(&SettingMap) -> Result<SettingMap, IngestError>,
     /// The prompts of complete settings.
@@ -54,7 +57,13 @@ struct GeneratorKind {
 
 impl GeneratorKind {
     const fn of<T: Task>() -> Self {
-        Self { name: T::NAME, accepted: T::ACCEPTED, complete: complete::<T>, generate: generate::<T> }
+        Self {
+            name: T::NAME,
+            accepted: T::ACCEPTED,
+            cluster: T::CLUSTER,
+            complete: complete::<T>,
+            generate: generate::<T>,
+        }
     }
 }
 
@@ -124,14 +133,23 @@ impl Generator {
         self.name
     }
 
+    /// SQL over one prompt: what prompts that are not independent of one another have in common.
+    #[must_use]
+    pub fn cluster(&self) -> &'static str {
+        self.kind().cluster
+    }
+
+    fn kind(&self) -> &'static GeneratorKind {
+        GENERATORS.iter().find(|kind| kind.name == self.name).expect("a generator has a kind")
+    }
+
     /// The task's prompts: item by item, and within an item condition by condition as the settings
     /// list them.
     ///
     /// # Errors
     /// [`IngestError::Setting`] where the settings are impossible.
     pub fn generate(&self) -> Result<Vec<Prompt>, IngestError> {
-        let kind = GENERATORS.iter().find(|kind| kind.name == self.name).expect("a generator has a kind");
-        (kind.generate)(&self.settings)
+        (self.kind().generate)(&self.settings)
     }
 }
 

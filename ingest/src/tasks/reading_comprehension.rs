@@ -96,6 +96,7 @@ impl Default for Settings {
 impl Task for Settings {
     const NAME: &'static str = NAME;
     const ACCEPTED: &'static Accepted = &ACCEPTED;
+    const CLUSTER: &'static str = "item_id";
 
     fn check(&self) -> Result<(), IngestError> {
         if self.scenes == 0 {

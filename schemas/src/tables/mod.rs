@@ -7,6 +7,7 @@ mod behavior;
 mod choices;
 mod hidden_states;
 mod measures;
+mod predictions;
 mod probes;
 mod prompts;
 mod responses;
@@ -21,6 +22,7 @@ pub use behavior::{BEHAVIOR, BehaviorRow};
 pub use choices::{CHOICES, ChoiceRow};
 pub use hidden_states::{HIDDEN_STATES, HiddenStateColumns, HiddenStateRow};
 pub use measures::{MEASURES, MeasureRow};
+pub use predictions::{PREDICTIONS, PredictionRow};
 pub use probes::{PROBES, ProbeRow};
 pub use prompts::{PROMPTS, PromptRow};
 pub use responses::{RESPONSES, ResponseRow};
@@ -31,7 +33,7 @@ pub use tokens::{TOKENS, TokenColumns, TokenRow};
 use crate::table::Table;
 
 /// Every table, in the order in which data flows.
-pub static ALL: [&Table; 13] = [
+pub static ALL: [&Table; 14] = [
     &PROMPTS,
     &SEGMENTS,
     &TOKENS,
@@ -42,6 +44,7 @@ pub static ALL: [&Table; 13] = [
     &BEHAVIOR,
     &RSA,
     &PROBES,
+    &PREDICTIONS,
     &ATTENTION_RATIOS,
     &MEASURES,
     &ASSOCIATIONS,

@@ -1,62 +1,138 @@
-//! A subset: the prompts of one condition that an entry compares, their pairs and their items.
+//! A condition subset: the prompts of one condition that an entry compares, with their pairs, units and clusters.
 
+use crate::design::Grouping;
 use crate::prompts::TaskPrompts;
+use crate::stats::permutation::UnitLabels;
 use crate::stats::{ModelRdm, PairList};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Which prompts of the task an entry speaks of.
 pub(super) struct Selected {
-    /// Prompts `a` of a rectangle, or both sides of a square.
+    /// Prompts `a` of a rectangle, or both sides of a square; `[n_prompts]`.
     pub rows: Vec<bool>,
-    /// Prompts `b` of a rectangle.
+    /// Prompts `b` of a rectangle; `[n_prompts]`.
     pub columns: Option<Vec<bool>>,
-    /// Block of each prompt, as text.
+    /// Block of each prompt, as text; `[n_prompts]`.
     pub blocks: Option<Vec<Option<String>>>,
 }
 
 /// The prompts of one condition, rows first, numbered from 0 within the subset.
 pub(super) struct ConditionSubset {
-    /// Name of the condition.
-    pub condition: Arc<str>,
+    /// The condition, by its number in the task.
+    pub condition: usize,
+    /// Its name.
+    pub name: Arc<str>,
     /// Prompts by their number in the task.
     pub prompts: Vec<usize>,
     /// How many of them are rows; all of them in a square.
     pub n_rows: usize,
     /// Whether rows are compared with columns, and not all with all.
     pub is_rectangle: bool,
-    /// Unit that is drawn in the bootstrap: the item, told apart on the two sides of a rectangle.
+    /// Items, by their number in the task; `[n_prompts]`.
     pub items: Vec<u32>,
+    /// What a permutation moves as a whole; `[n_prompts]`.
+    pub units: Vec<u32>,
+    /// Number of units; of a rectangle those of its smaller side.
+    pub n_units: usize,
+    /// Whether the prompts of a unit have one label.
+    pub unit_labels: UnitLabels,
+    /// What a resample draws as a whole, by its number in the task; `[n_prompts]`.
+    pub clusters: Vec<u32>,
     /// Block of each prompt: side and the entry's `blocks`.
     pub blocks: Option<Vec<u32>>,
-    /// The pairs compared: across items in a square, all in a rectangle.
+    /// The pairs compared.
     pub pairs: PairList,
     /// The hypothesis; filled by [`super::model_rdm::evaluate`].
     pub hypothesis: Option<ModelRdm>,
 }
 
+/// Whether pairs within a unit take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WithinUnits {
+    /// They do not: that prompts of a unit are alike is no evidence for the hypothesis.
+    Out,
+    /// They do: the hypothesis is about them, and constant between units.
+    In,
+}
+
 impl ConditionSubset {
-    /// Whether the subsets list the same prompts in the same places.
+    /// Whether the subsets compare the same pairs of prompts.
     pub(super) fn compares_same_prompts(&self, other: &Self) -> bool {
-        self.prompts == other.prompts
-            && self.n_rows == other.n_rows
-            && self.is_rectangle == other.is_rectangle
+        self.prompts == other.prompts && self.n_rows == other.n_rows && self.pairs == other.pairs
     }
 
-    /// The units that occur.
+    /// The items that occur.
     pub(super) fn distinct_items(&self) -> BTreeSet<u32> {
         self.items.iter().copied().collect()
     }
 
-    /// Whether an item has several prompts here, so that labels must move item by item.
-    pub(super) fn has_repeated_items(&self) -> bool {
-        self.distinct_items().len() < self.items.len()
+    fn hypothesis(&self) -> &ModelRdm {
+        self.hypothesis.as_ref().expect("subsets are evaluated before they are compared")
+    }
+
+    /// Whether the hypothesis of a pair between groups depends on their groups alone, and differs between pairs of groups.
+    pub(super) fn is_carried_by(&self, groups: &Grouping) -> bool {
+        let of = |i: usize| groups.of[self.prompts[i]];
+        let mut known: HashMap<(u32, u32), Option<u64>> = HashMap::new();
+        for (i, j) in self.pairs.iter().filter(|(i, j)| of(*i) != of(*j)) {
+            let (g, h) = (of(i), of(j));
+            let key = if self.is_rectangle || g < h { (g, h) } else { (h, g) };
+            let value = self.hypothesis().value(i, j).map(f64::to_bits);
+            if *known.entry(key).or_insert(value) != value {
+                return false;
+            }
+        }
+        known.values().flatten().collect::<BTreeSet<_>>().len() > 1
+    }
+
+    /// Whether the hypothesis differs between pairs of different groups.
+    pub(super) fn varies_between(&self, groups: &Grouping) -> bool {
+        let of = |i: usize| groups.of[self.prompts[i]];
+        let between = self.pairs.iter().filter(|(i, j)| of(*i) != of(*j));
+        let values = between.filter_map(|(i, j)| self.hypothesis().value(i, j)).map(f64::to_bits);
+        values.collect::<BTreeSet<_>>().len() > 1
+    }
+
+    /// Decides which pairs take part and what a permutation moves.
+    pub(super) fn settle(&mut self, units: &Grouping, clusters: &Grouping, within: WithinUnits) {
+        self.clusters = self.prompts.iter().map(|&p| clusters.of[p]).collect();
+        self.unit_labels = if self.is_carried_by(units) { UnitLabels::Shared } else { UnitLabels::ByPrompt };
+        let of_task: Vec<u32> = self.prompts.iter().map(|&p| units.of[p]).collect();
+        match within {
+            WithinUnits::Out => {
+                let between = self.pairs.positions_where(|i, j| of_task[i] != of_task[j]);
+                self.pairs = self.pairs.select(&between);
+                self.units = of_task;
+            }
+            // Rows and columns of one unit are told apart, or permuting would change nothing; so are the prompts of a
+            // square's unit.
+            WithinUnits::In if self.is_rectangle => {
+                let side = |i: usize| u32::from(i >= self.n_rows);
+                self.units =
+                    number(&of_task.iter().enumerate().map(|(i, &u)| (side(i), u)).collect::<Vec<_>>());
+                self.unit_labels = UnitLabels::ByPrompt;
+            }
+            WithinUnits::In => {
+                self.units = (0..self.prompts.len() as u32).collect();
+                self.unit_labels = UnitLabels::ByPrompt;
+            }
+        }
+        let count = |range: std::ops::Range<usize>| self.units[range].iter().collect::<BTreeSet<_>>().len();
+        self.n_units = match self.is_rectangle {
+            true => count(0..self.n_rows).min(count(self.n_rows..self.prompts.len())),
+            false => count(0..self.prompts.len()),
+        };
     }
 }
 
 /// The subsets of an entry, one a condition in the task's order; prompts without states are left out.
-pub(super) fn split(prompts: &TaskPrompts, selected: &Selected, is_present: &[bool]) -> Vec<ConditionSubset> {
-    let item_numbers = number(&prompts.items);
+pub(super) fn split(
+    prompts: &TaskPrompts,
+    items: &Grouping,
+    selected: &Selected,
+    is_present: &[bool],
+) -> Vec<ConditionSubset> {
     let of = |chosen: &[bool], condition: Option<usize>| -> Vec<usize> {
         let fits =
             |&p: &usize| chosen[p] && is_present[p] && condition.is_none_or(|c| prompts.condition_of[p] == c);
@@ -72,34 +148,44 @@ pub(super) fn split(prompts: &TaskPrompts, selected: &Selected, is_present: &[bo
             let own = of(chosen, Some(c));
             if own.is_empty() { of(chosen, None) } else { own }
         });
-        subsets.push(build(Arc::clone(condition), &rows, columns.as_deref(), selected, &item_numbers));
+        let mut subset = build(&rows, columns.as_deref(), selected, items);
+        (subset.condition, subset.name) = (c, Arc::clone(condition));
+        subsets.push(subset);
     }
     subsets
 }
 
 fn build(
-    condition: Arc<str>,
     rows: &[usize],
     columns: Option<&[usize]>,
     selected: &Selected,
-    item_numbers: &[u32],
+    items: &Grouping,
 ) -> ConditionSubset {
     let prompts = [rows, columns.unwrap_or_default()].concat();
-    let n_items = item_numbers.iter().max().map_or(0, |n| n + 1);
-    // Rows and columns are drawn apart: a row with the column of its own item is no repetition.
-    let side = |i: usize| if i < rows.len() { 0 } else { n_items };
-    let items: Vec<u32> = prompts.iter().enumerate().map(|(i, &p)| item_numbers[p] + side(i)).collect();
     let n = prompts.len();
-    let pairs: Vec<(usize, usize)> = match columns {
-        None => (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j))).collect(),
-        Some(_) => (0..rows.len()).flat_map(|i| (rows.len()..n).map(move |j| (i, j))).collect(),
+    let pairs = match columns {
+        None => PairList::upper_triangle(n),
+        Some(_) => {
+            let sides: (Vec<usize>, Vec<usize>) = ((0..rows.len()).collect(), (rows.len()..n).collect());
+            PairList::rectangle(n, &sides.0, &sides.1).expect("rows and columns are different prompts")
+        }
     };
-    let is_compared = |&(i, j): &(usize, usize)| items[i] != items[j] && prompts[i] != prompts[j];
-    let pairs = PairList::from_pairs(n, pairs.into_iter().filter(is_compared))
-        .expect("pairs are of two prompts of the subset");
     let blocks = block_numbers(&prompts, rows.len(), columns.is_some(), selected.blocks.as_deref());
-    let (n_rows, is_rectangle) = (rows.len(), columns.is_some());
-    ConditionSubset { condition, prompts, n_rows, is_rectangle, items, blocks, pairs, hypothesis: None }
+    ConditionSubset {
+        condition: 0,
+        name: Arc::from(""),
+        n_rows: rows.len(),
+        is_rectangle: columns.is_some(),
+        items: prompts.iter().map(|&p| items.of[p]).collect(),
+        units: Vec::new(),
+        n_units: 0,
+        unit_labels: UnitLabels::ByPrompt,
+        clusters: Vec::new(),
+        blocks,
+        pairs,
+        hypothesis: None,
+        prompts,
+    }
 }
 
 fn block_numbers(

@@ -4,24 +4,28 @@
 //! DuckDB, so that SQL that cannot be asked is refused before anything is computed. Then states are
 //! read layer by layer, once for all entries that share a role and pooling, and become similarities;
 //! inference (see [`inference`]) sees all layers of a condition together, because they share one set of
-//! permutations and one set of draws of items.
+//! permutations.
 
+mod change;
+mod clustered;
 mod condition_subset;
 mod inference;
 mod model_rdm;
 mod prompt_alignment;
 mod similarities;
+mod units;
 
 use super::entry::{Entry, Named, StatesAsked};
-use super::{Analysis, Inputs, Results};
+use super::{Analysis, Correction, Inputs, Results};
 use crate::analyses::CheckedTask;
+use crate::design::Grouping;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
 use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
 use crate::states::StateSource;
 use crate::stats::{Comparison, Normalization, Similarity};
-use condition_subset::{ConditionSubset, Selected};
+use condition_subset::{ConditionSubset, Selected, WithinUnits};
 use hypercolumn_schemas::tables::{self, MeasureRow, RsaRow};
 use hypercolumn_schemas::{Pooling, Site, Table};
 use inference::{Inference, Scope};
@@ -30,6 +34,7 @@ use serde_json::{Value, json};
 use similarities::{Geometry, measure_all};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use units::Settled;
 
 /// Alignment with hypotheses: tables `rsa` and `measures`.
 pub(crate) struct Rsa;
@@ -38,7 +43,8 @@ pub(crate) struct Rsa;
 ///
 /// Without `rows` and `columns`, all pairs of prompts of one condition are compared. With them, prompts
 /// that satisfy `rows` (a, one condition at a time) are compared with prompts that satisfy `columns`
-/// (b): those of the same condition where it has any, and otherwise all of them.
+/// (b): those of the same condition where it has any, and otherwise all of them. Of one side alone the other is
+/// every prompt that it leaves; no prompt may be on both.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hypothesis {
     /// The task.
@@ -75,9 +81,22 @@ pub struct Hypothesis {
     /// SQL over one prompt: the prompts `b` of a rectangle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<String>,
+    /// SQL over one prompt: prompts with equal values are permuted as a whole. If absent, the task's clusters where the
+    /// hypothesis depends on them alone, and items elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<String>,
+    /// SQL over one prompt: prompts with equal values are resampled as a whole; the task's clusters if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// SQL over one prompt: labels are permuted only among prompts with equal values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<String>,
+    /// Whether pairs within a unit take part; if absent, where the hypothesis is constant without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs_within_units: Option<bool>,
+    /// Name of the rows that are corrected together; if absent, the rows of one way of asking for this hypothesis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
     /// Whether this is a control, which should not rise with examples; the report says so.
     #[serde(default)]
     pub control: bool,
@@ -141,7 +160,7 @@ impl Analysis for Rsa {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -151,8 +170,7 @@ impl Analysis for Rsa {
 
     fn settings(&self, shared: &AnalysisSettings) -> Value {
         json!({
-            "seed": shared.seed, "n_permutations": shared.n_permutations,
-            "n_bootstraps": shared.n_bootstraps, "confidence": shared.confidence,
+            "seed": shared.seed, "n_permutations": shared.n_permutations, "confidence": shared.confidence,
         })
     }
 
@@ -163,8 +181,9 @@ impl Analysis for Rsa {
             task.check_condition(name, key, sql.as_deref())?;
         }
         let table = &task.prompts.table;
-        if let Some(sql) = &asked.blocks {
-            Expression { entry: name, key: "blocks", sql }.check(task.catalog, INDEX, table)?;
+        let values = [("blocks", &asked.blocks), ("units", &asked.units), ("cluster", &asked.cluster)];
+        for (key, sql) in values.into_iter().filter_map(|(key, sql)| Some((key, sql.as_ref()?))) {
+            Expression { entry: name, key, sql }.check(task.catalog, INDEX, table)?;
         }
         let sql = Expression { entry: name, key: "sql", sql: &asked.sql };
         model_rdm::check(task.catalog, table, sql)
@@ -184,12 +203,10 @@ impl Analysis for Rsa {
 
     fn compute(&self, inputs: Inputs<'_>, prepared: &Vec<Prepared>) -> Result<Vec<Results>, AnalyzeError> {
         let alignment = align_entries(inputs, prepared)?;
-        Ok(vec![Results::corrected(&alignment.rows, &FAMILY)?, Results::of(&alignment.measures)?])
+        let corrections = [Correction::LEVEL, Correction::CHANGE];
+        Ok(vec![Results::corrected(&alignment.rows, &corrections)?, Results::of(&alignment.measures)?])
     }
 }
-
-/// Rows that are corrected together agree in these columns: all layers, sites and conditions.
-const FAMILY: [&str; 6] = ["role", "pooling", "normalization", "similarity", "hypothesis", "comparison"];
 
 /// Rows of both tables.
 #[derive(Default)]
@@ -203,6 +220,9 @@ pub(crate) struct Prepared {
     entry: Arc<Hypothesis>,
     pooling: Pooling,
     subsets: Vec<ConditionSubset>,
+    units: Grouping,
+    cluster: Grouping,
+    within: WithinUnits,
 }
 
 /// Chooses the prompts and evaluates the hypothesis of an entry, once for each pooling.
@@ -211,16 +231,17 @@ fn prepare_one(
     named: &Named<Hypothesis>,
     prepared: &mut Vec<Prepared>,
 ) -> Result<(), AnalyzeError> {
-    let Inputs { catalog, model, prompts, .. } = inputs;
+    let Inputs { catalog, model, prompts, design, .. } = inputs;
     let (label, entry) = (named.name.as_str(), &named.entry);
     let selected = select(inputs, named)?;
     for &pooling in &entry.pooling {
         let source = StateSource::open(catalog, prompts, model, &entry.segment, pooling)?;
         crate::kept::check_states(catalog, model, label, &source, &entry.segment, entry.site.as_deref())?;
-        let mut subsets = condition_subset::split(prompts, &selected, &source.is_present);
+        let mut subsets = condition_subset::split(prompts, &design.items, &selected, &source.is_present);
         let expression = Expression { entry: label, key: "sql", sql: &entry.sql };
         model_rdm::evaluate(catalog, prompts, expression, &mut subsets)?;
-        prepared.push(Prepared { entry: entry.clone(), pooling, subsets });
+        let Settled { units, cluster, within } = units::settle(inputs, named, &mut subsets)?;
+        prepared.push(Prepared { entry: entry.clone(), pooling, subsets, units, cluster, within });
     }
     Ok(())
 }
@@ -234,11 +255,28 @@ fn select(inputs: Inputs<'_>, named: &Named<Hypothesis>) -> Result<Selected, Ana
     let filter = side("where", &entry.filter)?;
     let both = |chosen: Vec<bool>| chosen.iter().zip(&filter).map(|(a, b)| *a && *b).collect();
     let rows: Vec<bool> = both(side("rows", &entry.rows)?);
-    let is_rectangle = entry.rows.is_some() || entry.columns.is_some();
-    let columns = match is_rectangle {
-        true => Some(both(side("columns", &entry.columns)?)),
-        false => None,
+    let others = |chosen: &[bool]| both(chosen.iter().map(|chosen| !chosen).collect());
+    let (rows, columns) = match (&entry.rows, &entry.columns) {
+        (_, None) if entry.rows.is_none() => (rows, None),
+        (Some(_), None) => {
+            let columns = others(&rows);
+            (rows, Some(columns))
+        }
+        (None, _) => {
+            let columns = both(side("columns", &entry.columns)?);
+            (others(&columns), Some(columns))
+        }
+        (Some(_), Some(_)) => (rows, Some(both(side("columns", &entry.columns)?))),
     };
+    if let Some(columns) = &columns
+        && let Some(at) = rows.iter().zip(columns).position(|(a, b)| *a && *b)
+    {
+        return Err(named.refuse(format!(
+            "prompt `{}` satisfies both `rows` and `columns`, so that its pairs would count twice; \
+             leave both out to compare all prompts with each other",
+            prompts.ids[at]
+        )));
+    }
     let blocks = match &entry.blocks {
         Some(sql) => Some(prompts.texts(catalog, Expression { entry: label, key: "blocks", sql })?),
         None => None,
@@ -251,7 +289,7 @@ fn select(inputs: Inputs<'_>, named: &Named<Hypothesis>) -> Result<Selected, Ana
 
 /// Computes all prepared entries; states are read once for each role and pooling.
 fn align_entries(inputs: Inputs<'_>, prepared: &[Prepared]) -> Result<Alignment, AnalyzeError> {
-    let Inputs { catalog, model, prompts, settings, progress } = inputs;
+    let Inputs { catalog, model, prompts, progress, .. } = inputs;
     let mut groups: BTreeMap<(&str, Pooling), Vec<&Prepared>> = BTreeMap::new();
     for one in prepared {
         groups.entry((&one.entry.segment, one.pooling)).or_default().push(one);
@@ -267,8 +305,14 @@ fn align_entries(inputs: Inputs<'_>, prepared: &[Prepared]) -> Result<Alignment,
             let sites = first.entry.site.as_deref();
             let measured = measure_all(&source, &first.subsets, &geometry, sites)?;
             for one in batch {
-                let inference = Inference { scope: scope(one, settings), prompts, measured: &measured };
+                let inference =
+                    Inference { context: inputs.context(), scope: scope(one), measured: &measured };
                 inference.run(&one.subsets, &mut alignment, progress)?;
+                if one.entry.pooling.first() == Some(&one.pooling) {
+                    for (s, subset) in one.subsets.iter().enumerate() {
+                        inference.measure_prompts(s, subset, &mut alignment);
+                    }
+                }
             }
         }
     }
@@ -294,7 +338,13 @@ fn batches_of_equal_subsets<'p>(group: &[&'p Prepared]) -> Vec<Vec<&'p Prepared>
     batches
 }
 
-fn scope<'a>(one: &'a Prepared, settings: &'a AnalysisSettings) -> Scope<'a> {
-    let is_first_pooling = one.entry.pooling.first() == Some(&one.pooling);
-    Scope { entry: &one.entry, pooling: one.pooling, is_first_pooling, settings }
+fn scope(one: &Prepared) -> Scope<'_> {
+    Scope {
+        entry: &one.entry,
+        pooling: one.pooling,
+        units: &one.units.sql,
+        cluster: &one.cluster.sql,
+        within: one.within,
+        n_clusters: one.cluster.of.iter().max().map_or(0, |n| *n as usize + 1),
+    }
 }

@@ -1,8 +1,9 @@
 //! Each prompt's own alignment: the measure of an entry that is set against behaviour.
 
 use super::Alignment;
+use super::clustered::model_rdm;
 use super::condition_subset::ConditionSubset;
-use super::inference::{Inference, Scope, model_rdm};
+use super::inference::{Inference, Scope};
 use crate::analyses::measures::Measure;
 use crate::stats::comparison::compare_vectors;
 use rayon::prelude::*;
@@ -14,28 +15,28 @@ impl Inference<'_> {
         let first = entry.normalization.first().zip(entry.similarity.first()).zip(entry.comparison.first());
         let Some(((&normalization, &similarity), &comparison)) = first else { return };
         let partners = partners_of_rows(subset);
-        let measures = self.measured.of(f, normalization, similarity);
+        let rdms = self.measured.of(f, normalization, similarity);
         let name = format!("alignment: {}", self.scope.measure_name());
-        for (layer_site, measure) in self.measured.layer_sites.iter().zip(measures) {
-            let Ok(measure) = measure else { continue };
+        for (layer_site, rdm) in self.measured.layer_sites.iter().zip(rdms) {
+            let Ok(rdm) = rdm else { continue };
             if !layer_site.is_measured(entry.site.as_deref()) {
                 continue;
             }
             let align = |own: &Vec<(usize, f64)>| {
-                let (x, y): (Vec<f64>, Vec<f64>) = own.iter().map(|&(k, value)| (measure[k], value)).unzip();
+                let (x, y): (Vec<f64>, Vec<f64>) = own.iter().map(|&(k, value)| (rdm[k], value)).unzip();
                 compare_vectors(&x, &y, comparison).ok()
             };
             let values: Vec<Option<f64>> = partners.par_iter().map(align).collect();
             let row = Measure { name: &name, layer: layer_site.layer };
             for (i, value) in values.into_iter().enumerate() {
-                alignment.measures.push(row.row(self.prompts, subset.prompts[i], value));
+                alignment.measures.push(row.row(self.context.prompts, subset.prompts[i], value));
             }
         }
     }
 }
 
 impl Scope<'_> {
-    /// The entry's part of the measure's name; the role is told where it is not the whole prompt.
+    /// The entry's part of the measure's name; with the role where that is not the whole prompt.
     fn measure_name(&self) -> String {
         match self.entry.segment.as_str() {
             "prompt" => self.entry.hypothesis.clone(),

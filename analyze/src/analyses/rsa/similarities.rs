@@ -33,22 +33,22 @@ impl Geometry {
     }
 }
 
-/// Similarities aligned with a subset's pairs, or why there are none.
-pub(super) type Measure = Result<Vec<f64>, NumericsError>;
+/// The RDM of a subset as a vector of similarities, `[n_pairs]`, or why there is none.
+pub(super) type Rdm = Result<Vec<f64>, NumericsError>;
 
-/// Similarities of all subsets: by subset and way, one measure a layer_site in the order of `layer_sites`.
+/// Similarities of all subsets: by subset and way, one RDM a layer and site in the order of `layer_sites`.
 pub(super) struct Measured {
     /// Layers and sites.
     pub layer_sites: Vec<LayerSite>,
     ways: Vec<(Normalization, Similarity)>,
-    measures: BTreeMap<(usize, usize), Vec<Measure>>,
+    rdms: BTreeMap<(usize, usize), Vec<Rdm>>,
 }
 
 impl Measured {
-    /// The measures of subset `f`, one a layer_site.
-    pub(super) fn of(&self, f: usize, normalization: Normalization, similarity: Similarity) -> &[Measure] {
+    /// The RDMs of subset `f`, one a layer and site.
+    pub(super) fn of(&self, f: usize, normalization: Normalization, similarity: Similarity) -> &[Rdm] {
         let way = self.ways.iter().position(|way| *way == (normalization, similarity));
-        way.and_then(|way| self.measures.get(&(f, way))).map_or(&[], Vec::as_slice)
+        way.and_then(|way| self.rdms.get(&(f, way))).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -60,25 +60,25 @@ pub(super) fn measure_all(
     sites: Option<&[Site]>,
 ) -> Result<Measured, AnalyzeError> {
     let mut layer_sites = Vec::new();
-    let mut measures: BTreeMap<(usize, usize), Vec<Measure>> = BTreeMap::new();
+    let mut rdms: BTreeMap<(usize, usize), Vec<Rdm>> = BTreeMap::new();
     for layer in source.layers(sites) {
         for states in source.read(layer, sites)? {
             let work: Vec<(usize, usize)> =
                 (0..subsets.len()).flat_map(|f| (0..geometry.ways.len()).map(move |w| (f, w))).collect();
-            let found: Vec<((usize, usize), Measure)> = work
+            let found: Vec<((usize, usize), Rdm)> = work
                 .into_par_iter()
                 .map(|(f, w)| ((f, w), measure(&states, &subsets[f], geometry.ways[w])))
                 .collect();
             layer_sites.push(states.layer_site.clone());
-            for (key, measure) in found {
-                measures.entry(key).or_default().push(measure);
+            for (key, rdm) in found {
+                rdms.entry(key).or_default().push(rdm);
             }
         }
     }
-    Ok(Measured { layer_sites, ways: geometry.ways.clone(), measures })
+    Ok(Measured { layer_sites, ways: geometry.ways.clone(), rdms })
 }
 
-fn measure(states: &States, subset: &ConditionSubset, way: (Normalization, Similarity)) -> Measure {
+fn measure(states: &States, subset: &ConditionSubset, way: (Normalization, Similarity)) -> Rdm {
     if subset.is_rectangle {
         measure_rectangle(states, subset, way)
     } else {
@@ -90,7 +90,7 @@ fn measure_square(
     states: &States,
     subset: &ConditionSubset,
     (normalization, similarity): (Normalization, Similarity),
-) -> Measure {
+) -> Rdm {
     let n = subset.prompts.len();
     let condensed = compute_similarities(&states.gather(&subset.prompts), n, normalization, similarity)?;
     Ok(subset.pairs.iter().map(|(i, j)| condensed[condensed_index(n, i, j)]).collect())
@@ -102,7 +102,7 @@ fn measure_rectangle(
     states: &States,
     subset: &ConditionSubset,
     (normalization, similarity): (Normalization, Similarity),
-) -> Measure {
+) -> Rdm {
     let n = subset.prompts.len();
     let (rows, columns) = subset.prompts.split_at(subset.n_rows);
     let mut vectors = Vec::with_capacity(n * states.n_dimensions);

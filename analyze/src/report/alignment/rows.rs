@@ -2,7 +2,7 @@
 
 use super::super::layers::Place;
 use super::super::question::{Answer, Row};
-use super::super::wording::{Estimate, thousands, with_interval};
+use super::super::wording::{Estimate, coverage, thousands, with_interval};
 
 /// How the rows of a figure were measured, apart from the normalization.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,8 @@ pub(super) struct Cell {
     pub(super) normalization: String,
     pub(super) estimate: Option<Estimate>,
     pub(super) change: Option<Estimate>,
-    pub(super) change_p_value: Option<f64>,
+    pub(super) p_value_fwer: Option<f64>,
+    pub(super) change_q_value: Option<f64>,
     pub(super) reference: String,
     pub(super) n_prompts: i64,
     pub(super) n_pairs: i64,
@@ -54,7 +55,12 @@ pub(super) fn preference(setting: &Setting) -> (bool, bool, bool, bool, Setting)
 /// A row, read.
 pub(super) fn cell(row: Row<'_>) -> Cell {
     let estimate = |value: &str, low: &str, high: &str| {
-        row.number(value).map(|value| Estimate { value, low: row.number(low), high: row.number(high) })
+        row.number(value).map(|value| Estimate {
+            value,
+            low: row.number(low),
+            high: row.number(high),
+            confidence: row.number("confidence").unwrap_or_default(),
+        })
     };
     let place = Place::new(row.integer("layer"), row.text("site"));
     let shown = estimate("estimate", "ci_low", "ci_high");
@@ -68,7 +74,8 @@ pub(super) fn cell(row: Row<'_>) -> Cell {
         normalization: row.text("normalization").to_owned(),
         estimate: shown,
         change: estimate("change", "change_ci_low", "change_ci_high"),
-        change_p_value: row.number("change_p_value"),
+        p_value_fwer: row.number("p_value_fwer"),
+        change_q_value: row.number("change_q_value"),
         reference: row.text("reference_condition").to_owned(),
         n_prompts: row.integer("n_prompts"),
         n_pairs: row.integer("n_pairs"),
@@ -76,13 +83,17 @@ pub(super) fn cell(row: Row<'_>) -> Cell {
     }
 }
 
-/// Draws and seed, in words.
-pub(super) fn draws(answer: &Answer) -> String {
+/// Units, permutations, clusters and seed, in words.
+pub(super) fn inference(answer: &Answer) -> String {
     let Some(row) = answer.rows().next() else { return String::new() };
     format!(
-        "{} permutations, {} bootstrap draws of items, seed {}",
+        "{} permutations of {} units (equal {}); bands: {} intervals over {} clusters (equal {}); seed {}",
         thousands(row.integer("n_permutations") as usize),
-        thousands(row.integer("n_bootstraps") as usize),
+        row.integer("n_units"),
+        row.text("units"),
+        coverage(row.number("confidence").unwrap_or_default()),
+        row.integer("n_clusters"),
+        row.text("cluster"),
         row.text("seed")
     )
 }

@@ -1,4 +1,4 @@
-//! The statistics of many shuffles at once.
+//! The statistics of many permutations at once.
 
 use std::sync::OnceLock;
 
@@ -9,16 +9,16 @@ use super::super::matrix::Matrix;
 use super::super::pairs::{ModelRdm, PairList};
 use super::super::ranking::{SortedOrder, mid_ranks};
 
-/// One shuffle's statistics.
-pub(super) struct Draw {
+/// One permutation's statistics.
+pub(super) struct Permuted {
     /// One per measure; `None` where undefined.
     pub(super) statistics: Vec<Option<f64>>,
     /// Whether the pairs differed from the observed ones.
     pub(super) is_remasked: bool,
 }
 
-/// What all draws share.
-pub(super) struct DrawComputer<'a> {
+/// What all permutations share.
+pub(super) struct PermutedStatistics<'a> {
     measures: &'a [&'a [f64]],
     hypothesis: &'a ModelRdm,
     comparison: Comparison,
@@ -32,13 +32,13 @@ pub(super) struct DrawComputer<'a> {
     prepared: Matrix,
     /// Sum of squares of each prepared measure.
     squares: Vec<f64>,
-    /// Sorted measures over the listed pairs, for draws that need new ranks.
+    /// Sorted measures over the listed pairs, for permutations that need new ranks.
     orders: OnceLock<Vec<SortedOrder>>,
-    /// The prepared hypothesis, if shuffling cannot change which of its values occur.
+    /// The prepared hypothesis, if permuting cannot change which of its values occur.
     complete: Option<CompleteModelRdm>,
 }
 
-impl<'a> DrawComputer<'a> {
+impl<'a> PermutedStatistics<'a> {
     pub(super) fn new(
         measures: &'a [&'a [f64]],
         hypothesis: &'a ModelRdm,
@@ -86,38 +86,38 @@ impl<'a> DrawComputer<'a> {
         self.compute(vec![labels]).swap_remove(0).statistics
     }
 
-    /// Draws to hand to [`DrawComputer::compute`] at a time: enough for a good matrix product, few
+    /// Permutations to hand to [`PermutedStatistics::compute`] at a time: enough for a good matrix product, few
     /// enough to stay near the cache. Depends on the data alone, so that results do not depend on
     /// threads.
-    pub(super) fn draws_per_block(&self) -> usize {
+    pub(super) fn permutations_per_block(&self) -> usize {
         ((1 << 20) / self.observed.len().max(1)).clamp(4, 64)
     }
 
-    /// The statistics under each of the shuffled labels.
-    pub(super) fn compute(&self, labels: Vec<Vec<u32>>) -> Vec<Draw> {
-        let mut shuffled = Matrix::zeros(labels.len(), self.observed.len());
+    /// The statistics under each of the permuted labels.
+    pub(super) fn compute(&self, labels: Vec<Vec<u32>>) -> Vec<Permuted> {
+        let mut permuted = Matrix::zeros(labels.len(), self.observed.len());
         let mut ranker = LevelRanker::new(self.hypothesis, self.comparison);
         let columns: Vec<Column> = labels
             .iter()
             .enumerate()
-            .map(|(draw, labels)| match self.comparison.is_linear() {
-                true => self.fill(labels, &mut ranker, shuffled.row_mut(draw)),
+            .map(|(permutation, labels)| match self.comparison.is_linear() {
+                true => self.fill(labels, &mut ranker, permuted.row_mut(permutation)),
                 false => Column::Remasked,
             })
             .collect();
-        let products = self.prepared.times_transposed(&shuffled);
-        let draw = |(d, column): (usize, &Column)| match *column {
-            Column::Remasked => self.compute_slowly(&labels[d]),
-            Column::Constant => Draw { statistics: vec![None; self.measures.len()], is_remasked: false },
+        let products = self.prepared.times_transposed(&permuted);
+        let permutation = |(d, column): (usize, &Column)| match *column {
+            Column::Remasked => self.compute_from_definition(&labels[d]),
+            Column::Constant => Permuted { statistics: vec![None; self.measures.len()], is_remasked: false },
             Column::Filled { squares } => self.scale_products(&products, d, squares),
         };
-        columns.iter().enumerate().map(draw).collect()
+        columns.iter().enumerate().map(permutation).collect()
     }
 
-    /// Writes the prepared shuffled hypothesis over the observed pairs, if those are its pairs.
+    /// Writes the prepared permuted hypothesis over the observed pairs, if those are its pairs.
     fn fill(&self, labels: &[u32], ranker: &mut LevelRanker<'_>, row: &mut [f64]) -> Column {
         if let Some(complete) = &self.complete {
-            complete.shuffle_into(labels, row);
+            complete.permute_into(labels, row);
             return Column::Filled { squares: complete.squares };
         }
         let level = |(i, j): (usize, usize)| self.hypothesis.level(labels[i] as usize, labels[j] as usize);
@@ -132,17 +132,17 @@ impl<'a> DrawComputer<'a> {
         Column::Filled { squares }
     }
 
-    fn scale_products(&self, products: &Matrix, draw: usize, squares_y: f64) -> Draw {
+    fn scale_products(&self, products: &Matrix, permutation: usize, squares_y: f64) -> Permuted {
         let n = self.observed.len() as f64;
         let statistic = |(m, &squares_x): (usize, &f64)| {
             let scale = self.comparison.scale(n, squares_x, squares_y);
-            (squares_x > 0.0).then(|| (products.get(m, draw) / scale).clamp(-1.0, 1.0))
+            (squares_x > 0.0).then(|| (products.get(m, permutation) / scale).clamp(-1.0, 1.0))
         };
-        Draw { statistics: self.squares.iter().enumerate().map(statistic).collect(), is_remasked: false }
+        Permuted { statistics: self.squares.iter().enumerate().map(statistic).collect(), is_remasked: false }
     }
 
-    /// The statistics of one shuffle from the definition, whatever the mask and the comparison.
-    fn compute_slowly(&self, labels: &[u32]) -> Draw {
+    /// The statistics of one permutation from the definition, whatever the mask and the comparison.
+    fn compute_from_definition(&self, labels: &[u32]) -> Permuted {
         let value = |(i, j): (usize, usize)| self.hypothesis.value(labels[i] as usize, labels[j] as usize);
         let values: Vec<Option<f64>> = self.listed.iter().map(value).collect();
         let included: Vec<bool> = values.iter().map(Option::is_some).collect();
@@ -156,7 +156,7 @@ impl<'a> DrawComputer<'a> {
         } else {
             self.compare_values(&included, &y)
         };
-        Draw { statistics, is_remasked }
+        Permuted { statistics, is_remasked }
     }
 
     /// Ranks each measure among the included pairs, by one pass over its sorted order.
@@ -191,7 +191,7 @@ fn keep(values: &[f64], included: &[bool]) -> Vec<f64> {
     values.iter().zip(included).filter(|&(_, &keep)| keep).map(|(&value, _)| value).collect()
 }
 
-/// A hypothesis that is defined for all pairs, all of them observed: a shuffle moves its values and
+/// A hypothesis that is defined for all pairs, all of them observed: a permutation moves its values and
 /// changes none, so that they are prepared once.
 struct CompleteModelRdm {
     n_prompts: usize,
@@ -213,8 +213,8 @@ impl CompleteModelRdm {
         Some(Self { n_prompts: n, prepared, squares })
     }
 
-    /// Writes the upper triangle of the shuffled matrix, row-major.
-    fn shuffle_into(&self, labels: &[u32], condensed: &mut [f64]) {
+    /// Writes the upper triangle of the permuted matrix, row-major.
+    fn permute_into(&self, labels: &[u32], condensed: &mut [f64]) {
         let n = self.n_prompts;
         let mut rest = condensed;
         for (i, &label) in labels.iter().enumerate() {
@@ -226,9 +226,9 @@ impl CompleteModelRdm {
     }
 }
 
-/// What became of one draw's column.
+/// What became of one permutation's column.
 enum Column {
-    /// The shuffled hypothesis is defined on other pairs than the observed.
+    /// The permuted hypothesis is defined on other pairs than the observed.
     Remasked,
     /// It is constant.
     Constant,
@@ -239,7 +239,7 @@ enum Column {
     },
 }
 
-/// Ranks a shuffled hypothesis by counting how often each of its distinct values occurs.
+/// Ranks a permuted hypothesis by counting how often each of its distinct values occurs.
 struct LevelRanker<'a> {
     values: &'a [f64],
     comparison: Comparison,

@@ -36,7 +36,7 @@ pub(super) fn cross_validate_classes(
         let own: Vec<usize> = fold.train.iter().map(|&row| labels[row]).collect();
         let counts = count(&own, n_classes);
         let penalty = select_class_penalty(fold, &own, n_classes, penalties);
-        let mut model = Logistic::new(&fold.rotation, &own, n_classes);
+        let mut model = Logistic::new(&fold.basis, &own, n_classes);
         converged &= model.fit(penalty * fold.penalty_unit, TIGHT);
         let predicted = model.predict();
         for (i, &row) in fold.test.iter().enumerate() {
@@ -54,6 +54,29 @@ pub(super) fn cross_validate_classes(
         penalties: chosen,
         converged,
     })
+}
+
+/// Fits every outer fold at the penalty that is given for it, relative to the fold's unit, and scores nothing but the
+/// held-out predictions. `labels` are `0..n_classes`, one a training row.
+pub(super) fn refit_classes(
+    design: &Design,
+    labels: &[usize],
+    n_classes: usize,
+    penalties: &[f64],
+) -> Result<ClassScores, Undefined> {
+    check_classes(design, labels, n_classes)?;
+    let mut log_probabilities = vec![0.0; design.plan.eval_fold.len() * n_classes];
+    for (fold, penalty) in design.folds.iter().zip(penalties) {
+        let own: Vec<usize> = fold.train.iter().map(|&row| labels[row]).collect();
+        let mut model = Logistic::new(&fold.basis, &own, n_classes);
+        model.fit(penalty * fold.penalty_unit, LOOSE);
+        let predicted = model.predict();
+        for (i, &row) in fold.test.iter().enumerate() {
+            let out = &mut log_probabilities[row * n_classes..][..n_classes];
+            out.iter_mut().enumerate().for_each(|(class, value)| *value = predicted[(i, class)]);
+        }
+    }
+    Ok(into_scores(log_probabilities, n_classes))
 }
 
 /// Refuses labels that leave a training fold without one of the classes.
@@ -105,7 +128,7 @@ fn add_inner_losses(
     }
     let code = |class: usize| present.binary_search(&class).ok();
     let own: Vec<usize> = own.iter().filter_map(|&class| code(class)).collect();
-    let mut model = Logistic::new(&inner.rotation, &own, present.len());
+    let mut model = Logistic::new(&inner.basis, &own, present.len());
     for (penalty, loss) in path.iter().zip(losses) {
         model.fit(penalty * unit, LOOSE);
         let predicted: Mat<f64> = model.predict();

@@ -1,8 +1,8 @@
-//! Vectors made ready for every fold of a plan: standardised, rotated, and rotated again for the inner
+//! Vectors made ready for every fold of a plan: standardised and in principal components, and these again for the inner
 //! folds. It holds no target, so all targets with the same folds, and their control tasks, share it.
 
 use super::folds::FoldPlan;
-use super::rotation::{Rotation, Standardized, Vectors};
+use super::pca::{PcaBasis, Standardized, Vectors};
 use hypercolumn_schemas::Undefined;
 
 /// One inner split of a training fold.
@@ -12,7 +12,7 @@ pub(super) struct InnerFold {
     /// Positions within the outer training rows.
     pub test: Vec<usize>,
     /// Coordinates for this split.
-    pub rotation: Rotation,
+    pub basis: PcaBasis,
 }
 
 /// One outer split.
@@ -22,7 +22,7 @@ pub(super) struct FoldDesign {
     /// Rows of the evaluated matrix.
     pub test: Vec<usize>,
     /// Coordinates for this split.
-    pub rotation: Rotation,
+    pub basis: PcaBasis,
     /// Splits that choose the penalty.
     pub inner: Vec<InnerFold>,
     /// Mean squared singular value of the standardised training vectors: what penalties are relative to.
@@ -41,19 +41,19 @@ impl FoldDesign {
         inner_fold: &[usize],
     ) -> Result<Self, Undefined> {
         let standardized = Standardized::new(train, &train_rows, eval, &test_rows);
-        let rotation = Rotation::new(standardized.train.as_ref(), standardized.test.as_ref())?;
+        let basis = PcaBasis::new(standardized.train.as_ref(), standardized.test.as_ref())?;
         let n_inner = train_rows.iter().map(|&row| inner_fold[row] + 1).max().unwrap_or(0);
         let inner = (0..n_inner)
             .map(|fold| {
                 let in_fold = |&position: &usize| inner_fold[train_rows[position]] == fold;
                 let (test, train): (Vec<_>, Vec<_>) = (0..train_rows.len()).partition(in_fold);
-                let rotation = rotation.refine(&train, &test)?;
-                Ok(InnerFold { train, test, rotation })
+                let basis = basis.refine(&train, &test)?;
+                Ok(InnerFold { train, test, basis })
             })
             .collect::<Result<_, _>>()?;
         let (n, varying) = (train_rows.len() as f64, standardized.n_varying as f64);
         let penalty_unit = if varying > 0.0 { n * varying / varying.min(n - 1.0) } else { 1.0 };
-        Ok(Self { train: train_rows, test: test_rows, rotation, inner, penalty_unit })
+        Ok(Self { train: train_rows, test: test_rows, basis, inner, penalty_unit })
     }
 }
 

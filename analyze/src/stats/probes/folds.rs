@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::random::{Purpose, stream};
+use crate::stats::RandomStream;
+use crate::stats::random::Purpose;
 use hypercolumn_schemas::Undefined;
 
 /// The rows of each group, by ascending group code.
@@ -21,6 +22,15 @@ pub(super) fn rows_by_group(groups: &[usize]) -> BTreeMap<usize, Vec<usize>> {
         rows.entry(group).or_default().push(row);
     }
     rows
+}
+
+/// How many folds there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoldCounts {
+    /// Outer folds.
+    pub n_folds: usize,
+    /// Inner folds of each outer training part.
+    pub n_inner_folds: usize,
 }
 
 /// Which rows train and which are held out, in every outer fold and in the inner folds of each.
@@ -41,7 +51,7 @@ pub struct FoldPlan {
 impl FoldPlan {
     /// Plans folds for `train_groups` and `eval_groups` (one code a row). `train_classes` and
     /// `eval_classes` are empty for regression; otherwise folds are stratified by them. Pass the same
-    /// slices twice to train and test on the same rows.
+    /// slices twice to train and test on the same rows. The plan is the `repeat`-th of its random stream.
     ///
     /// # Errors
     /// [`Undefined::FewerGroupsThanFolds`] and [`Undefined::FewerGroupsThanInnerFolds`].
@@ -50,18 +60,18 @@ impl FoldPlan {
         eval_groups: &[usize],
         train_classes: &[usize],
         eval_classes: &[usize],
-        (n_folds, n_inner_folds): (usize, usize),
-        seed: u64,
+        FoldCounts { n_folds, n_inner_folds }: FoldCounts,
+        (stream, repeat): (RandomStream, usize),
     ) -> Result<Self, Undefined> {
         let groups = [train_groups, eval_groups].concat();
         let classes = [train_classes, eval_classes].concat();
-        let mut rng = stream(seed, Purpose::OuterFolds);
+        let mut rng = stream.generator(Purpose::OuterFolds, repeat);
         let mut folds =
             deal_groups(&groups, &classes, n_folds, &mut rng).ok_or(Undefined::FewerGroupsThanFolds)?;
         let eval_fold = folds.split_off(train_groups.len());
         let inner_fold = (0..n_folds)
             .map(|fold| {
-                let mut rng = stream(seed, Purpose::InnerFolds(fold));
+                let mut rng = stream.generator(Purpose::InnerFolds, repeat * n_folds + fold);
                 let rows: Vec<usize> = (0..folds.len()).filter(|&row| folds[row] != fold).collect();
                 deal_rows(&rows, train_groups, train_classes, n_inner_folds, &mut rng)
             })

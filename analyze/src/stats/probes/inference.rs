@@ -1,109 +1,117 @@
-//! p-values and intervals from held-out predictions, without refitting.
+//! What a score is worth: how it varies, and whether it is more than chance.
 //!
-//! The permutation test exchanges held-out labels (see [`exchange`](super::exchange)) against fixed
-//! predictions and gives p = (1 + b) / (1 + n), where b draws score at least as well as the truth.
+//! **Chance and p-value.** Labels are permuted as [`super::permuted_labels`] allows and the probe is refitted, on the
+//! first fold plan: p = (1 + b) / (1 + n), where b refits score at least as well as the fit to the true labels. The mean
+//! of the refits is the score that the probe has by chance. A ridge probe chooses its penalty anew in every refit; a
+//! logistic probe keeps, in true and permuted fits alike, the penalty that the true labels chose in each fold.
 //!
-//! Taken plainly that is too lenient. An L2-penalised prediction is to first order ŷᵢ = Σⱼ Kᵢⱼ yⱼ over the
-//! prompts j of other folds, with K symmetric, so Σᵢ yᵢ ŷᵢ counts every pair twice and has twice the
-//! variance that it has over exchanges with ŷ fixed: a weakly penalised logistic probe on noise had
-//! p < .05 in 13 % of problems. So each draw's deviation from the mean of the draws is widened by √2,
-//! which restores the spread that refitting would show. What is not restored is that under the null
-//! cross-validation scores below chance (a class that is rare in training is common among the
-//! held-out), so the test is conservative, and it is conditional on the fitted predictions.
-//!
-//! Intervals are percentile bootstraps over groups: each draw weights a prompt by how often its group was
-//! drawn. They describe the scatter over groups of these predictions, not that of refitting.
+//! **Interval.** Leaving out one group at a time (a jackknife of fixed predictions) gives how a score varies with the
+//! groups that are tested. Training sets share groups too: Nadeau & Bengio (2003) correct the variance of K folds by
+//! 1/K + n_test/n_train instead of 1/K, that is by the factor 1 + K / (K − 1). The interval is that of Student's t with
+//! one degree of freedom less than there are groups.
 
-use rand::{Rng, RngExt};
-
-use super::exchange::{Exchange, Identity};
 use super::folds::rows_by_group;
 use super::metrics::{Metric, Scored};
+use crate::stats::clusters::t_quantile;
+use crate::stats::summary::Interval;
 
-/// p-values, one a metric; none where the metric is undefined for the truth. Draws in which it is
-/// undefined count as reaching it.
-pub(super) fn permutation_p<S: Scored<Label: Identity>>(
-    scores: &S,
-    labels: &[S::Label],
-    groups: &[usize],
-    n_permutations: usize,
-    rng: &mut impl Rng,
-) -> Vec<Option<f64>> {
-    let weights = vec![1.0; labels.len()];
-    let observed = scores.evaluate(labels, &weights);
-    if n_permutations == 0 {
-        return vec![None; observed.len()];
-    }
-    let exchange = Exchange::new(groups, labels);
-    let mut source = vec![0; labels.len()];
-    let mut permuted = labels.to_vec();
-    let mut draws = vec![Vec::with_capacity(n_permutations); observed.len()];
-    for _ in 0..n_permutations {
-        exchange.draw(rng, &mut source);
-        permuted.iter_mut().zip(&source).for_each(|(to, &from)| *to = labels[from]);
-        for (draws, value) in draws.iter_mut().zip(scores.evaluate(&permuted, &weights)) {
-            draws.extend(value);
-        }
-    }
-    let p = |(j, &metric): (usize, &Metric)| {
-        observed[j].map(|observed| {
-            let n_undefined = n_permutations - draws[j].len();
-            let n_reached = count_reached(metric, observed, &draws[j]) + n_undefined;
-            (1 + n_reached) as f64 / (1 + n_permutations) as f64
-        })
-    };
-    scores.metrics().iter().enumerate().map(p).collect()
+/// Scores of the first fold plan under the true labels and under permuted ones, as gains: larger is better.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NullScores {
+    /// The gain with the true labels.
+    pub observed: f64,
+    /// The gain of each refit; minus infinity where it is undefined.
+    pub permuted: Vec<f64>,
 }
 
-/// Draws that, widened about their mean by √2, score at least as well as the truth.
-fn count_reached(metric: Metric, observed: f64, draws: &[f64]) -> usize {
-    let mean = draws.iter().sum::<f64>() / draws.len().max(1) as f64;
-    // Equal scores can differ in the last digits, their sums having another order.
-    let rounding = 1e-12 * observed.abs().max(1e-3);
-    let reached = |&&draw: &&f64| {
-        let widened = mean + std::f64::consts::SQRT_2 * (draw - mean);
-        draw == observed || metric.gain(widened, observed) >= -rounding
-    };
-    draws.iter().filter(reached).count()
+impl NullScores {
+    /// (1 + refits that score at least as well) / (1 + refits).
+    pub fn p_value(&self) -> f64 {
+        let n_reached = self.permuted.iter().filter(|gain| reaches(**gain, self.observed)).count();
+        (1 + n_reached) as f64 / (1 + self.permuted.len()) as f64
+    }
+
+    /// The mean gain of the refits in which it is defined.
+    pub(super) fn mean(&self) -> Option<f64> {
+        let defined: Vec<f64> = self.permuted.iter().copied().filter(|gain| gain.is_finite()).collect();
+        crate::stats::summary::mean(&defined)
+    }
 }
 
-/// Percentile intervals, one a metric; none where fewer than half of the draws define it, or with one
-/// group only.
-pub(super) fn bootstrap_intervals<S: Scored>(
-    scores: &S,
+/// Family-wise error p-values of probes whose labels were permuted alike (layers of one condition): each refit counts by
+/// the best of the probes.
+pub fn familywise_p_values(nulls: &[&NullScores]) -> Vec<f64> {
+    let n_refits = nulls.first().map_or(0, |null| null.permuted.len());
+    let best: Vec<f64> = (0..n_refits)
+        .map(|refit| nulls.iter().map(|null| null.permuted[refit]).fold(f64::NEG_INFINITY, f64::max))
+        .collect();
+    let p_value = |null: &&NullScores| {
+        let n_reached = best.iter().filter(|gain| reaches(**gain, null.observed)).count();
+        (1 + n_reached) as f64 / (1 + n_refits) as f64
+    };
+    nulls.iter().map(p_value).collect()
+}
+
+/// Whether a refit scores at least as well; equal scores can differ in the last digits of their sums.
+fn reaches(gain: f64, observed: f64) -> bool {
+    gain >= observed - 1e-12 * observed.abs().max(1e-3)
+}
+
+/// A gain: the score, turned so that larger is better.
+pub(super) fn gain(metric: Metric, score: Option<f64>) -> f64 {
+    score.map_or(f64::NEG_INFINITY, |score| metric.gain(score, 0.0))
+}
+
+/// Interval of the mean of each metric over fold plans; `None` with fewer than two groups, or where leaving out some group
+/// leaves a metric undefined.
+pub(super) fn jackknife_intervals<S: Scored>(
+    repeats: &[&S],
     labels: &[S::Label],
     groups: &[usize],
-    (n_bootstrap, confidence): (usize, f64),
-    rng: &mut impl Rng,
-) -> Vec<Option<(f64, f64)>> {
+    (n_folds, confidence): (usize, f64),
+) -> Vec<Option<Interval>> {
     let members: Vec<Vec<usize>> = rows_by_group(groups).into_values().collect();
-    let mut draws: Vec<Vec<f64>> = vec![Vec::with_capacity(n_bootstrap); scores.metrics().len()];
-    if members.len() < 2 || n_bootstrap == 0 {
-        return vec![None; draws.len()];
+    let metrics = repeats[0].metrics();
+    if members.len() < 2 {
+        return vec![None; metrics.len()];
     }
-    let mut weights = vec![0.0; labels.len()];
-    for _ in 0..n_bootstrap {
-        weights.fill(0.0);
-        for _ in 0..members.len() {
-            let group = rng.random_range(0..members.len());
-            members[group].iter().for_each(|&row| weights[row] += 1.0);
-        }
-        for (draws, value) in draws.iter_mut().zip(scores.evaluate(labels, &weights)) {
-            draws.extend(value);
-        }
-    }
-    let tail = 0.5 * (1.0 - confidence);
-    let interval = |mut draws: Vec<f64>| {
-        draws.sort_by(f64::total_cmp);
-        (2 * draws.len() >= n_bootstrap).then(|| (quantile(&draws, tail), quantile(&draws, 1.0 - tail)))
+    let mut weights = vec![1.0; labels.len()];
+    let whole = mean_scores(repeats, labels, &weights);
+    let left_out: Vec<Vec<Option<f64>>> = members
+        .iter()
+        .map(|rows| {
+            rows.iter().for_each(|&row| weights[row] = 0.0);
+            let scores = mean_scores(repeats, labels, &weights);
+            rows.iter().for_each(|&row| weights[row] = 1.0);
+            scores
+        })
+        .collect();
+    let n_groups = members.len() as f64;
+    let training = 1.0 + n_folds as f64 / (n_folds - 1) as f64;
+    let interval = |(m, metric): (usize, &Metric)| {
+        let scores: Vec<f64> = left_out.iter().map(|scores| scores[m]).collect::<Option<_>>()?;
+        let mean = scores.iter().sum::<f64>() / n_groups;
+        let squares: f64 = scores.iter().map(|score| (score - mean).powi(2)).sum();
+        let standard_error = ((n_groups - 1.0) / n_groups * squares * training).sqrt();
+        let half = t_quantile(confidence, n_groups - 1.0) * standard_error;
+        let (least, most) = metric.range();
+        let value = whole[m]?;
+        Some(Interval { low: (value - half).max(least), high: (value + half).min(most) })
     };
-    draws.into_iter().map(interval).collect()
+    metrics.iter().enumerate().map(interval).collect()
 }
 
-/// The quantile of sorted values by linear interpolation (Hyndman & Fan 1996, type 7).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
-    let below = at.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (at - below as f64) * (sorted[above] - sorted[below])
+/// Mean over fold plans of each metric; none where some plan leaves it undefined.
+pub(super) fn mean_scores<S: Scored>(
+    repeats: &[&S],
+    labels: &[S::Label],
+    weights: &[f64],
+) -> Vec<Option<f64>> {
+    let scores: Vec<Vec<Option<f64>>> =
+        repeats.iter().map(|scores| scores.evaluate(labels, weights)).collect();
+    let mean = |m: usize| {
+        let defined: Vec<f64> = scores.iter().map(|scores| scores[m]).collect::<Option<_>>()?;
+        Some(defined.iter().sum::<f64>() / defined.len() as f64)
+    };
+    (0..repeats[0].metrics().len()).map(mean).collect()
 }

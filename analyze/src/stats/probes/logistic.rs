@@ -1,4 +1,4 @@
-//! Multinomial logistic regression with an L2 penalty and a free intercept, on rotated coordinates.
+//! Multinomial logistic regression with an L2 penalty and a free intercept, on principal components.
 //!
 //! Minimises Σᵢ −log p(yᵢ | xᵢ) + ½ λ ‖W‖², the objective of scikit-learn's `LogisticRegression` with
 //! C = 1/λ. Two classes are given the penalty of the single-vector (binomial) form, as there: the
@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
-use super::rotation::Rotation;
+use super::pca::PcaBasis;
 
 /// Step and gradient pairs kept: few, because the diagonal does most of the work and each pair costs as
 /// much as a product.
@@ -40,7 +40,7 @@ pub(super) const LOOSE: f64 = 3e-3;
 
 /// Training coordinates with labels, and everything a fit needs to remember.
 pub(super) struct Logistic<'a> {
-    rotation: &'a Rotation,
+    basis: &'a PcaBasis,
     labels: &'a [usize],
     n_classes: usize,
     penalty: f64,
@@ -79,14 +79,14 @@ struct Trial {
 impl<'a> Logistic<'a> {
     /// A problem with all weights zero. `labels` are `0..n_classes`, one a training row, and every class
     /// occurs.
-    pub fn new(rotation: &'a Rotation, labels: &'a [usize], n_classes: usize) -> Self {
-        let (n, p) = (rotation.train.nrows(), rotation.train.ncols());
+    pub fn new(basis: &'a PcaBasis, labels: &'a [usize], n_classes: usize) -> Self {
+        let (n, p) = (basis.train.nrows(), basis.train.ncols());
         assert_eq!(labels.len(), n, "labels of training rows");
         let by_row = || Mat::zeros(n, n_classes);
         let by_axis = || Mat::zeros(p, n_classes);
         let pair = |_| Pair { step: by_axis(), change: by_axis(), inverse_product: 0.0 };
         Self {
-            rotation,
+            basis,
             labels,
             n_classes,
             penalty: 0.0,
@@ -124,9 +124,9 @@ impl<'a> Logistic<'a> {
         false
     }
 
-    /// Log-probabilities, `n_test × n_classes`, for the held-out rows of the rotation.
+    /// Log-probabilities, `n_test × n_classes`, for the held-out rows of the basis.
     pub fn predict(&self) -> Mat<f64> {
-        let test = &self.rotation.test;
+        let test = &self.basis.test;
         let mut logits = Mat::zeros(test.nrows(), self.n_classes);
         matmul(logits.as_mut(), Accum::Replace, test, &self.weights, 1.0, Par::Seq);
         for i in 0..logits.nrows() {
@@ -152,7 +152,8 @@ impl<'a> Logistic<'a> {
         self.update_gradient();
         let curvature = self.trial.mean_curvature(self.labels);
         let intercept = self.inverse_diagonal.len() - 1;
-        for (j, (inverse, size)) in self.inverse_diagonal.iter_mut().zip(&self.rotation.spectrum).enumerate()
+        for (j, (inverse, size)) in
+            self.inverse_diagonal.iter_mut().zip(&self.basis.squared_singular_values).enumerate()
         {
             let own = if j == intercept { 0.0 } else { penalty };
             *inverse = (curvature * size + own).recip();
@@ -171,7 +172,7 @@ impl<'a> Logistic<'a> {
 
     /// The gradient at the trial point, which must belong to the weights.
     fn update_gradient(&mut self) {
-        let train = self.rotation.train.transpose();
+        let train = self.basis.train.transpose();
         matmul(self.gradient.as_mut(), Accum::Replace, train, &self.trial.residual, 1.0, Par::Seq);
         add_penalty(&mut self.gradient, &self.weights, self.penalty);
     }
@@ -202,7 +203,7 @@ impl<'a> Logistic<'a> {
         if slope >= 0.0 {
             return false;
         }
-        let train = &self.rotation.train;
+        let train = &self.basis.train;
         matmul(self.logit_direction.as_mut(), Accum::Replace, train, &self.direction, 1.0, Par::Seq);
         let Some((length, reached)) = self.search_line(*objective, slope) else { return false };
         *objective = reached;

@@ -54,6 +54,16 @@ impl Metric {
         !matches!(self, Self::LogLoss | Self::MeanAbsoluteError)
     }
 
+    /// The least and the largest value that the metric can have.
+    pub(super) fn range(self) -> (f64, f64) {
+        match self {
+            Self::Accuracy | Self::BalancedAccuracy | Self::MacroF1 => (0.0, 1.0),
+            Self::LogLoss | Self::MeanAbsoluteError => (0.0, f64::INFINITY),
+            Self::R2 => (f64::NEG_INFINITY, 1.0),
+            Self::PearsonR => (-1.0, 1.0),
+        }
+    }
+
     /// How much better `score` is than `reference`: their difference, with the sign turned for losses.
     #[must_use]
     pub fn gain(self, score: f64, reference: f64) -> f64 {

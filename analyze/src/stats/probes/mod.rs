@@ -2,9 +2,9 @@
 //!
 //! [`fit_probes`] takes the vectors of one layer and condition once, and any number of targets: classes
 //! (multinomial logistic regression) or values (ridge). It standardises inside each training fold, keeps
-//! groups whole, chooses the penalty by nested cross-validation, and returns for every score the
-//! baseline, a control task and the selectivity between them, a permutation p-value and an interval over
-//! groups, with the held-out score of every prompt. [`fit_transfer_probes`] trains on the vectors of one
+//! groups whole, chooses the penalty by nested cross-validation, repeats that over several fold plans, and returns for
+//! every score its baseline, the level and p-value of refits to permuted labels, and an interval over groups and training
+//! sets, with the held-out score of every prompt. [`fit_transfer_probes`] trains on the vectors of one
 //! condition and tests on those of another; [`compute_online_code`] gives a minimum description length.
 //!
 //! Everything is computed in f64 on the calling thread and depends only on the arguments, so callers may
@@ -13,17 +13,16 @@
 
 mod classification;
 mod design;
-mod exchange;
 mod folds;
 mod inference;
 mod logistic;
 mod metrics;
 mod online_code;
-mod random;
+mod pca;
+mod permuted_labels;
 mod regression;
 mod result;
 mod ridge;
-mod rotation;
 mod settings;
 mod target;
 
@@ -31,27 +30,26 @@ mod target;
 mod tests;
 
 pub use design::Design;
-pub use folds::FoldPlan;
+pub use folds::{FoldCounts, FoldPlan};
 pub use hypercolumn_schemas::Undefined;
+pub use inference::{NullScores, familywise_p_values};
 pub use metrics::Metric;
 pub use online_code::{OnlineCode, compute_online_code};
+pub use pca::Vectors;
 pub use result::{MetricResult, Predictions, ProbeResult};
-pub use rotation::Vectors;
 pub use settings::ProbeSettings;
 pub use target::{Target, encode};
 
-use classification::{Classified, cross_validate_classes};
-use exchange::{Identity, draw_control};
-use random::{Purpose, stream};
-use regression::cross_validate_values;
-use result::assess;
+use crate::stats::random::Purpose;
+use classification::{Classified, cross_validate_classes, refit_classes};
+use metrics::Scored;
+use permuted_labels::{Identity, PermutedLabels};
+use regression::{Regressed, cross_validate_values};
+use result::Assessed;
 use target::{CodedClasses, check_values};
 
 /// Fewest prompts for which a probe is fitted.
 pub const MIN_PROMPTS: usize = 4;
-
-/// Draws after which a control task that leaves no class out of a training fold is given up.
-const CONTROL_DRAWS: usize = 100;
 
 /// The vectors of one layer and condition with the group of each prompt.
 #[derive(Debug, Clone, Copy)]
@@ -74,8 +72,8 @@ pub fn fit_probe(sample: Sample, target: Target, settings: &ProbeSettings) -> Re
     results.pop().expect("one result for one target")
 }
 
-/// Fits a probe for every target, in order. Targets whose folds agree (all regressions do) and control
-/// tasks share the standardised and rotated vectors.
+/// Fits a probe for every target, in order. Targets whose folds agree (all regressions do) share the standardised vectors
+/// and their principal components.
 ///
 /// # Panics
 /// If vectors, groups and targets differ in length, or the settings have no penalties.
@@ -85,7 +83,7 @@ pub fn fit_probes(
     settings: &ProbeSettings,
 ) -> Vec<Result<ProbeResult, Undefined>> {
     let pairs: Vec<(Target, Target)> = targets.iter().map(|&target| (target, target)).collect();
-    fit_transfer_probes(sample, sample, &pairs, settings)
+    Fitter { train: sample, eval: sample, rows: EvaluatedRows::Same, settings }.fit(&pairs)
 }
 
 /// Trains on `train` and tests on `eval`, in folds of the same groups: a group is predicted by a model
@@ -101,45 +99,24 @@ pub fn fit_transfer_probes(
     targets: &[(Target, Target)],
     settings: &ProbeSettings,
 ) -> Vec<Result<ProbeResult, Undefined>> {
-    let mut designs = Vec::new();
-    let fit = |target: &(Target, Target)| {
-        check_lengths(train, target.0);
-        check_lengths(eval, target.1);
-        let plan = plan_folds(train, eval, *target, settings)?;
-        let known = designs.iter().position(|design: &Design| design.plan == plan);
-        let known = match known {
-            Some(known) => known,
-            None => {
-                designs.push(Design::new(train.vectors, eval.vectors, plan)?);
-                designs.len() - 1
-            }
-        };
-        fit_design(&designs[known], (train.groups, eval.groups), *target, settings)
-    };
-    targets.iter().map(fit).collect()
+    Fitter { train, eval, rows: EvaluatedRows::Other, settings }.fit(targets)
 }
 
-/// Fits one target on a design made beforehand, whose folds may be any. `groups` and `target` are given
-/// for training and evaluated rows.
-///
-/// # Errors
-/// The reason for which the probe is undefined.
-///
-/// # Panics
-/// As [`fit_transfer_probes`].
-pub fn fit_design(
-    design: &Design,
-    groups: (&[usize], &[usize]),
-    target: (Target, Target),
-    settings: &ProbeSettings,
-) -> Result<ProbeResult, Undefined> {
-    match target {
-        (Target::Classes(train), Target::Classes(eval)) => {
-            fit_classes(design, groups, (train, eval), settings)
-        }
-        (Target::Values(train), Target::Values(eval)) => fit_values(design, groups, (train, eval), settings),
-        _ => panic!("a target must be classes on both sides or values on both"),
-    }
+/// How evaluated rows stand to training rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EvaluatedRows {
+    /// They are the same rows, whose labels are permuted as one.
+    Same,
+    /// They are those of another condition.
+    Other,
+}
+
+/// Probes of one pair of samples.
+struct Fitter<'a> {
+    train: Sample<'a>,
+    eval: Sample<'a>,
+    rows: EvaluatedRows,
+    settings: &'a ProbeSettings,
 }
 
 /// Panics on lengths that disagree: a mistake of the caller, not of the data.
@@ -148,132 +125,175 @@ fn check_lengths(sample: Sample, target: Target) {
     assert_eq!(target.len(), sample.vectors.n_prompts(), "targets of prompts");
 }
 
-/// Folds for a target, after the checks that need no vectors.
-fn plan_folds(
-    train: Sample,
-    eval: Sample,
-    target: (Target, Target),
-    settings: &ProbeSettings,
-) -> Result<FoldPlan, Undefined> {
-    let n_prompts = train.groups.len().min(eval.groups.len());
-    if n_prompts < MIN_PROMPTS {
-        return Err(Undefined::TooFewPrompts);
+impl Fitter<'_> {
+    fn fit(&self, targets: &[(Target, Target)]) -> Vec<Result<ProbeResult, Undefined>> {
+        let mut designs: Vec<Design> = Vec::new();
+        let fit = |target: &(Target, Target)| {
+            check_lengths(self.train, target.0);
+            check_lengths(self.eval, target.1);
+            let plans = self.plan_folds(*target)?;
+            let mut chosen = Vec::with_capacity(plans.len());
+            for plan in plans {
+                let known = designs.iter().position(|design| design.plan == plan);
+                chosen.push(match known {
+                    Some(known) => known,
+                    None => {
+                        designs.push(Design::new(self.train.vectors, self.eval.vectors, plan)?);
+                        designs.len() - 1
+                    }
+                });
+            }
+            let chosen: Vec<&Design> = chosen.into_iter().map(|at| &designs[at]).collect();
+            self.fit_designs(&chosen, *target)
+        };
+        targets.iter().map(fit).collect()
     }
-    let numbers = (settings.n_folds, settings.n_inner_folds);
-    let (groups, held_out) = (train.groups, eval.groups);
-    match target {
-        (Target::Classes(own), Target::Classes(other)) => {
-            let coded = CodedClasses::new(own, other)?;
-            FoldPlan::new(groups, held_out, &coded.train, &coded.eval, numbers, settings.seed)
-        }
-        (Target::Values(own), Target::Values(other)) => {
-            check_values(own, other)?;
-            FoldPlan::new(groups, held_out, &[], &[], numbers, settings.seed)
-        }
-        _ => panic!("a target must be classes on both sides or values on both"),
-    }
-}
 
-/// The logistic probe with its control.
-fn fit_classes(
-    design: &Design,
-    groups: (&[usize], &[usize]),
-    labels: (&[usize], &[usize]),
-    settings: &ProbeSettings,
-) -> Result<ProbeResult, Undefined> {
-    let coded = CodedClasses::new(labels.0, labels.1)?;
-    let n_classes = coded.classes.len();
-    let penalties = &settings.logistic_penalties;
-    let fit = cross_validate_classes(design, &coded.train, n_classes, penalties)?;
-    let (control, control_undefined) = match fit_class_control(design, groups, &coded, settings) {
-        Some(Ok(control)) => (Some(control), None),
-        Some(Err(reason)) => (None, Some(reason)),
-        None => (None, None),
-    };
-    let control = control.as_ref().map(|(fit, labels)| (&fit.scores, labels.as_slice()));
-    let metrics = assess((&fit.scores, &fit.baseline), control, &coded.eval, groups.1, settings);
-    let log_probabilities = fit.scores.log_probabilities;
-    let truth = coded.eval.iter().enumerate();
-    Ok(ProbeResult {
-        metrics,
-        prompt_scores: truth.map(|(i, class)| log_probabilities[i * n_classes + class]).collect(),
-        predictions: Predictions::Classes {
-            predicted: fit.scores.predicted.iter().map(|&class| coded.classes[class]).collect(),
-            classes: coded.classes,
-            log_probabilities,
-        },
-        prompt_folds: design.plan.eval_fold.clone(),
-        penalties: fit.penalties,
-        control_undefined,
-        converged: fit.converged,
-        n_prompts: labels.1.len(),
-        n_groups: folds::rows_by_group(groups.1).len(),
-    })
-}
-
-/// The control task of a logistic probe with its evaluated labels; `None` where none is asked for.
-fn fit_class_control(
-    design: &Design,
-    groups: (&[usize], &[usize]),
-    coded: &CodedClasses,
-    settings: &ProbeSettings,
-) -> Option<Result<(Classified, Vec<usize>), Undefined>> {
-    if !settings.control {
-        return None;
+    /// Fold plans for a target, after the checks that need no vectors.
+    fn plan_folds(&self, target: (Target, Target)) -> Result<Vec<FoldPlan>, Undefined> {
+        let (groups, held_out) = (self.train.groups, self.eval.groups);
+        if groups.len().min(held_out.len()) < MIN_PROMPTS {
+            return Err(Undefined::TooFewPrompts);
+        }
+        let (own, other) = match target {
+            (Target::Classes(own), Target::Classes(other)) => {
+                let coded = CodedClasses::new(own, other)?;
+                (coded.train, coded.eval)
+            }
+            (Target::Values(own), Target::Values(other)) => {
+                check_values(own, other)?;
+                (Vec::new(), Vec::new())
+            }
+            _ => panic!("a target must be classes on both sides or values on both"),
+        };
+        let ProbeSettings { n_folds, n_inner_folds, n_repeats, stream, .. } = *self.settings;
+        let counts = FoldCounts { n_folds, n_inner_folds };
+        let plan = |repeat| FoldPlan::new(groups, held_out, &own, &other, counts, (stream, repeat));
+        (0..n_repeats).map(plan).collect()
     }
-    let mut rng = stream(settings.seed, Purpose::Control);
-    for _ in 0..CONTROL_DRAWS {
-        let (train, eval) = draw_both(groups, (&coded.train, &coded.eval), &mut rng);
-        let penalties = &settings.logistic_penalties;
-        match cross_validate_classes(design, &train, coded.classes.len(), penalties) {
-            Ok(fit) => return Some(Ok((fit, eval))),
-            Err(Undefined::ClassAbsentFromTrainingFold) => {}
-            Err(other) => return Some(Err(other)),
+
+    /// Fits one target on designs made beforehand, one a fold plan.
+    fn fit_designs(&self, designs: &[&Design], target: (Target, Target)) -> Result<ProbeResult, Undefined> {
+        match target {
+            (Target::Classes(train), Target::Classes(eval)) => {
+                self.fit_classes(designs, CodedClasses::new(train, eval)?)
+            }
+            (Target::Values(train), Target::Values(eval)) => self.fit_values(designs, train, eval),
+            _ => panic!("a target must be classes on both sides or values on both"),
         }
     }
-    Some(Err(Undefined::ClassAbsentFromTrainingFold))
+
+    fn fit_classes(&self, designs: &[&Design], coded: CodedClasses) -> Result<ProbeResult, Undefined> {
+        let n_classes = coded.classes.len();
+        let penalties = &self.settings.logistic_penalties;
+        let fits: Vec<Classified> = designs
+            .iter()
+            .map(|design| cross_validate_classes(design, &coded.train, n_classes, penalties))
+            .collect::<Result<_, _>>()?;
+        let chosen = &fits[0].penalties;
+        let refit = |train: &[usize], eval: &[usize]| {
+            let scores = refit_classes(designs[0], train, n_classes, chosen);
+            scores.map_or_else(
+                |_| vec![None; Metric::CLASSIFICATION.len()],
+                |scores| scores.evaluate(eval, &vec![1.0; eval.len()]),
+            )
+        };
+        let folds = Some(&designs[0].plan);
+        let refits = self.refits(&coded.train, &coded.eval, folds, refit);
+        let assessed = Assessed {
+            repeats: fits.iter().map(|fit| &fit.scores).collect(),
+            baselines: fits.iter().map(|fit| &fit.baseline).collect(),
+            refits,
+            labels: &coded.eval,
+            groups: self.eval.groups,
+        };
+        let score_of = |row: usize| {
+            let class = coded.eval[row];
+            mean_over(&fits, |fit| fit.scores.log_probabilities[row * n_classes + class])
+        };
+        let first = &fits[0].scores;
+        Ok(ProbeResult {
+            metrics: assessed.results(self.settings),
+            prompt_scores: (0..coded.eval.len()).map(score_of).collect(),
+            predictions: Predictions::Classes {
+                predicted: first.predicted.iter().map(|&class| coded.classes[class]).collect(),
+                log_probabilities: first.log_probabilities.clone(),
+                classes: coded.classes.clone(),
+            },
+            prompt_folds: designs[0].plan.eval_fold.clone(),
+            penalties: chosen.clone(),
+            converged: fits.iter().all(|fit| fit.converged),
+            n_prompts: coded.eval.len(),
+            n_groups: folds::rows_by_group(self.eval.groups).len(),
+        })
+    }
+
+    fn fit_values(&self, designs: &[&Design], train: &[f64], eval: &[f64]) -> Result<ProbeResult, Undefined> {
+        check_values(train, eval)?;
+        let penalties = &self.settings.ridge_penalties;
+        let fits: Vec<Regressed> =
+            designs.iter().map(|design| cross_validate_values(design, train, penalties)).collect();
+        let refit = |train: &[f64], eval: &[f64]| {
+            let scores = cross_validate_values(designs[0], train, penalties).scores;
+            scores.evaluate(eval, &vec![1.0; eval.len()])
+        };
+        let refits = self.refits(train, eval, None, refit);
+        let assessed = Assessed {
+            repeats: fits.iter().map(|fit| &fit.scores).collect(),
+            baselines: fits.iter().map(|fit| &fit.baseline).collect(),
+            refits,
+            labels: eval,
+            groups: self.eval.groups,
+        };
+        let score_of = |row: usize| mean_over(&fits, |fit| -(eval[row] - fit.scores.predicted[row]).abs());
+        Ok(ProbeResult {
+            metrics: assessed.results(self.settings),
+            prompt_scores: (0..eval.len()).map(score_of).collect(),
+            predictions: Predictions::Values(fits[0].scores.predicted.clone()),
+            prompt_folds: designs[0].plan.eval_fold.clone(),
+            penalties: fits[0].penalties.clone(),
+            converged: true,
+            n_prompts: eval.len(),
+            n_groups: folds::rows_by_group(self.eval.groups).len(),
+        })
+    }
+
+    /// Scores by metric of refits: with the true labels first, then with each permutation of them. `stratified` gives the
+    /// folds within which labels are permuted.
+    fn refits<L: Identity>(
+        &self,
+        train: &[L],
+        eval: &[L],
+        stratified: Option<&FoldPlan>,
+        refit: impl Fn(&[L], &[L]) -> Vec<Option<f64>>,
+    ) -> Vec<Vec<Option<f64>>> {
+        if self.settings.n_permutations == 0 {
+            return Vec::new();
+        }
+        let is_same = self.rows == EvaluatedRows::Same;
+        let both = |train: &[usize], eval: &[usize]| match is_same {
+            true => train.to_vec(),
+            false => [train, eval].concat(),
+        };
+        let labels = if is_same { train.to_vec() } else { [train, eval].concat() };
+        let folds = stratified.map(|plan| both(&plan.train_fold, &plan.eval_fold));
+        let groups = both(self.train.groups, self.eval.groups);
+        let permuted = PermutedLabels::new(&groups, &labels, folds.as_deref());
+        let mut scores = vec![refit(train, eval)];
+        // Targets of one sample share fold plans, and no permutations.
+        let stream = self.settings.stream.of_values(labels.iter().map(|label| label.key()));
+        for permutation in 0..self.settings.n_permutations {
+            let mut rng = stream.generator(Purpose::Permutation, permutation);
+            let labels: Vec<L> = permuted.permute(&mut rng).into_iter().map(|row| labels[row]).collect();
+            scores.push(match is_same {
+                true => refit(&labels, &labels),
+                false => refit(&labels[..train.len()], &labels[train.len()..]),
+            });
+        }
+        scores
+    }
 }
 
-/// The ridge probe with its control.
-fn fit_values(
-    design: &Design,
-    groups: (&[usize], &[usize]),
-    values: (&[f64], &[f64]),
-    settings: &ProbeSettings,
-) -> Result<ProbeResult, Undefined> {
-    check_values(values.0, values.1)?;
-    let fit = cross_validate_values(design, values.0, &settings.ridge_penalties);
-    let control = settings.control.then(|| {
-        let mut rng = stream(settings.seed, Purpose::Control);
-        let (train, eval) = draw_both(groups, values, &mut rng);
-        (cross_validate_values(design, &train, &settings.ridge_penalties), eval)
-    });
-    let control = control.as_ref().map(|(fit, labels)| (&fit.scores, labels.as_slice()));
-    let metrics = assess((&fit.scores, &fit.baseline), control, values.1, groups.1, settings);
-    let predicted = fit.scores.predicted;
-    Ok(ProbeResult {
-        metrics,
-        prompt_scores: values.1.iter().zip(&predicted).map(|(y, value)| -(y - value).abs()).collect(),
-        predictions: Predictions::Values(predicted),
-        prompt_folds: design.plan.eval_fold.clone(),
-        penalties: fit.penalties,
-        control_undefined: None,
-        converged: true,
-        n_prompts: values.1.len(),
-        n_groups: folds::rows_by_group(groups.1).len(),
-    })
-}
-
-/// One draw of control labels for both sides: a group's labels stand for the same ones on either.
-fn draw_both<L: Identity>(
-    groups: (&[usize], &[usize]),
-    labels: (&[L], &[L]),
-    rng: &mut impl rand::Rng,
-) -> (Vec<L>, Vec<L>) {
-    let n_train = labels.0.len();
-    let groups = [groups.0, groups.1].concat();
-    let labels: Vec<L> = [labels.0, labels.1].concat();
-    let mut train = draw_control(&groups, &labels, rng);
-    let eval = train.split_off(n_train);
-    (train, eval)
+fn mean_over<F>(fits: &[F], value: impl Fn(&F) -> f64) -> f64 {
+    fits.iter().map(value).sum::<f64>() / fits.len() as f64
 }

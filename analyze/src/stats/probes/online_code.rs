@@ -11,13 +11,14 @@ use rand::seq::SliceRandom;
 
 use super::classification::{count, select_class_penalty};
 use super::design::FoldDesign;
-use super::exchange::draw_control;
 use super::folds::{deal_rows, rows_by_group};
 use super::logistic::{Logistic, TIGHT};
-use super::random::{Purpose, stream};
+use super::permuted_labels::draw_control;
 use super::settings::ProbeSettings;
 use super::target::CodedClasses;
 use super::{MIN_PROMPTS, Sample};
+use crate::stats::RandomStream;
+use crate::stats::random::Purpose;
 use hypercolumn_schemas::Undefined;
 
 /// Shares of the prompts at which portions end.
@@ -33,13 +34,13 @@ pub struct OnlineCode {
     /// `uniform_bits / bits`; 1 means that the vectors save nothing.
     pub compression: f64,
     /// Bits for the control task, sent the same way.
-    pub control_bits: Option<f64>,
+    pub control_bits: f64,
     /// Prompts sent at the end of each portion.
     pub portion_ends: Vec<usize>,
 }
 
 /// Computes the online code of `labels` (class codes, one a prompt). Uses the logistic penalties, the
-/// inner folds, the control switch and the seed of `settings`.
+/// inner folds and the random stream of `settings`.
 ///
 /// # Errors
 /// [`Undefined::TooFewPrompts`], [`Undefined::SingleClass`], [`Undefined::FewerGroupsThanFolds`] with
@@ -60,7 +61,7 @@ pub fn compute_online_code(
     }
     let coded = CodedClasses::new(labels, labels)?;
     sample.vectors.check()?;
-    let (order, ends) = order_prompts(sample.groups, settings.seed)?;
+    let (order, ends) = order_prompts(sample.groups, settings.stream)?;
     code_in_order(sample, coded, &order, ends, settings)
 }
 
@@ -75,10 +76,8 @@ pub(super) fn code_in_order(
     let n_classes = coded.classes.len();
     let uniform = (n_classes as f64).log2();
     let mut codes = vec![coded.train];
-    if settings.control {
-        let mut rng = stream(settings.seed, Purpose::Control);
-        codes.push(draw_control(sample.groups, &codes[0], &mut rng));
-    }
+    let mut rng = settings.stream.generator(Purpose::Control, 0);
+    codes.push(draw_control(sample.groups, &codes[0], &mut rng));
     let mut bits = vec![ends[0] as f64 * uniform; codes.len()];
     for portion in ends.windows(2) {
         let stage = Stage::new(sample, order, (portion[0], portion[1]), &codes[0], settings)?;
@@ -91,18 +90,18 @@ pub(super) fn code_in_order(
         bits: bits[0],
         uniform_bits,
         compression: uniform_bits / bits[0],
-        control_bits: bits.get(1).copied(),
+        control_bits: bits[1],
         portion_ends: ends,
     })
 }
 
 /// Prompts in the order of sending, groups together, and where portions end.
-fn order_prompts(groups: &[usize], seed: u64) -> Result<(Vec<usize>, Vec<usize>), Undefined> {
+fn order_prompts(groups: &[usize], stream: RandomStream) -> Result<(Vec<usize>, Vec<usize>), Undefined> {
     let mut members: Vec<Vec<usize>> = rows_by_group(groups).into_values().collect();
     if members.len() < 2 {
         return Err(Undefined::FewerGroupsThanFolds);
     }
-    members.shuffle(&mut stream(seed, Purpose::OnlineCode));
+    members.shuffle(&mut stream.generator(Purpose::OnlineCode, 0));
     let mut ends = Vec::new();
     let mut sent = 0;
     for rows in &members {
@@ -133,7 +132,7 @@ impl Stage {
         settings: &ProbeSettings,
     ) -> Result<Self, Undefined> {
         let (train, test) = (order[..start].to_vec(), order[start..end].to_vec());
-        let mut rng = stream(settings.seed, Purpose::InnerFolds(start));
+        let mut rng = settings.stream.generator(Purpose::InnerFolds, start);
         let inner = deal_rows(&train, sample.groups, labels, settings.n_inner_folds, &mut rng);
         let can_select = inner.is_ok();
         // One inner fold would hold out everything: fine, since it is then never fitted.
@@ -152,7 +151,7 @@ impl Stage {
             let code = |class| present.partition_point(|&other| other < class);
             let own: Vec<usize> = own.iter().map(|&class| code(class)).collect();
             let penalty = select_class_penalty(&self.design, &own, present.len(), penalties);
-            let mut model = Logistic::new(&self.design.rotation, &own, present.len());
+            let mut model = Logistic::new(&self.design.basis, &own, present.len());
             model.fit(penalty * self.design.penalty_unit, TIGHT);
             model.predict()
         });

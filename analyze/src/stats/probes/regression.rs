@@ -25,7 +25,7 @@ pub(super) fn cross_validate_values(design: &Design, target: &[f64], penalties: 
         let own: Vec<f64> = fold.train.iter().map(|&row| target[row]).collect();
         let mean = own.iter().sum::<f64>() / own.len() as f64;
         let penalty = select_value_penalty(fold, &own, penalties);
-        let predicted = predict_ridge_path(&fold.rotation, &own, &[penalty * fold.penalty_unit]);
+        let predicted = predict_ridge_path(&fold.basis, &own, &[penalty * fold.penalty_unit]);
         for (i, &row) in fold.test.iter().enumerate() {
             scores.predicted[row] = predicted[(i, 0)];
             baseline.predicted[row] = mean;
@@ -42,7 +42,7 @@ fn select_value_penalty(fold: &FoldDesign, target: &[f64], penalties: &[f64]) ->
     let mut errors = vec![0.0; path.len()];
     for inner in &fold.inner {
         let own: Vec<f64> = inner.train.iter().map(|&position| target[position]).collect();
-        let predicted = predict_ridge_path(&inner.rotation, &own, &absolute);
+        let predicted = predict_ridge_path(&inner.basis, &own, &absolute);
         for (column, error) in errors.iter_mut().enumerate() {
             let held_out = inner.test.iter().zip(predicted.col_as_slice(column));
             *error += held_out.map(|(&i, value)| (target[i] - value).powi(2)).sum::<f64>();

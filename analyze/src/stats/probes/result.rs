@@ -1,10 +1,9 @@
-//! What a probe gives back, and how scores, baselines, control, p-values and intervals are put together.
+//! What a probe gives back, and how scores, baselines, chance levels, p-values and intervals are put together.
 
-use super::exchange::Identity;
-use super::inference::{bootstrap_intervals, permutation_p};
+use super::inference::{NullScores, gain, jackknife_intervals, mean_scores};
 use super::metrics::{Metric, Scored};
-use super::random::{Purpose, stream};
 use super::settings::ProbeSettings;
+use crate::stats::summary::Interval;
 use hypercolumn_schemas::Undefined;
 
 /// One score of a probe with what it is to be compared with. A number that is undefined is `None`.
@@ -12,24 +11,26 @@ use hypercolumn_schemas::Undefined;
 pub struct MetricResult {
     /// Which score.
     pub metric: Metric,
-    /// Its value over all held-out prompts, pooled across folds.
+    /// Its value over all held-out prompts, the mean over fold plans.
     pub score: Option<f64>,
     /// Why there is no value.
     pub undefined: Option<Undefined>,
     /// The same score of the training fold's majority class (its class frequencies, for log-loss) or
     /// mean. `None` for a correlation: what is constant in a fold correlates with nothing.
     pub baseline: Option<f64>,
-    /// The same score on the control task.
-    pub control: Option<f64>,
-    /// How much better the task is scored than its control; positive is better, for losses too.
-    pub selectivity: Option<f64>,
-    /// Permutation p-value, one-sided, conditional on the predictions.
+    /// The score that the probe has by chance: the mean of its refits to permuted labels.
+    pub chance: Option<f64>,
+    /// How much better the score is than chance; positive is better, for losses too.
+    pub above_chance: Option<f64>,
+    /// One-sided p-value of the refits to permuted labels.
     pub p_value: Option<f64>,
-    /// Bootstrap interval over groups, low and high.
-    pub interval: Option<(f64, f64)>,
+    /// The refits themselves, for a correction over layers.
+    pub null: Option<NullScores>,
+    /// Interval over groups and training sets.
+    pub interval: Option<Interval>,
 }
 
-/// Held-out predictions, one a prompt, in the order of the evaluated rows.
+/// Held-out predictions of the first fold plan, one a prompt, in the order of the evaluated rows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Predictions {
     /// Of a logistic probe.
@@ -52,15 +53,13 @@ pub struct ProbeResult {
     pub metrics: Vec<MetricResult>,
     /// Held-out predictions.
     pub predictions: Predictions,
-    /// Held-out score of each prompt: log-probability of the true class (nats), or minus the absolute
-    /// error (target's unit). Larger is better.
+    /// Held-out score of each prompt, the mean over fold plans: log-probability of the true class (nats), or minus the
+    /// absolute error (target's unit). Larger is better.
     pub prompt_scores: Vec<f64>,
-    /// Outer fold that predicted each prompt.
+    /// Outer fold of the first plan that predicted each prompt.
     pub prompt_folds: Vec<usize>,
-    /// Relative penalty chosen in each outer fold.
+    /// Relative penalty chosen in each outer fold of the first plan.
     pub penalties: Vec<f64>,
-    /// Why there is no control task although one was asked for.
-    pub control_undefined: Option<Undefined>,
     /// Whether every final fit reached its tolerance.
     pub converged: bool,
     /// Prompts evaluated.
@@ -77,6 +76,55 @@ impl ProbeResult {
     }
 }
 
+/// Predictions that are to be scored, and the refits that say what chance is.
+pub(super) struct Assessed<'a, S: Scored> {
+    /// Of the probe, one a fold plan.
+    pub repeats: Vec<&'a S>,
+    /// Of its baseline, one a fold plan.
+    pub baselines: Vec<&'a S>,
+    /// Scores of the first plan with the true labels, as the refits compute them, then of each refit.
+    pub refits: Vec<Vec<Option<f64>>>,
+    /// True labels, `[n_prompts]`.
+    pub labels: &'a [S::Label],
+    /// Groups, `[n_prompts]`.
+    pub groups: &'a [usize],
+}
+
+impl<S: Scored> Assessed<'_, S> {
+    /// The results by metric.
+    pub fn results(&self, settings: &ProbeSettings) -> Vec<MetricResult> {
+        let once = vec![1.0; self.labels.len()];
+        let scores = mean_scores(&self.repeats, self.labels, &once);
+        let baselines = mean_scores(&self.baselines, self.labels, &once);
+        let folds = (settings.n_folds, settings.confidence);
+        let intervals = jackknife_intervals(&self.repeats, self.labels, self.groups, folds);
+        let result = |(j, &metric): (usize, &Metric)| {
+            let score = scores[j];
+            let null = self.null(j, metric).filter(|_| score.is_some());
+            let chance = null.as_ref().and_then(NullScores::mean).map(|mean| metric.gain(mean, 0.0));
+            MetricResult {
+                metric,
+                score,
+                undefined: if score.is_none() { Some(reason(metric)) } else { None },
+                baseline: baselines[j].filter(|_| metric != Metric::PearsonR),
+                chance,
+                above_chance: score.zip(chance).map(|(score, chance)| metric.gain(score, chance)),
+                p_value: null.as_ref().map(NullScores::p_value),
+                null,
+                interval: score.and(intervals[j]),
+            }
+        };
+        self.repeats[0].metrics().iter().enumerate().map(result).collect()
+    }
+
+    fn null(&self, j: usize, metric: Metric) -> Option<NullScores> {
+        let (observed, permuted) = self.refits.split_first()?;
+        observed[j]?;
+        let permuted = permuted.iter().map(|scores| gain(metric, scores[j])).collect();
+        Some(NullScores { observed: gain(metric, observed[j]), permuted })
+    }
+}
+
 /// Why a metric has no value. Targets that vary are checked before anything is fitted, so what is left is
 /// a correlation with constant predictions, or probabilities that underflowed to none.
 fn reason(metric: Metric) -> Undefined {
@@ -84,38 +132,4 @@ fn reason(metric: Metric) -> Undefined {
         Metric::LogLoss => Undefined::ProbabilityUnderflow,
         _ => Undefined::ConstantPrediction,
     }
-}
-
-/// Scores predictions against the truth, their baseline and their control (predictions and labels).
-pub(super) fn assess<S: Scored<Label: Identity>>(
-    (scores, baseline): (&S, &S),
-    control: Option<(&S, &[S::Label])>,
-    labels: &[S::Label],
-    groups: &[usize],
-    settings: &ProbeSettings,
-) -> Vec<MetricResult> {
-    let once = vec![1.0; labels.len()];
-    let observed = scores.evaluate(labels, &once);
-    let baseline = baseline.evaluate(labels, &once);
-    let control = control.map(|(scores, labels)| scores.evaluate(labels, &once));
-    let mut rng = stream(settings.seed, Purpose::Permutation);
-    let p_values = permutation_p(scores, labels, groups, settings.n_permutations, &mut rng);
-    let mut rng = stream(settings.seed, Purpose::Bootstrap);
-    let draws = (settings.n_bootstrap, settings.confidence);
-    let intervals = bootstrap_intervals(scores, labels, groups, draws, &mut rng);
-    let result = |(j, &metric): (usize, &Metric)| {
-        let score = observed[j];
-        let control = control.as_ref().and_then(|values| values[j]);
-        MetricResult {
-            metric,
-            score,
-            undefined: if score.is_none() { Some(reason(metric)) } else { None },
-            baseline: baseline[j].filter(|_| metric != Metric::PearsonR),
-            control,
-            selectivity: score.zip(control).map(|(score, control)| metric.gain(score, control)),
-            p_value: p_values[j],
-            interval: score.and(intervals[j]),
-        }
-    };
-    scores.metrics().iter().enumerate().map(result).collect()
 }

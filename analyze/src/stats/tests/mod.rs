@@ -1,7 +1,7 @@
 //! The numerics against other implementations (`reference`), against planted truth and themselves
-//! (`permutation`, `bootstrap`, `edge_cases`).
+//! (`permutation`, `clusters`, `edge_cases`).
 
-mod bootstrap;
+mod clusters;
 mod edge_cases;
 mod permutation;
 mod reference;
@@ -9,8 +9,8 @@ mod reference;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::draws::{Purpose, generator};
-use super::{Comparison, ModelRdm, PairList};
+use super::random::Purpose;
+use super::{Comparison, ModelRdm, PairList, RandomStream};
 
 const COMPARISONS: [Comparison; 6] = [
     Comparison::RhoA,
@@ -23,7 +23,7 @@ const COMPARISONS: [Comparison; 6] = [
 
 /// A generator of test data.
 fn random(seed: u64) -> ChaCha8Rng {
-    generator(seed, 0xda7a, Purpose::Bootstrap, 0)
+    RandomStream::new(seed, &["test data"]).generator(Purpose::Bootstrap, 0)
 }
 
 /// Roughly normal noise: the sum of twelve uniform numbers, less six.

@@ -3,13 +3,14 @@
 use rand::RngExt;
 
 use super::super::comparison::{Comparison, compare};
-use super::super::permutation::labels::LabelShuffler;
+use super::super::permutation::labels::LabelPermuter;
 use super::super::permutation::*;
-use super::super::{ModelRdm, PairList, Undefined};
+use super::super::{ModelRdm, PairList, RandomStream, Undefined};
 use super::{COMPARISONS, noise, on_threads, random, same_group};
 
-fn settings(n_draws: usize, seed: u64) -> PermutationSettings {
-    PermutationSettings { n_draws, seed, stream: 0, alternative: Alternative::Greater }
+fn settings(n_permutations: usize, seed: u64) -> PermutationSettings {
+    let stream = RandomStream::new(seed, &[]);
+    PermutationSettings { n_permutations, stream, alternative: Alternative::Greater }
 }
 
 /// The test from its definition: shuffle, look up, compare.
@@ -47,13 +48,14 @@ fn batched_p_values_are_those_of_the_definition_with_and_without_masks() {
     {
         let measures: Vec<Vec<f64>> = (0..3).map(|_| noise(pairs.len(), &mut random)).collect();
         let views: Vec<&[f64]> = measures.iter().map(Vec::as_slice).collect();
-        let n_draws = 70;
-        let shuffler = LabelShuffler::new(n, Exchangeability::default()).unwrap();
-        let shuffle = |draw| shuffler.shuffle(9, 0, draw).into_iter().map(|label| label as usize).collect();
-        let labels: Vec<Vec<usize>> = (0..n_draws).map(shuffle).collect();
+        let n_permutations = 70;
+        let permuter = LabelPermuter::new(n, Exchangeability::default()).unwrap();
+        let stream = RandomStream::new(9, &[]);
+        let shuffle = |draw| permuter.permute(stream, draw).into_iter().map(|label| label as usize).collect();
+        let labels: Vec<Vec<usize>> = (0..n_permutations).map(shuffle).collect();
         for comparison in COMPARISONS {
             for alternative in [Alternative::Greater, Alternative::TwoSided] {
-                let settings = PermutationSettings { alternative, ..settings(n_draws, 9) };
+                let settings = PermutationSettings { alternative, ..settings(n_permutations, 9) };
                 let result = permutation_test(
                     &views,
                     &hypothesis,
@@ -71,7 +73,7 @@ fn batched_p_values_are_those_of_the_definition_with_and_without_masks() {
                         (test.estimate - compare(measure, &hypothesis, pairs, comparison).unwrap()).abs()
                             < 1e-12
                     );
-                    assert!(test.p_familywise >= test.p_value);
+                    assert!(test.p_value_fwer >= test.p_value);
                 }
             }
         }
@@ -84,9 +86,10 @@ fn p_values_are_uniform_under_noise() {
     let groups: Vec<u32> = (0..n as u32).map(|i| i % 2).collect();
     let items: Vec<u32> = (0..n as u32).map(|i| i / 2).collect();
     let by_item: Vec<u32> = items.iter().map(|item| item % 2).collect();
-    let (all, units) = (PairList::upper_triangle(n), Exchangeability { units: Some(&items), blocks: None });
+    let (all, units) =
+        (PairList::upper_triangle(n), Exchangeability { units: Some(&items), ..Exchangeability::default() });
     let across = all.without_same_item(&items).unwrap();
-    let blocks = Exchangeability { units: None, blocks: Some(&items[..]) };
+    let blocks = Exchangeability { blocks: Some(&items[..]), ..Exchangeability::default() };
     let designs = [
         (same_group(&groups), &all, Exchangeability::default()),
         (same_group(&groups), &across, Exchangeability::default()),
@@ -112,7 +115,7 @@ fn p_values_are_uniform_under_noise() {
             for (count, level) in counts.iter_mut().zip([0.05, 0.25, 0.5]) {
                 *count += usize::from(tests[0].p_value < level);
             }
-            familywise += usize::from(tests.iter().any(|t| t.p_familywise < 0.05));
+            familywise += usize::from(tests.iter().any(|t| t.p_value_fwer < 0.05));
         }
         assert!(counts[0] <= 60 && familywise <= 60, "design {d}: {counts:?}, familywise {familywise}");
         // Few distinct permutations (designs 2 and 3) make p-values coarse, and then too large, not small.
@@ -137,7 +140,7 @@ fn a_planted_effect_is_found_in_its_measure_and_nowhere_else() {
             .unwrap();
     for (m, test) in result.tests.into_iter().enumerate() {
         let test = test.unwrap();
-        assert_eq!(test.p_familywise < 0.05, m == 4, "measure {m}: {test:?}");
+        assert_eq!(test.p_value_fwer < 0.05, m == 4, "measure {m}: {test:?}");
         assert!(m != 4 || (test.p_value == 0.001 && test.estimate > 0.1));
     }
 }
@@ -150,7 +153,8 @@ fn results_do_not_depend_on_threads_and_streams_differ() {
     let (hypothesis, pairs) = (same_group(&groups), PairList::upper_triangle(n));
     let measures: Vec<Vec<f64>> = (0..5).map(|_| noise(pairs.len(), &mut random)).collect();
     let views: Vec<&[f64]> = measures.iter().map(Vec::as_slice).collect();
-    let run = |stream| {
+    let run = |number: u64| {
+        let stream = RandomStream::new(8, &[&number.to_string()]);
         let settings = PermutationSettings { stream, ..settings(500, 8) };
         permutation_test(
             &views,
@@ -178,18 +182,18 @@ fn units_keep_the_item_mask_and_blocks_keep_rows_and_columns() {
         permutation_test(&[measure], hypothesis, pairs, Comparison::RhoA, exchangeability, settings(200, 1))
             .unwrap()
     };
-    let units = Exchangeability { units: Some(&items), blocks: None };
-    assert_eq!(run(&pairs, &hypothesis, &measure, units).n_remasked_draws, 0);
-    assert!(run(&pairs, &hypothesis, &measure, Exchangeability::default()).n_remasked_draws > 150);
+    let units = Exchangeability { units: Some(&items), ..Exchangeability::default() };
+    assert_eq!(run(&pairs, &hypothesis, &measure, units).n_remasked_permutations, 0);
+    assert!(run(&pairs, &hypothesis, &measure, Exchangeability::default()).n_remasked_permutations > 150);
 
     let (rows, columns): (Vec<usize>, Vec<usize>) = ((0..8).collect(), (8..12).collect());
     let rectangle = PairList::rectangle(12, &rows, &columns).unwrap();
     let matches = |(r, c): (usize, usize)| (r, c, Some(f64::from(u8::from(r % 4 == c % 4))));
     let hypothesis = ModelRdm::from_pairs(12, rectangle.iter().map(matches)).unwrap();
     let side: Vec<u32> = (0..12).map(|i| u32::from(i >= 8)).collect();
-    let blocks = Exchangeability { units: None, blocks: Some(&side) };
+    let blocks = Exchangeability { blocks: Some(&side), ..Exchangeability::default() };
     let measure = noise(rectangle.len(), &mut random(6));
-    assert_eq!(run(&rectangle, &hypothesis, &measure, blocks).n_remasked_draws, 0);
+    assert_eq!(run(&rectangle, &hypothesis, &measure, blocks).n_remasked_permutations, 0);
 }
 
 #[test]
@@ -203,7 +207,7 @@ fn what_cannot_be_tested_says_why() {
     };
     let hypothesis = same_group(&groups);
     let blocks: Vec<u32> = (0..6).collect();
-    let alone = Exchangeability { units: None, blocks: Some(&blocks) };
+    let alone = Exchangeability { blocks: Some(&blocks), ..Exchangeability::default() };
     let reason =
         |result: Result<PermutationResult, super::super::NumericsError>| result.unwrap_err().undefined();
     assert_eq!(reason(run(&[&varied], &hypothesis, alone)), Some(Undefined::NothingToPermute));
@@ -215,5 +219,5 @@ fn what_cannot_be_tested_says_why() {
     let mixed = run(&[&constant, &varied], &hypothesis, Exchangeability::default()).unwrap();
     assert_eq!(mixed.tests[0], Err(Undefined::ConstantMeasure));
     assert!(mixed.tests[1].is_ok());
-    assert_eq!(mixed.n_undefined_draws, 0);
+    assert_eq!(mixed.n_undefined_permutations, 0);
 }

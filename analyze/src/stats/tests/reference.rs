@@ -12,7 +12,6 @@ use super::super::partial::compare_partial;
 use super::super::ranking::mid_ranks;
 use super::super::similarity::{Normalization, Similarity, compute_rectangle, compute_similarities};
 use super::super::summary::percentile;
-use super::super::weighted::{Lanes, WeightedComparison};
 use super::super::{ModelRdm, PairList};
 use super::assert_close;
 
@@ -98,34 +97,6 @@ fn comparisons_are_those_of_rsatoolbox_and_scipy() {
         {
             let found = compare_partial(&measure, &hypothesis, &nuisances, &pairs, comparison).unwrap();
             assert_close(found, case[name].as_f64().unwrap(), name);
-        }
-    }
-}
-
-#[test]
-fn weighted_comparisons_are_those_of_repeated_prompts() {
-    let case = read("bootstrap");
-    let items = indices(&case["items"]);
-    let pairs = PairList::upper_triangle(count(&case["n"]));
-    let across = pairs.positions_where(|i, j| items[i] != items[j]);
-    let select = |name: &str| {
-        let values = numbers(&case[name]);
-        across.iter().map(|&p| values[p]).collect::<Vec<f64>>()
-    };
-    let ends: Vec<_> =
-        pairs.select(&across).iter().map(|(i, j)| (items[i] as u32, items[j] as u32)).collect();
-    let draws = case["draws"].as_array().unwrap();
-    let multiplicities: Vec<Vec<usize>> = draws.iter().map(|draw| indices(&draw["multiplicities"])).collect();
-    let weights: Vec<Lanes> = (0..count(&case["n_items"]))
-        .map(|item| Lanes::from_fn(|lane| multiplicities[lane][item] as f64))
-        .collect();
-    for name in ["rho_a", "spearman", "pearson", "cosine", "kendall_tau_a", "kendall_tau_b"] {
-        let comparison: Comparison = serde_json::from_value(Value::String(name.into())).unwrap();
-        let measures = vec![select("measure")];
-        let weighted = WeightedComparison::new(ends.clone(), &select("hypothesis"), measures, comparison);
-        let found = weighted.evaluate(&weights, &[comparison]);
-        for (lane, draw) in draws.iter().enumerate() {
-            assert_close(found[0][0][lane].unwrap(), draw[name].as_f64().unwrap(), name);
         }
     }
 }

@@ -6,6 +6,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::super::*;
+use crate::stats::RandomStream;
+
+const COUNTS: FoldCounts = FoldCounts { n_folds: 5, n_inner_folds: 3 };
+
+fn stream(seed: u64) -> (RandomStream, usize) {
+    (RandomStream::new(seed, &[]), 0)
+}
 
 /// Groups of a set of rows.
 fn groups_of(rows: &[usize], groups: &[usize]) -> BTreeSet<usize> {
@@ -22,7 +29,7 @@ fn no_group_is_on_both_sides_and_every_row_is_held_out_once() {
         let classes: Vec<usize> = (0..n).map(|_| rng.random_range(0..4)).collect();
         let stratified = seed % 2 == 0;
         let labels: &[usize] = if stratified { &classes } else { &[] };
-        let plan = FoldPlan::new(&groups, &groups, labels, labels, (5, 3), seed).unwrap();
+        let plan = FoldPlan::new(&groups, &groups, labels, labels, COUNTS, stream(seed)).unwrap();
         let mut held_out = vec![0; n];
         for fold in 0..5 {
             let (train, test) = plan.split(fold);
@@ -45,7 +52,7 @@ fn balanced_designs_give_balanced_folds() {
     // 16 classes × 16 prompts, each its own group: 51 or 52 prompts and 3 or 4 of each class.
     let labels: Vec<usize> = (0..256).map(|i| i % 16).collect();
     let groups: Vec<usize> = (0..256).collect();
-    let plan = FoldPlan::new(&groups, &groups, &labels, &labels, (5, 3), 3).unwrap();
+    let plan = FoldPlan::new(&groups, &groups, &labels, &labels, COUNTS, stream(3)).unwrap();
     for fold in 0..5 {
         let (_, test) = plan.split(fold);
         assert!((50..=53).contains(&test.len()), "{} prompts", test.len());
@@ -61,7 +68,7 @@ fn a_class_with_two_groups_is_spread_over_two_folds() {
     for seed in 0..50 {
         let groups: Vec<usize> = (0..40).map(|i| i / 2).collect();
         let labels: Vec<usize> = groups.iter().map(|group| group / 2).collect();
-        let plan = FoldPlan::new(&groups, &groups, &labels, &labels, (5, 3), seed).unwrap();
+        let plan = FoldPlan::new(&groups, &groups, &labels, &labels, COUNTS, stream(seed)).unwrap();
         for fold in 0..5 {
             let (train, _) = plan.split(fold);
             let classes: BTreeSet<usize> = train.iter().map(|&row| labels[row]).collect();
@@ -75,7 +82,7 @@ fn seeds_change_folds_and_row_order_does_not() {
     let groups: Vec<usize> = (0..60).map(|i| i / 3).collect();
     let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
     let plan = |groups: &[usize], labels: &[usize], seed| {
-        FoldPlan::new(groups, groups, labels, labels, (5, 3), seed).unwrap()
+        FoldPlan::new(groups, groups, labels, labels, COUNTS, stream(seed)).unwrap()
     };
     let first = plan(&groups, &labels, 1);
     assert_eq!(first, plan(&groups, &labels, 1));

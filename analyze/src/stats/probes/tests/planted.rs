@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::super::*;
 use super::planted_vectors;
+use crate::stats::RandomStream;
 
 fn uniform(n: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -20,7 +21,7 @@ fn sample<'a>(values: &'a [f32], n_dimensions: usize, groups: &'a [usize]) -> Sa
 }
 
 #[test]
-fn a_class_signal_is_found_and_its_control_is_not() {
+fn a_class_signal_is_found_above_chance() {
     let labels: Vec<usize> = (0..96).map(|i| i % 4).collect();
     let values = planted_vectors(&labels, 120, 0.5, 1);
     let groups = own_groups(96);
@@ -30,14 +31,14 @@ fn a_class_signal_is_found_and_its_control_is_not() {
     let main = &result.metrics[0];
     assert_eq!(main.metric, Metric::BalancedAccuracy);
     assert!(main.score.unwrap() > 0.9, "{main:?}");
-    assert!(main.control.unwrap() < 0.45, "{main:?}");
-    assert!(main.selectivity.unwrap() > 0.5, "{main:?}");
+    assert!((main.chance.unwrap() - 0.25).abs() < 0.02, "{main:?}");
+    assert!(main.above_chance.unwrap() > 0.6, "{main:?}");
     assert!(main.baseline.unwrap() < 0.3, "{main:?}");
-    assert!(main.p_value.unwrap() < 0.002, "{main:?}");
-    let (low, high) = main.interval.unwrap();
-    assert!(low <= main.score.unwrap() && main.score.unwrap() <= high && high - low < 0.2);
+    assert!(main.p_value.unwrap() < 0.006, "{main:?}");
+    let interval = main.interval.unwrap();
+    assert!(interval.low <= main.score.unwrap() && interval.high - interval.low < 0.2);
     let log_loss = result.metric(Metric::LogLoss).unwrap();
-    assert!(log_loss.selectivity.unwrap() > 0.0 && log_loss.p_value.unwrap() < 0.002);
+    assert!(log_loss.above_chance.unwrap() > 0.0 && log_loss.p_value.unwrap() < 0.006);
     let mean: f64 = result.prompt_scores.iter().sum::<f64>() / 96.0;
     assert!((mean + log_loss.score.unwrap()).abs() < 1e-12);
     assert!(result.converged);
@@ -55,8 +56,8 @@ fn a_linear_target_is_found_with_the_noise_it_has() {
     let result = fit_probe(sample, Target::Values(&target), &ProbeSettings::default()).unwrap();
     let r2 = result.metric(Metric::R2).unwrap();
     assert!((0.3..0.6).contains(&r2.score.unwrap()), "{r2:?}");
-    assert!(r2.control.unwrap() < 0.1 && r2.baseline.unwrap() < 0.0, "{r2:?}");
-    assert!(r2.p_value.unwrap() < 0.002, "{r2:?}");
+    assert!(r2.chance.unwrap() < 0.0 && r2.baseline.unwrap() < 0.0, "{r2:?}");
+    assert!(r2.p_value.unwrap() < 0.006, "{r2:?}");
     let r = result.metric(Metric::PearsonR).unwrap();
     assert!(r.score.unwrap() > 0.5 && r.baseline.is_none(), "{r:?}");
 }
@@ -68,7 +69,7 @@ fn what_identifies_a_group_does_not_help_with_another() {
     let groups: Vec<usize> = (0..120).map(|i| i / 6).collect();
     let own = own_groups(120);
     let labels: Vec<usize> = groups.iter().map(|group| group % 2).collect();
-    let settings = ProbeSettings { n_permutations: 0, n_bootstrap: 0, ..ProbeSettings::default() };
+    let settings = ProbeSettings { n_permutations: 0, ..ProbeSettings::default() };
     let (mut grouped, mut leaking) = (0.0, 0.0);
     for seed in 0..20 {
         let values = planted_vectors(&groups, 80, 2.0, 400 + seed);
@@ -101,29 +102,38 @@ fn false_positives(n_draws: u64, fit: impl Fn(u64) -> ProbeResult) -> Vec<f64> {
 
 fn quick(seed: u64) -> ProbeSettings {
     ProbeSettings {
-        n_permutations: 199,
-        n_bootstrap: 0,
-        control: false,
+        n_permutations: 99,
+        n_repeats: 1,
         logistic_penalties: vec![1e-3, 1e-1, 10.0],
-        seed,
+        ridge_penalties: vec![1e-2, 1.0, 100.0],
+        stream: RandomStream::new(seed, &[]),
         ..ProbeSettings::default()
     }
 }
 
+/// Fails unless every rate is about .05: a test that never rejects is at fault too.
+#[track_caller]
+fn assert_calibrated(rates: &[f64]) {
+    assert!(rates.iter().all(|rate| (0.032..=0.068).contains(rate)), "{rates:?}");
+}
+
 #[test]
-fn noise_is_rarely_called_a_class_signal() {
+fn noise_is_called_a_class_signal_as_often_as_stated() {
     let labels: Vec<usize> = (0..40).map(|i| i % 2).collect();
     let groups = own_groups(40);
     let rates = false_positives(1_000, |seed| {
         let values = uniform(40 * 30, 10_000 + seed);
         fit_probe(sample(&values, 30, &groups), Target::Classes(&labels), &quick(seed)).unwrap()
     });
-    assert!(rates.iter().all(|&rate| rate <= 0.06), "{rates:?}");
+    // The penalty that suits the true labels by chance in training suits them less where they are held out, and refits
+    // keep it: log-loss, which feels the penalty most, rejects too rarely.
+    assert_calibrated(&rates[..3]);
+    assert!(rates[3] <= 0.068, "{rates:?}");
 }
 
 #[test]
-fn a_probe_that_overfits_noise_is_not_called_a_signal() {
-    // One weak penalty for all folds: the case in which fixed predictions alone are too lenient.
+fn a_probe_that_overfits_noise_is_called_a_signal_as_often_as_stated() {
+    // One weak penalty for all folds: the case in which permuting against fixed predictions is too lenient.
     let labels: Vec<usize> = (0..40).map(|i| i % 2).collect();
     let groups = own_groups(40);
     let rates = false_positives(1_000, |seed| {
@@ -131,11 +141,11 @@ fn a_probe_that_overfits_noise_is_not_called_a_signal() {
         let settings = ProbeSettings { logistic_penalties: vec![1e-3], ..quick(seed) };
         fit_probe(sample(&values, 30, &groups), Target::Classes(&labels), &settings).unwrap()
     });
-    assert!(rates.iter().all(|&rate| rate <= 0.06), "{rates:?}");
+    assert_calibrated(&rates);
 }
 
 #[test]
-fn noise_in_groups_is_rarely_called_a_class_signal() {
+fn noise_in_groups_is_called_a_class_signal_as_often_as_stated() {
     let groups: Vec<usize> = (0..72).map(|i| i / 3).collect();
     let labels: Vec<usize> = groups.iter().map(|group| group % 3).collect();
     let rates = false_positives(1_000, |seed| {
@@ -143,11 +153,11 @@ fn noise_in_groups_is_rarely_called_a_class_signal() {
         let values = planted_vectors(&groups, 20, 1.0, 20_000 + seed);
         fit_probe(sample(&values, 20, &groups), Target::Classes(&labels), &quick(seed)).unwrap()
     });
-    assert!(rates.iter().all(|&rate| rate <= 0.06), "{rates:?}");
+    assert_calibrated(&rates);
 }
 
 #[test]
-fn noise_is_rarely_called_a_linear_signal() {
+fn noise_is_called_a_linear_signal_as_often_as_stated() {
     let groups = own_groups(40);
     let rates = false_positives(1_000, |seed| {
         let values = uniform(40 * 31, 30_000 + seed);
@@ -155,7 +165,7 @@ fn noise_is_rarely_called_a_linear_signal() {
         let sample = sample(&values[..40 * 30], 30, &groups);
         fit_probe(sample, Target::Values(&target), &quick(seed)).unwrap()
     });
-    assert!(rates.iter().all(|&rate| rate <= 0.06), "{rates:?}");
+    assert_calibrated(&rates);
 }
 
 #[test]
@@ -186,7 +196,7 @@ fn a_signal_shortens_the_online_code_and_noise_does_not() {
     let code = |values: &[f32]| compute_online_code(sample(values, 60, &groups), &labels, &settings).unwrap();
     let signal = code(&planted_vectors(&labels, 60, 0.8, 8));
     assert!(signal.compression > 1.5, "{signal:?}");
-    assert!(signal.control_bits.unwrap() > 1.3 * signal.bits, "{signal:?}");
+    assert!(signal.control_bits > 1.3 * signal.bits, "{signal:?}");
     assert_eq!(signal.uniform_bits, 256.0);
     let noise = code(&uniform(128 * 60, 9));
     assert!((0.8..1.05).contains(&noise.compression), "{noise:?}");

@@ -78,7 +78,7 @@ fn logistic_fits_match_scikit_learn() {
         let labels: Vec<usize> = case.train.iter().map(|&row| case.labels[row]).collect();
         let k = 1 + labels.iter().max().unwrap();
         for fit in &case.fits {
-            let mut model = Logistic::new(&design.rotation, &labels, k);
+            let mut model = Logistic::new(&design.basis, &labels, k);
             assert!(model.fit(fit.penalty, TIGHT));
             let found = row_major(&model.predict());
             assert_close(&exponentials(&found), &exponentials(&fit.log_probabilities), 1e-6);
@@ -109,7 +109,7 @@ fn a_warm_started_path_ends_where_a_cold_start_does() {
         let design = case.design();
         let labels: Vec<usize> = case.train.iter().map(|&row| case.labels[row]).collect();
         let k = count(&labels, labels.len()).iter().filter(|&&count| count > 0).count();
-        let mut warm = Logistic::new(&design.rotation, &labels, k);
+        let mut warm = Logistic::new(&design.basis, &labels, k);
         for fit in case.fits.iter().rev() {
             assert!(warm.fit(fit.penalty, TIGHT));
             let found = row_major(&warm.predict());
@@ -124,7 +124,7 @@ fn ridge_fits_match_scikit_learn() {
         let design = case.design();
         let target: Vec<f64> = case.train.iter().map(|&row| case.target[row]).collect();
         let penalties: Vec<f64> = case.fits.iter().map(|fit| fit.penalty).collect();
-        let found = predict_ridge_path(&design.rotation, &target, &penalties);
+        let found = predict_ridge_path(&design.basis, &target, &penalties);
         for (column, fit) in case.fits.iter().enumerate() {
             assert_close(found.col_as_slice(column), &fit.ridge_predictions, 1e-9);
         }
@@ -178,12 +178,12 @@ fn nested_cross_validation_matches_scikit_learn() {
             logistic_penalties: case.penalties,
             ridge_penalties: case.ridge_penalties,
             n_permutations: 0,
-            n_bootstrap: 0,
             ..ProbeSettings::default()
         };
-        let groups = (case.groups.as_slice(), case.groups.as_slice());
+        let sample = Sample { vectors, groups: &case.groups };
+        let fitter = Fitter { train: sample, eval: sample, rows: EvaluatedRows::Same, settings: &settings };
         let scores = |target| {
-            let result = fit_design(&design, groups, (target, target), &settings).unwrap();
+            let result = fitter.fit_designs(&[&design], (target, target)).unwrap();
             result.metrics.iter().map(|metric| metric.score.unwrap()).collect::<Vec<f64>>()
         };
         let expected = [case.balanced_accuracy, case.accuracy, case.macro_f1];

@@ -1,7 +1,7 @@
-//! Standardising and rotating vectors once per training fold.
+//! Standardising vectors and taking their principal components, once for each training fold.
 //!
 //! An L2-penalised linear model with a free intercept keeps its weights in the span of the centred
-//! training vectors, and its penalty does not change under rotation. So n training vectors in d
+//! training vectors, and its penalty does not change under basis. So n training vectors in d
 //! dimensions are replaced, exactly, by their coordinates on the principal axes of that span: at most
 //! min(n − 1, d) of them, whatever d is. On these axes the squared singular values are known, which is
 //! all that ridge needs, and what preconditions the logistic solver.
@@ -119,17 +119,17 @@ impl Standardized {
 ///
 /// The training columns are orthogonal, the column of ones included, because the others are centred.
 #[derive(Debug, Clone)]
-pub(super) struct Rotation {
+pub(super) struct PcaBasis {
     /// `n_train × (rank + 1)`.
     pub train: Mat<f64>,
     /// `n_test × (rank + 1)`.
     pub test: Mat<f64>,
     /// Squared length of each training column; the last is `n_train`.
-    pub spectrum: Vec<f64>,
+    pub squared_singular_values: Vec<f64>,
 }
 
-impl Rotation {
-    /// Rotates vectors given as columns, `d × n_train` and `d × n_test`, the training ones centred.
+impl PcaBasis {
+    /// The basis of vectors given as columns, `d × n_train` and `d × n_test`, the training ones centred.
     /// The smaller of the Gram matrix (n × n) and the scatter matrix (d × d) is decomposed; both give
     /// the same axes.
     pub fn new(train: MatRef<f64>, test: MatRef<f64>) -> Result<Self, Undefined> {
@@ -161,21 +161,21 @@ impl Rotation {
     ) -> Self {
         let floor = RANK_TOLERANCE * values.iter().fold(0.0f64, |max, &value| max.max(value));
         let kept: Vec<usize> = (0..values.len()).rev().filter(|&j| values[j] > floor).collect();
-        let mut spectrum: Vec<f64> = kept.iter().map(|&j| values[j]).collect();
-        spectrum.push(n_train as f64);
+        let mut squared_singular_values: Vec<f64> = kept.iter().map(|&j| values[j]).collect();
+        squared_singular_values.push(n_train as f64);
         let pick = |coordinates: MatRef<f64>, scale: &dyn Fn(f64) -> f64| {
             Mat::from_fn(coordinates.nrows(), kept.len() + 1, |i, column| match kept.get(column) {
                 Some(&j) => coordinates[(i, j)] * scale(values[j]),
                 None => 1.0,
             })
         };
-        Self { train: pick(train, &train_scale), test: pick(test, &test_scale), spectrum }
+        Self { train: pick(train, &train_scale), test: pick(test, &test_scale), squared_singular_values }
     }
 
-    /// Rotates again for an inner split: `train` and `test` index training rows of this rotation.
+    /// The basis of an inner split: `train` and `test` index training rows of this basis.
     /// The coordinates are centred on the inner training rows but keep the scale of the outer ones.
     pub fn refine(&self, train: &[usize], test: &[usize]) -> Result<Self, Undefined> {
-        let rank = self.spectrum.len() - 1;
+        let rank = self.squared_singular_values.len() - 1;
         let mean: Vec<f64> = (0..rank)
             .map(|j| train.iter().map(|&i| self.train[(i, j)]).sum::<f64>() / train.len() as f64)
             .collect();

@@ -1,0 +1,297 @@
+//! Attention ratios: how much more a query attends to relevant than to irrelevant segments.
+//!
+//! DuckDB adds up the masses of each prompt, layer, head and segment; [`masses`] combines heads within each prompt, and
+//! [`contrast`] compares segments and averages over prompts.
+
+mod contrast;
+mod masses;
+mod ratio_rows;
+
+use super::entry::{Entry, Named};
+use super::{Analysis, Correction, Inputs, Results};
+use crate::analyses::CheckedTask;
+use crate::answer::ask;
+use crate::design::Grouping;
+use crate::error::AnalyzeError;
+use crate::expression::Expression;
+use crate::prompts::INDEX;
+use crate::settings::AnalysisSettings;
+use duckdb::params;
+use hypercolumn_schemas::{Table, tables};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Attention to relevant against irrelevant parts of the prompt: tables `attention_ratios` and `measures`.
+pub(crate) struct AttentionRatios;
+
+/// An `[[attention_ratio]]` entry. Its SQL is over one segment: `role`, `segment` (its number) and the
+/// columns of its prompt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttentionRatio {
+    /// The task.
+    pub task: String,
+    /// Name of the ratio among the measures; made from the roles if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// SQL: the segments that attend.
+    pub query: String,
+    /// SQL: the segments that should be attended to.
+    pub relevant: String,
+    /// SQL: the segments that should not.
+    pub irrelevant: String,
+    /// SQL: segments that the relevant one is compared with where they stand in its position, in other prompts of the
+    /// condition. Without it, relevant segments are compared with the irrelevant ones of their own prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
+    /// SQL: where a segment stands, for `control`.
+    #[serde(default = "segment_number")]
+    pub position: String,
+    /// SQL over one prompt: prompts with equal values are resampled as a whole; the task's clusters if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Name of the rows that are corrected together; if absent, those of one ratio and head reduction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+}
+
+fn segment_number() -> String {
+    "segment".to_owned()
+}
+
+impl AttentionRatio {
+    /// Its conditions on segments, each with its key.
+    fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let parts = [("query", &self.query), ("relevant", &self.relevant), ("irrelevant", &self.irrelevant)];
+        let control = self.control.as_ref().map(|sql| ("control", sql));
+        parts.into_iter().chain(control).map(|(key, sql)| (key, sql.as_str()))
+    }
+
+    /// The ratio's name among the measures, e.g. `final to informative over distractor`.
+    pub fn label(&self) -> String {
+        let made = || {
+            let parts = [&self.query, &self.relevant, &self.irrelevant].map(|sql| name_roles(sql));
+            format!("{} to {} over {}", parts[0], parts[1], parts[2])
+        };
+        self.name.clone().unwrap_or_else(made)
+    }
+}
+
+/// The role in `role = 'x'`; any other SQL as it is.
+fn name_roles(sql: &str) -> &str {
+    let role = sql.trim().strip_prefix("role").and_then(|rest| rest.trim_start().strip_prefix('='));
+    let quoted = role.and_then(|rest| rest.trim().strip_prefix('\'')?.strip_suffix('\''));
+    quoted.filter(|name| !name.contains('\'')).unwrap_or(sql)
+}
+
+impl Entry for AttentionRatio {
+    fn task(&self) -> &str {
+        &self.task
+    }
+
+    fn label(&self) -> String {
+        AttentionRatio::label(self)
+    }
+
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+}
+
+impl Analysis for AttentionRatios {
+    type Entry = AttentionRatio;
+    type Prepared = Vec<Prepared>;
+
+    fn name(&self) -> &'static str {
+        "attention_ratios"
+    }
+
+    fn entry_key(&self) -> Option<&'static str> {
+        Some("attention_ratio")
+    }
+
+    fn code_version(&self) -> u32 {
+        2
+    }
+
+    fn inputs(&self) -> &'static [&'static Table] {
+        static INPUTS: [&Table; 4] =
+            [&tables::PROMPTS, &tables::SEGMENTS, &tables::TOKENS, &tables::ATTENTION];
+        &INPUTS
+    }
+
+    fn settings(&self, shared: &AnalysisSettings) -> Value {
+        json!({"confidence": shared.confidence})
+    }
+
+    fn check(&self, task: &CheckedTask<'_>, named: &Named<AttentionRatio>) -> Result<(), AnalyzeError> {
+        let segments = format!(
+            "(SELECT {}, NULL::SMALLINT AS segment, NULL::VARCHAR AS role FROM {} AS p)",
+            task.prompts.columns_except(&["segment", "role"]),
+            task.prompts.table
+        );
+        for (key, sql) in named.entry.parts() {
+            Expression { entry: &named.name, key, sql }.check_condition(task.catalog, INDEX, &segments)?;
+        }
+        let position = Expression { entry: &named.name, key: "position", sql: &named.entry.position };
+        position.check(task.catalog, INDEX, &segments)?;
+        if let Some(sql) = &named.entry.cluster {
+            let cluster = Expression { entry: &named.name, key: "cluster", sql };
+            cluster.check(task.catalog, INDEX, &task.prompts.table)?;
+        }
+        Ok(())
+    }
+
+    fn prepare(
+        &self,
+        inputs: Inputs<'_>,
+        entries: &[Named<AttentionRatio>],
+    ) -> Result<Vec<Prepared>, AnalyzeError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let segments = load_segments(inputs)?;
+        let pick = |(number, named)| pick_parts(inputs, &segments, number, named);
+        entries.iter().enumerate().map(pick).collect()
+    }
+
+    fn compute(&self, inputs: Inputs<'_>, prepared: &Vec<Prepared>) -> Result<Vec<Results>, AnalyzeError> {
+        let Inputs { prompts, progress, .. } = inputs;
+        progress.start(&format!("attention: {}", prompts.task), prepared.len() as u64, "ratios");
+        let (mut rows, mut measures) = (Vec::new(), Vec::new());
+        for one in prepared {
+            let groups = masses::group(prompts, one, masses::read(inputs, one)?);
+            rows.extend(ratio_rows::rows(inputs.context(), one, &groups)?);
+            ratio_rows::push_measures(prompts, one, &groups, &mut measures);
+            progress.advance(1);
+        }
+        progress.finish();
+        let corrections = [Correction::LEVEL, Correction::CHANGE];
+        Ok(vec![Results::corrected(&rows, &corrections)?, Results::of(&measures)?])
+    }
+}
+
+/// An entry whose segments have been picked.
+pub(crate) struct Prepared {
+    entry: Arc<AttentionRatio>,
+    /// Temporary table of the picked segments.
+    parts: String,
+    /// The segments whose attention is compared, in order, by prompt; `[n_prompts]`.
+    keys: Vec<Vec<Key>>,
+    cluster: Grouping,
+}
+
+/// A picked segment of a prompt.
+#[derive(Clone, Debug)]
+struct Key {
+    segment: i16,
+    n_tokens: f64,
+    is_relevant: bool,
+    is_irrelevant: bool,
+    is_control: bool,
+    /// Where it stands, by the rank of its `position` among all segments'.
+    position: u32,
+}
+
+/// Makes the temporary table of all segments with their tokens, and names it.
+fn load_segments(inputs: Inputs<'_>) -> Result<String, AnalyzeError> {
+    let Inputs { catalog, model, prompts, .. } = inputs;
+    let segments = format!("{}_segments", prompts.table);
+    let sql = format!(
+        "CREATE TEMP TABLE {segments} AS SELECT {}, s.segment, s.role, s.n_tokens AS __n_tokens
+         FROM ({}) AS s JOIN {} AS p ON p.prompt_id = s.prompt_id",
+        prompts.columns_except(&["segment", "role"]),
+        include_str!("../../../queries/segments_with_tokens.sql"),
+        prompts.table
+    );
+    let counted = catalog.connection().execute(&sql, params![model, prompts.task]);
+    counted.map_err(AnalyzeError::engine("count tokens"))?;
+    Ok(segments)
+}
+
+fn pick_parts(
+    inputs: Inputs<'_>,
+    segments: &str,
+    number: usize,
+    named: &Named<AttentionRatio>,
+) -> Result<Prepared, AnalyzeError> {
+    let Inputs { catalog, prompts, design, .. } = inputs;
+    let (connection, entry) = (catalog.connection(), &named.entry);
+    let parts = format!("{segments}_{number}");
+    let position = Expression { entry: &named.name, key: "position", sql: &entry.position };
+    position.check(catalog, INDEX, segments)?;
+    let columns = format!("prompt_id, {INDEX}, segment, __n_tokens AS n_tokens, __position");
+    let sql = format!(
+        "CREATE TEMP TABLE {segments}_{number}_all AS
+         SELECT *, dense_rank() OVER (ORDER BY CAST({} AS VARCHAR)) - 1 AS __position FROM {segments};
+         CREATE TEMP TABLE {parts} AS SELECT {columns}, '' AS part FROM {segments}_{number}_all WHERE false",
+        position.parenthesized()
+    );
+    connection.execute_batch(&sql).map_err(|source| position.refuse(source.to_string()))?;
+    for (key, sql) in entry.parts() {
+        let expression = Expression { entry: &named.name, key, sql };
+        expression.check_condition(catalog, INDEX, segments)?;
+        let condition = expression.parenthesized();
+        let sql = format!(
+            "INSERT INTO {parts} SELECT {columns}, '{key}' FROM {segments}_{number}_all WHERE {condition}"
+        );
+        let n = connection.execute(&sql, []).map_err(|source| expression.refuse(source.to_string()))?;
+        if n == 0 {
+            return Err(expression.refuse("no segment of any prompt satisfies it"));
+        }
+    }
+    check_kept(inputs, &parts, named)?;
+    let cluster = match &entry.cluster {
+        Some(sql) => {
+            Grouping::evaluate(catalog, prompts, Expression { entry: &named.name, key: "cluster", sql })?
+        }
+        None => design.clusters().clone(),
+    };
+    let keys = read_keys(inputs, &parts)?;
+    Ok(Prepared { entry: entry.clone(), parts, keys, cluster })
+}
+
+/// Refuses a query from which no attention was kept.
+fn check_kept(inputs: Inputs<'_>, parts: &str, named: &Named<AttentionRatio>) -> Result<(), AnalyzeError> {
+    let sql = format!(
+        "SELECT a.prompt_id AS id FROM attention AS a
+         JOIN {parts} AS q ON q.prompt_id = a.prompt_id AND q.segment = a.query_segment AND q.part = 'query'
+         WHERE a.model = ?::VARCHAR AND a.task = ?::VARCHAR LIMIT 1"
+    );
+    let task = inputs.prompts.task.as_str();
+    let kept = ask(inputs.catalog.connection(), &sql, &[&inputs.model, &task], "look for attention")?;
+    if !kept.column::<String>("id")?.is_empty() {
+        return Ok(());
+    }
+    let query = Expression { entry: &named.name, key: "query", sql: &named.entry.query };
+    let reason = "the lake has no attention from these segments; extract it with their role among \
+                  `attention.query_roles`";
+    Err(query.refuse(reason))
+}
+
+fn read_keys(inputs: Inputs<'_>, parts: &str) -> Result<Vec<Vec<Key>>, AnalyzeError> {
+    let sql = format!(
+        "SELECT {INDEX}, segment, any_value(n_tokens) AS n_tokens, any_value(__position) AS place,
+            bool_or(part = 'relevant') AS is_relevant, bool_or(part = 'irrelevant') AS is_irrelevant,
+            bool_or(part = 'control') AS is_control
+         FROM {parts} WHERE part <> 'query' GROUP BY {INDEX}, segment ORDER BY {INDEX}, segment"
+    );
+    let answer = ask(inputs.catalog.connection(), &sql, &[], "read the picked segments")?;
+    let (prompts, segments) = (answer.column::<i64>(INDEX)?, answer.column::<i64>("segment")?);
+    let (n_tokens, positions) = (answer.column::<i64>("n_tokens")?, answer.column::<i64>("place")?);
+    let is_relevant = answer.column::<bool>("is_relevant")?;
+    let is_irrelevant = answer.column::<bool>("is_irrelevant")?;
+    let is_control = answer.column::<bool>("is_control")?;
+    let mut keys = vec![Vec::new(); inputs.prompts.len()];
+    for (i, &prompt) in prompts.iter().enumerate() {
+        keys[prompt as usize].push(Key {
+            segment: segments[i] as i16,
+            n_tokens: n_tokens[i] as f64,
+            is_relevant: is_relevant[i],
+            is_irrelevant: is_irrelevant[i],
+            is_control: is_control[i],
+            position: positions[i] as u32,
+        });
+    }
+    Ok(keys)
+}

@@ -1,0 +1,25 @@
+//! Probes that are fitted together, and what comes of them.
+
+use super::Prepared;
+use crate::stats::probes::{ProbeResult, ProbeSettings, Undefined};
+
+/// Entries of one role, pooling and choice of prompts in one condition: they share their folds.
+pub(super) struct ProbeBatch<'p> {
+    /// Condition, by its number in the task.
+    pub(super) condition: usize,
+    /// Prompts, by their number in the task.
+    pub(super) prompts: Vec<usize>,
+    /// Group code of each prompt.
+    pub(super) groups: Vec<usize>,
+    /// The entries.
+    pub(super) entries: Vec<&'p Prepared>,
+    /// How they are fitted.
+    pub(super) settings: ProbeSettings,
+}
+
+/// One entry's results at one layer and site.
+pub(super) struct Fitted {
+    pub(super) probe: Result<ProbeResult, Undefined>,
+    /// The probe of the control task, where the entry has one.
+    pub(super) control: Option<Result<ProbeResult, Undefined>>,
+}

@@ -1,0 +1,175 @@
+//! Fitting: entries that share prompts and folds are fitted together, layers are spread over threads.
+
+use super::batch::{Fitted, ProbeBatch};
+use super::probe_rows::{Scope, Scores};
+use super::{Prepared, ProbeKind, Targets};
+use crate::analyses::Inputs;
+use crate::error::AnalyzeError;
+use crate::prompts::TaskPrompts;
+use crate::states::{StateSource, States};
+use crate::stats::RandomStream;
+use crate::stats::probes::{ProbeSettings, Sample, Target, Vectors, encode, fit_probe, fit_probes};
+use hypercolumn_schemas::Pooling;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// Fits all prepared entries; states are read once for each role and pooling.
+pub(super) fn fit_entries(inputs: Inputs<'_>, prepared: &[Prepared]) -> Result<Scores, AnalyzeError> {
+    let Inputs { catalog, model, prompts, settings, progress, .. } = inputs;
+    let mut sources: BTreeMap<(&str, Pooling), Vec<&Prepared>> = BTreeMap::new();
+    for one in prepared {
+        for &pooling in &one.entry.pooling {
+            sources.entry((&one.entry.segment, pooling)).or_default().push(one);
+        }
+    }
+    let mut scores = Scores::default();
+    for ((role, pooling), entries) in sources {
+        let source = StateSource::open(catalog, prompts, model, role, pooling)?;
+        let batches = split(inputs, &source, &entries);
+        let layers = source.layers(None);
+        progress.start(
+            &format!("probes: {} ({role}, {})", prompts.task, pooling.name()),
+            layers.len() as u64,
+            "layers",
+        );
+        // As many layers at a time as there are threads: a layer alone has too few fits to share out.
+        for chunk in layers.chunks(rayon::current_num_threads().max(2)) {
+            let mut states = Vec::new();
+            for &layer in chunk {
+                states.extend(source.read(layer, None)?);
+            }
+            for (s, b, fitted) in fit_all(&states, &batches) {
+                let scope = Scope { prompts, layer_site: &states[s].layer_site, pooling, settings };
+                scope.push(&batches[b], fitted, &mut scores);
+            }
+            progress.advance(chunk.len() as u64);
+        }
+        progress.finish();
+    }
+    Ok(scores)
+}
+
+fn split<'p>(inputs: Inputs<'_>, source: &StateSource<'_>, entries: &[&'p Prepared]) -> Vec<ProbeBatch<'p>> {
+    let prompts = inputs.prompts;
+    let mut batches: Vec<ProbeBatch> = Vec::new();
+    for (condition, name) in prompts.conditions.iter().enumerate() {
+        for &one in entries {
+            let chosen = chosen_prompts(one, prompts, source, condition);
+            if chosen.is_empty() {
+                continue;
+            }
+            let groups: Vec<usize> = chosen.iter().map(|&p| one.group.of[p] as usize).collect();
+            let fits = |batch: &&mut ProbeBatch| {
+                batch.condition == condition && batch.prompts == chosen && batch.groups == groups
+            };
+            match batches.iter_mut().find(fits) {
+                Some(batch) => batch.entries.push(one),
+                None => {
+                    let settings = probe_settings(inputs, one, source.pooling(), name);
+                    let entries = vec![one];
+                    batches.push(ProbeBatch { condition, prompts: chosen, groups, entries, settings });
+                }
+            }
+        }
+    }
+    batches
+}
+
+fn chosen_prompts(
+    one: &Prepared,
+    prompts: &TaskPrompts,
+    source: &StateSource<'_>,
+    condition: usize,
+) -> Vec<usize> {
+    let takes_part =
+        |&p: &usize| one.is_chosen[p] && source.is_present[p] && prompts.condition_of[p] == condition;
+    (0..prompts.len()).filter(takes_part).collect()
+}
+
+/// All layers and targets of one batch share fold plans.
+fn probe_settings(inputs: Inputs<'_>, one: &Prepared, pooling: Pooling, condition: &str) -> ProbeSettings {
+    let Inputs { prompts, settings, .. } = inputs;
+    let name = ["probes", &prompts.task, &one.entry.segment, pooling.name(), condition, &one.group.sql];
+    ProbeSettings {
+        n_folds: settings.n_folds as usize,
+        n_inner_folds: settings.n_inner_folds as usize,
+        n_repeats: settings.n_repeats as usize,
+        n_permutations: settings.n_refits as usize,
+        confidence: settings.confidence,
+        stream: RandomStream::new(settings.seed, &name),
+        ..ProbeSettings::default()
+    }
+}
+
+/// Fits every batch at every layer and site, in parallel; in order of layer, site and batch.
+fn fit_all(states: &[States], batches: &[ProbeBatch<'_>]) -> Vec<(usize, usize, Vec<Fitted>)> {
+    let work: Vec<(usize, usize)> =
+        (0..states.len()).flat_map(|s| (0..batches.len()).map(move |b| (s, b))).collect();
+    work.into_par_iter().with_max_len(1).map(|(s, b)| (s, b, fit(&states[s], &batches[b]))).collect()
+}
+
+/// Targets of a batch's prompts.
+enum OwnTargets {
+    Classes(Vec<usize>),
+    Values(Vec<f64>),
+}
+
+impl OwnTargets {
+    fn of(one: &Prepared, prompts: &[usize]) -> Self {
+        match &one.targets {
+            Targets::Classes { codes, .. } => Self::Classes(prompts.iter().map(|&p| codes[p]).collect()),
+            Targets::Values(values) => Self::Values(prompts.iter().map(|&p| values[p]).collect()),
+        }
+    }
+
+    /// The targets of the control task: each type takes a target at random, from those that there are.
+    fn control(&self, types: &[u32], stream: RandomStream) -> Self {
+        let n_types = types.iter().max().map_or(0, |t| *t as usize + 1);
+        let mut rng = rand_chacha::ChaCha8Rng::from_seed(stream.seed());
+        let mut drawn: Vec<usize> = (0..n_types).map(|t| t * types.len() / n_types).collect();
+        drawn.shuffle(&mut rng);
+        let of_type = |t: &u32| drawn[*t as usize];
+        match self {
+            Self::Classes(codes) => {
+                let mut sorted = codes.clone();
+                sorted.sort_unstable();
+                Self::Classes(types.iter().map(|t| sorted[of_type(t)]).collect())
+            }
+            Self::Values(values) => {
+                let mut sorted = values.clone();
+                sorted.sort_unstable_by(f64::total_cmp);
+                Self::Values(types.iter().map(|t| sorted[of_type(t)]).collect())
+            }
+        }
+    }
+
+    fn target(&self, kind: ProbeKind) -> Target<'_> {
+        match (self, kind) {
+            (Self::Classes(codes), ProbeKind::Logistic) => Target::Classes(codes),
+            (Self::Values(values), ProbeKind::Ridge) => Target::Values(values),
+            _ => unreachable!("a probe's kind is that of its targets"),
+        }
+    }
+}
+
+fn fit(states: &States, batch: &ProbeBatch<'_>) -> Vec<Fitted> {
+    let values = states.gather(&batch.prompts);
+    let vectors = Vectors { values: &values, n_dimensions: states.n_dimensions };
+    let sample = Sample { vectors, groups: &batch.groups };
+    let own: Vec<OwnTargets> = batch.entries.iter().map(|one| OwnTargets::of(one, &batch.prompts)).collect();
+    let targets: Vec<Target> =
+        batch.entries.iter().zip(&own).map(|(one, own)| own.target(one.kind)).collect();
+    let probes = fit_probes(sample, &targets, &batch.settings);
+    let control = |one: &Prepared, own: &OwnTargets| {
+        let types: Vec<usize> =
+            batch.prompts.iter().map(|&p| one.control.as_ref().map_or(0, |c| c.of[p] as usize)).collect();
+        let types: Vec<u32> = encode(&types).into_iter().map(|t| t as u32).collect();
+        let control = own.control(&types, batch.settings.stream);
+        let settings = ProbeSettings { n_permutations: 0, ..batch.settings.clone() };
+        one.control.as_ref().map(|_| fit_probe(sample, control.target(one.kind), &settings))
+    };
+    let fitted = probes.into_iter().zip(batch.entries.iter().zip(&own));
+    fitted.map(|(probe, (one, own))| Fitted { probe, control: control(one, own) }).collect()
+}
