@@ -79,6 +79,9 @@ pub enum Undefined {
     /// A log-loss in which a true class was given no probability.
     #[error("probability_underflow")]
     ProbabilityUnderflow,
+    /// Observations that share pairs are not independent; the change of an alignment is tested in table `rsa`.
+    #[error("tested_in_rsa")]
+    TestedInRsa,
     /// No prompt has attention to both sides of the comparison.
     #[error("no_attention")]
     NoAttention,

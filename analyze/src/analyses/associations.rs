@@ -4,6 +4,7 @@
 //! may be between clusters (easy lines have clear representations), within them, or both, and all three are given.
 
 use super::entry::{Named, NoEntry};
+use super::measures::ALIGNMENT;
 use super::{Analysis, Correction, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::{Answer, ask};
@@ -210,26 +211,42 @@ impl Association<'_> {
                 }
             }
         }
-        let found = Found::or_reason(mean_over_clusters(changes, clusters), |estimate| Found {
+        rows.extend(self.changes()?);
+        Ok(rows)
+    }
+
+    /// The measure's own change. The alignments of two prompts share their pair, so that items do not tell how their mean
+    /// varies: its tests are those of `rsa`.
+    fn changes(&self) -> Result<[AssociationRow; 3], AnalyzeError> {
+        let Changes { clusters, changes, .. } = self.changes;
+        let confidence = self.settings.confidence;
+        let is_tested = !self.changes.measure.starts_with(ALIGNMENT);
+        let tested = |found: Found| match is_tested {
+            true => found,
+            false => Found {
+                estimate: found.estimate,
+                reason: found.reason.or_else(|| Some(Undefined::TestedInRsa.to_string())),
+                ..Found::default()
+            },
+        };
+        let mean = Found::or_reason(mean_over_clusters(changes, clusters), |estimate| Found {
             estimate: Some(estimate.value),
             p_value: Some(estimate.p_value),
             interval: Some(estimate.interval(confidence)),
             reason: None,
         })?;
-        rows.push(self.row("paired_t", found));
-        let found = Found::or_reason(signed_rank_over_clusters(changes, clusters), |test| Found {
+        let ranks = Found::or_reason(signed_rank_over_clusters(changes, clusters), |test| Found {
             estimate: Some(test.rank_biserial()),
             p_value: Some(test.p_value),
             ..Found::default()
         })?;
-        rows.push(self.row("wilcoxon", found));
-        let found = Found::or_reason(effect_size_over_clusters(changes, clusters), |estimate| Found {
+        let size = Found::or_reason(effect_size_over_clusters(changes, clusters), |estimate| Found {
             estimate: Some(estimate.value),
             interval: Some(estimate.interval(confidence)),
             ..Found::default()
         })?;
-        rows.push(self.row("cohens_dz", found));
-        Ok(rows)
+        Ok([("paired_t", mean), ("wilcoxon", ranks), ("cohens_dz", size)]
+            .map(|(statistic, found)| self.row(statistic, tested(found))))
     }
 
     fn n_clusters(&self) -> usize {

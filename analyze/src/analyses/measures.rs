@@ -3,6 +3,9 @@
 use crate::prompts::TaskPrompts;
 use hypercolumn_schemas::tables::MeasureRow;
 
+/// How the names of alignments begin. Those of two prompts share a pair, so that they are not independent observations.
+pub(crate) const ALIGNMENT: &str = "alignment: ";
+
 /// A measure of one analysis at one layer.
 pub(crate) struct Measure<'a> {
     pub(crate) name: &'a str,

@@ -28,5 +28,5 @@ table! {
     family: String = "Name of the rows that are corrected together.",
     confidence: f64 = "Coverage of the intervals.",
     seed: String = "Seed of the study, as text; nothing here is random.",
-    reason: Option<String> = "Why the estimate is undefined.",
+    reason: Option<String> = "Why the estimate or its test is undefined; tested_in_rsa: the change of an alignment is tested in table rsa.",
 }

@@ -4,7 +4,7 @@ use super::Alignment;
 use super::clustered::model_rdm;
 use super::condition_subset::ConditionSubset;
 use super::inference::{Inference, Scope};
-use crate::analyses::measures::Measure;
+use crate::analyses::measures::{ALIGNMENT, Measure};
 use crate::stats::comparison::compare_vectors;
 use rayon::prelude::*;
 
@@ -16,7 +16,7 @@ impl Inference<'_> {
         let Some(((&normalization, &similarity), &comparison)) = first else { return };
         let partners = partners_of_rows(subset);
         let rdms = self.measured.of(f, normalization, similarity);
-        let name = format!("alignment: {}", self.scope.measure_name());
+        let name = format!("{ALIGNMENT}{}", self.scope.measure_name());
         for (layer_site, rdm) in self.measured.layer_sites.iter().zip(rdms) {
             let Ok(rdm) = rdm else { continue };
             if !layer_site.is_measured(entry.site.as_deref()) {

@@ -56,29 +56,6 @@ pub(super) fn cross_validate_classes(
     })
 }
 
-/// Fits every outer fold at the penalty that is given for it, relative to the fold's unit, and scores nothing but the
-/// held-out predictions. `labels` are `0..n_classes`, one a training row.
-pub(super) fn refit_classes(
-    design: &Design,
-    labels: &[usize],
-    n_classes: usize,
-    penalties: &[f64],
-) -> Result<ClassScores, Undefined> {
-    check_classes(design, labels, n_classes)?;
-    let mut log_probabilities = vec![0.0; design.plan.eval_fold.len() * n_classes];
-    for (fold, penalty) in design.folds.iter().zip(penalties) {
-        let own: Vec<usize> = fold.train.iter().map(|&row| labels[row]).collect();
-        let mut model = Logistic::new(&fold.basis, &own, n_classes);
-        model.fit(penalty * fold.penalty_unit, LOOSE);
-        let predicted = model.predict();
-        for (i, &row) in fold.test.iter().enumerate() {
-            let out = &mut log_probabilities[row * n_classes..][..n_classes];
-            out.iter_mut().enumerate().for_each(|(class, value)| *value = predicted[(i, class)]);
-        }
-    }
-    Ok(into_scores(log_probabilities, n_classes))
-}
-
 /// Refuses labels that leave a training fold without one of the classes.
 fn check_classes(design: &Design, labels: &[usize], n_classes: usize) -> Result<(), Undefined> {
     for fold in &design.folds {
@@ -155,7 +132,7 @@ pub(super) fn count(labels: &[usize], n_classes: usize) -> Vec<usize> {
 }
 
 /// Adds the likeliest class of each prompt (of equals, the first).
-fn into_scores(log_probabilities: Vec<f64>, n_classes: usize) -> ClassScores {
+pub(super) fn into_scores(log_probabilities: Vec<f64>, n_classes: usize) -> ClassScores {
     let likeliest = |row: &[f64]| {
         let better = |best: usize, class: usize| match row[class].total_cmp(&row[best]) {
             Ordering::Greater => class,

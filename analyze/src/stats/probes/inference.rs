@@ -2,8 +2,7 @@
 //!
 //! **Chance and p-value.** Labels are permuted as [`super::permuted_labels`] allows and the probe is refitted, on the
 //! first fold plan: p = (1 + b) / (1 + n), where b refits score at least as well as the fit to the true labels. The mean
-//! of the refits is the score that the probe has by chance. A ridge probe chooses its penalty anew in every refit; a
-//! logistic probe keeps, in true and permuted fits alike, the penalty that the true labels chose in each fold.
+//! of the refits is the score that the probe has by chance. [`super::refits`] says how true and permuted labels are fitted.
 //!
 //! **Interval.** Leaving out one group at a time (a jackknife of fixed predictions) gives how a score varies with the
 //! groups that are tested. Training sets share groups too: Nadeau & Bengio (2003) correct the variance of K folds by

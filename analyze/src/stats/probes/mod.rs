@@ -20,6 +20,7 @@ mod metrics;
 mod online_code;
 mod pca;
 mod permuted_labels;
+mod refits;
 mod regression;
 mod result;
 mod ridge;
@@ -41,9 +42,10 @@ pub use settings::ProbeSettings;
 pub use target::{Target, encode};
 
 use crate::stats::random::Purpose;
-use classification::{Classified, cross_validate_classes, refit_classes};
+use classification::{Classified, cross_validate_classes};
 use metrics::Scored;
 use permuted_labels::{Identity, PermutedLabels};
+use refits::{refit_classes, refit_values};
 use regression::{Regressed, cross_validate_values};
 use result::Assessed;
 use target::{CodedClasses, check_values};
@@ -190,16 +192,8 @@ impl Fitter<'_> {
             .iter()
             .map(|design| cross_validate_classes(design, &coded.train, n_classes, penalties))
             .collect::<Result<_, _>>()?;
-        let chosen = &fits[0].penalties;
-        let refit = |train: &[usize], eval: &[usize]| {
-            let scores = refit_classes(designs[0], train, n_classes, chosen);
-            scores.map_or_else(
-                |_| vec![None; Metric::CLASSIFICATION.len()],
-                |scores| scores.evaluate(eval, &vec![1.0; eval.len()]),
-            )
-        };
-        let folds = Some(&designs[0].plan);
-        let refits = self.refits(&coded.train, &coded.eval, folds, refit);
+        let sets = self.permute(&coded.train, &coded.eval, Some(&designs[0].plan));
+        let refits = evaluate_all(&refit_classes(designs[0], &sets.train, n_classes), &sets.eval);
         let assessed = Assessed {
             repeats: fits.iter().map(|fit| &fit.scores).collect(),
             baselines: fits.iter().map(|fit| &fit.baseline).collect(),
@@ -221,7 +215,7 @@ impl Fitter<'_> {
                 classes: coded.classes.clone(),
             },
             prompt_folds: designs[0].plan.eval_fold.clone(),
-            penalties: chosen.clone(),
+            penalties: fits[0].penalties.clone(),
             converged: fits.iter().all(|fit| fit.converged),
             n_prompts: coded.eval.len(),
             n_groups: folds::rows_by_group(self.eval.groups).len(),
@@ -233,11 +227,8 @@ impl Fitter<'_> {
         let penalties = &self.settings.ridge_penalties;
         let fits: Vec<Regressed> =
             designs.iter().map(|design| cross_validate_values(design, train, penalties)).collect();
-        let refit = |train: &[f64], eval: &[f64]| {
-            let scores = cross_validate_values(designs[0], train, penalties).scores;
-            scores.evaluate(eval, &vec![1.0; eval.len()])
-        };
-        let refits = self.refits(train, eval, None, refit);
+        let sets = self.permute(train, eval, None);
+        let refits = evaluate_all(&refit_values(designs[0], &sets.train, penalties), &sets.eval);
         let assessed = Assessed {
             repeats: fits.iter().map(|fit| &fit.scores).collect(),
             baselines: fits.iter().map(|fit| &fit.baseline).collect(),
@@ -258,17 +249,11 @@ impl Fitter<'_> {
         })
     }
 
-    /// Scores by metric of refits: with the true labels first, then with each permutation of them. `stratified` gives the
-    /// folds within which labels are permuted.
-    fn refits<L: Identity>(
-        &self,
-        train: &[L],
-        eval: &[L],
-        stratified: Option<&FoldPlan>,
-        refit: impl Fn(&[L], &[L]) -> Vec<Option<f64>>,
-    ) -> Vec<Vec<Option<f64>>> {
+    /// The true labels, then each permutation of them; none where no refit is asked for. `stratified` gives the folds
+    /// within which labels are permuted.
+    fn permute<L: Identity>(&self, train: &[L], eval: &[L], stratified: Option<&FoldPlan>) -> LabelSets<L> {
         if self.settings.n_permutations == 0 {
-            return Vec::new();
+            return LabelSets { train: Vec::new(), eval: Vec::new() };
         }
         let is_same = self.rows == EvaluatedRows::Same;
         let both = |train: &[usize], eval: &[usize]| match is_same {
@@ -279,19 +264,30 @@ impl Fitter<'_> {
         let folds = stratified.map(|plan| both(&plan.train_fold, &plan.eval_fold));
         let groups = both(self.train.groups, self.eval.groups);
         let permuted = PermutedLabels::new(&groups, &labels, folds.as_deref());
-        let mut scores = vec![refit(train, eval)];
         // Targets of one sample share fold plans, and no permutations.
         let stream = self.settings.stream.of_values(labels.iter().map(|label| label.key()));
+        let mut sets = LabelSets { train: vec![train.to_vec()], eval: vec![eval.to_vec()] };
         for permutation in 0..self.settings.n_permutations {
             let mut rng = stream.generator(Purpose::Permutation, permutation);
             let labels: Vec<L> = permuted.permute(&mut rng).into_iter().map(|row| labels[row]).collect();
-            scores.push(match is_same {
-                true => refit(&labels, &labels),
-                false => refit(&labels[..train.len()], &labels[train.len()..]),
-            });
+            let eval_from = if is_same { 0 } else { train.len() };
+            sets.eval.push(labels[eval_from..].to_vec());
+            sets.train.push(labels[..train.len()].to_vec());
         }
-        scores
+        sets
     }
+}
+
+/// Sets of labels of training and of evaluated rows.
+struct LabelSets<L> {
+    train: Vec<Vec<L>>,
+    eval: Vec<Vec<L>>,
+}
+
+/// Scores by metric of predictions, each against its own labels.
+fn evaluate_all<S: Scored>(predictions: &[S], labels: &[Vec<S::Label>]) -> Vec<Vec<Option<f64>>> {
+    let weights = vec![1.0; labels.first().map_or(0, Vec::len)];
+    predictions.iter().zip(labels).map(|(scores, labels)| scores.evaluate(labels, &weights)).collect()
 }
 
 fn mean_over<F>(fits: &[F], value: impl Fn(&F) -> f64) -> f64 {

@@ -93,3 +93,25 @@ fn codes_do_not_depend_on_row_order() {
     assert_eq!(encode(&["b", "a", "c", "a"]), [1, 0, 2, 0]);
     assert_eq!(encode(&["a", "a", "b", "c"]), [0, 0, 1, 2]);
 }
+
+#[test]
+fn refits_together_are_the_fits_one_by_one() {
+    let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
+    let values = planted_vectors(&labels, D, 0.3, 5);
+    let vectors = Vectors { values: &values, n_dimensions: D };
+    let groups: Vec<usize> = (0..60).map(|i| i / 2).collect();
+    let counts = FoldCounts { n_folds: 5, n_inner_folds: 3 };
+    let stream = crate::stats::RandomStream::new(1, &[]);
+    let plan = FoldPlan::new(&groups, &groups, &[], &[], counts, (stream, 0)).unwrap();
+    let design = Design::new(vectors, vectors, plan).unwrap();
+    let sets: Vec<Vec<f64>> = (0..70)
+        .map(|k| (0..60).map(|i| f64::from(values[i * D + k % D]) + (k * i % 7) as f64).collect())
+        .collect();
+    let penalties = &ProbeSettings::default().ridge_penalties;
+    for (set, together) in sets.iter().zip(refit_values(&design, &sets, penalties)) {
+        let alone = cross_validate_values(&design, set, penalties).scores;
+        for (a, b) in together.predicted.iter().zip(&alone.predicted) {
+            assert!((a - b).abs() < 1e-9, "{a} and {b}");
+        }
+    }
+}

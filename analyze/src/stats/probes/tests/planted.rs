@@ -125,15 +125,12 @@ fn noise_is_called_a_class_signal_as_often_as_stated() {
         let values = uniform(40 * 30, 10_000 + seed);
         fit_probe(sample(&values, 30, &groups), Target::Classes(&labels), &quick(seed)).unwrap()
     });
-    // The penalty that suits the true labels by chance in training suits them less where they are held out, and refits
-    // keep it: log-loss, which feels the penalty most, rejects too rarely.
-    assert_calibrated(&rates[..3]);
-    assert!(rates[3] <= 0.068, "{rates:?}");
+    assert_calibrated(&rates);
 }
 
 #[test]
 fn a_probe_that_overfits_noise_is_called_a_signal_as_often_as_stated() {
-    // One weak penalty for all folds: the case in which permuting against fixed predictions is too lenient.
+    // One weak penalty for all folds: permuting against fixed predictions would be too lenient.
     let labels: Vec<usize> = (0..40).map(|i| i % 2).collect();
     let groups = own_groups(40);
     let rates = false_positives(1_000, |seed| {
