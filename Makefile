@@ -90,6 +90,10 @@ miri: ## Run the matrix product's tests under Miri, its scalar arm; needs a nigh
 	cp Cargo.lock extract/miri/Cargo.lock
 	cd extract/miri && CARGO_TARGET_DIR=$(abspath $(target))/miri $(CARGO) +nightly miri test
 
+.PHONY: calibrate
+calibrate: $(duckdb) ## Error rates of all tests and intervals: the table of docs/inference.md
+	HYPERCOLUMN_CALIBRATE=1000 $(CARGO) test --release --workspace --test calibration -- --nocapture
+
 .PHONY: bench
 bench: setup ## Measure extraction beside PyTorch and transformers, some 40 minutes; BENCH= takes options
 	[ -x $(target)/bench/bin/python ] || python3 -m venv $(target)/bench

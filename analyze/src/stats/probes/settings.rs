@@ -34,7 +34,7 @@ impl Default for ProbeSettings {
             n_folds: 5,
             n_inner_folds: 3,
             n_repeats: 2,
-            logistic_penalties: log_spaced(-4, 1, 1),
+            logistic_penalties: log_spaced(-3, 1, 1),
             ridge_penalties: log_spaced(-3, 3, 2),
             n_permutations: 200,
             confidence: 0.95,
