@@ -24,7 +24,7 @@ table! {
     above_chance: Option<f64> = "score minus chance (chance minus score for log_loss and mean_absolute_error, where less is better).",
     control: Option<f64> = "Score on the study's control task: labels given at random to each value of its `control` expression; null where the study has none.",
     selectivity: Option<f64> = "score minus control, turned as above_chance is (Hewitt & Liang 2019); null without a control task, since labels of whole groups cannot be learned.",
-    p_value: Option<f64> = "Targets permuted between units and the probe refitted on the first fold plan, to true and permuted targets alike: a ridge probe whole, a logistic one by one Newton step at a fixed penalty. One-sided: (1 + b) / (1 + n).",
+    p_value: Option<f64> = "Targets permuted between units and the probe refitted, to true and permuted targets alike: a ridge probe whole and on all fold plans, a logistic one on the first by one Newton step at a fixed penalty. One-sided: (1 + b) / (1 + n).",
     q_value: Option<f64> = "Benjamini-Hochberg over the rows of the family.",
     p_value_fwer: Option<f64> = "Family-wise error p-value: the same refits, corrected over layers and sites of a condition by the best of them.",
     ci_low: Option<f64> = "Lower end of the interval over groups and training sets: jackknife over groups, variance corrected by Nadeau & Bengio (2003), Student's t.",

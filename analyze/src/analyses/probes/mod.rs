@@ -129,7 +129,7 @@ impl Analysis for Probes {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [&'static Table] {

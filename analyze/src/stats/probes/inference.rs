@@ -1,7 +1,7 @@
 //! What a score is worth: how it varies, and whether it is more than chance.
 //!
-//! **Chance and p-value.** Labels are permuted as [`super::permuted_labels`] allows and the probe is refitted, on the
-//! first fold plan: p = (1 + b) / (1 + n), where b refits score at least as well as the fit to the true labels. The mean
+//! **Chance and p-value.** Labels are permuted as [`super::permuted_labels`] allows and the probe is refitted, a ridge
+//! probe on all fold plans and a logistic one on the first: p = (1 + b) / (1 + n), where b refits score at least as well as the fit to the true labels. The mean
 //! of the refits is the score that the probe has by chance. [`super::refits`] says how true and permuted labels are fitted.
 //!
 //! **Interval.** Leaving out one group at a time (a jackknife of fixed predictions) gives how a score varies with the
@@ -14,7 +14,7 @@ use super::metrics::{Metric, Scored};
 use crate::stats::clusters::t_quantile;
 use crate::stats::summary::Interval;
 
-/// Scores of the first fold plan under the true labels and under permuted ones, as gains: larger is better.
+/// Scores under the true labels and under permuted ones, as gains: larger is better.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NullScores {
     /// The gain with the true labels.

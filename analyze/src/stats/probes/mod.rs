@@ -228,7 +228,12 @@ impl Fitter<'_> {
         let fits: Vec<Regressed> =
             designs.iter().map(|design| cross_validate_values(design, train, penalties)).collect();
         let sets = self.permute(train, eval, None);
-        let refits = evaluate_all(&refit_values(designs[0], &sets.train, penalties), &sets.eval);
+        // Folds ignore the targets here, so that every fold plan takes the same permutations and the test their mean.
+        let refits = mean_of_plans(
+            designs
+                .iter()
+                .map(|design| evaluate_all(&refit_values(design, &sets.train, penalties), &sets.eval)),
+        );
         let assessed = Assessed {
             repeats: fits.iter().map(|fit| &fit.scores).collect(),
             baselines: fits.iter().map(|fit| &fit.baseline).collect(),
@@ -288,6 +293,17 @@ struct LabelSets<L> {
 fn evaluate_all<S: Scored>(predictions: &[S], labels: &[Vec<S::Label>]) -> Vec<Vec<Option<f64>>> {
     let weights = vec![1.0; labels.first().map_or(0, Vec::len)];
     predictions.iter().zip(labels).map(|(scores, labels)| scores.evaluate(labels, &weights)).collect()
+}
+
+/// Means over fold plans of scores by set and metric; none where some plan leaves one undefined.
+fn mean_of_plans(plans: impl Iterator<Item = Vec<Vec<Option<f64>>>>) -> Vec<Vec<Option<f64>>> {
+    let plans: Vec<_> = plans.collect();
+    let mean = |set: usize, metric: usize| {
+        let scores: Vec<f64> = plans.iter().map(|plan| plan[set][metric]).collect::<Option<_>>()?;
+        crate::stats::summary::mean(&scores)
+    };
+    let n_metrics = plans[0].first().map_or(0, Vec::len);
+    (0..plans[0].len()).map(|set| (0..n_metrics).map(|metric| mean(set, metric)).collect()).collect()
 }
 
 fn mean_over<F>(fits: &[F], value: impl Fn(&F) -> f64) -> f64 {

@@ -1,0 +1,162 @@
+//! What a study may say of units, clusters, references and families, and what is refused or warned of.
+
+mod planted;
+
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use hypercolumn_analyze::settings::AnalysisSettings;
+use hypercolumn_analyze::{AnalyzeError, Catalog, Entries, Questions, TaskDesign, query, run};
+use hypercolumn_schemas::{Lake, Progress};
+use planted::{MODEL, N_ITEMS, TASK};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+fn questions(entries: Value, design: TaskDesign) -> Questions {
+    let analysis = AnalysisSettings { n_permutations: 99, n_refits: 19, ..AnalysisSettings::default() };
+    Questions {
+        study: "s".to_owned(),
+        analysis,
+        designs: BTreeMap::from([(TASK.to_owned(), design)]),
+        entries: Entries::from_json(&entries).unwrap(),
+        ..Questions::default()
+    }
+}
+
+fn rsa(entry: Value) -> Value {
+    let mut entry = entry;
+    let defaults = json!({"task": TASK, "hypothesis": "h", "sql": "a.class = b.class",
+        "normalization": ["standardize"], "comparison": ["spearman"]});
+    for (key, value) in defaults.as_object().unwrap() {
+        entry.as_object_mut().unwrap().entry(key).or_insert(value.clone());
+    }
+    json!({"rsa": [entry]})
+}
+
+/// Analyses a fresh lake, which is kept for as long as the directory.
+fn analyse(
+    questions: &Questions,
+    progress: &dyn Progress,
+) -> Result<(tempfile::TempDir, Lake), AnalyzeError> {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    run(&lake, MODEL, questions, progress)?;
+    Ok((home, lake))
+}
+
+fn refusal(entries: Value, design: TaskDesign) -> String {
+    analyse(&questions(entries, design), &()).map(|_| ()).expect_err("refused").to_string()
+}
+
+fn number(lake: &Lake, sql: &str) -> f64 {
+    let answer = query(&Catalog::open(lake).unwrap(), sql).unwrap();
+    let column = cast(answer.batches[0].column(0), &DataType::Float64).unwrap();
+    column.as_primitive::<Float64Type>().iter().next().flatten().unwrap_or(f64::NAN)
+}
+
+/// Keeps warnings.
+#[derive(Default)]
+struct Warnings(Mutex<Vec<String>>);
+
+impl Progress for Warnings {
+    fn start(&self, _: &str, _: u64, _: &'static str) {}
+    fn advance(&self, _: u64) {}
+    fn finish(&self) {}
+    fn warn(&self, message: &str) {
+        self.0.lock().unwrap().push(message.to_owned());
+    }
+}
+
+#[test]
+fn a_prompt_on_both_sides_of_a_rectangle_is_named() {
+    let overlapping = rsa(json!({"rows": "number < 20", "columns": "number > 18"}));
+    let refusal = refusal(overlapping, TaskDesign::default());
+    assert!(refusal.contains("`p019-0` satisfies both `rows` and `columns`"), "{refusal}");
+}
+
+#[test]
+fn the_side_that_is_not_given_is_every_other_prompt() {
+    let entries = rsa(json!({"rows": "number < 20"}));
+    let (_home, lake) = analyse(&questions(entries, TaskDesign::default()), &()).unwrap();
+    assert_eq!(number(&lake, "SELECT max(n_pairs) FROM rsa"), (20 * (N_ITEMS - 20)) as f64);
+    assert_eq!(number(&lake, "SELECT max(n_units) FROM rsa"), 20.0);
+}
+
+#[test]
+fn units_follow_from_the_hypothesis() {
+    let design = TaskDesign { cluster: Some("size".to_owned()), reference: None };
+    let entries = json!({"rsa": [
+        {"task": TASK, "hypothesis": "of clusters", "sql": "-abs(a.size - b.size)"},
+        {"task": TASK, "hypothesis": "of items", "sql": "a.class = b.class"},
+        {"task": TASK, "hypothesis": "within clusters", "sql": "a.size = b.size"},
+    ]});
+    let (_home, lake) = analyse(&questions(entries, design), &()).unwrap();
+    let units =
+        |name: &str| number(&lake, &format!("SELECT max(n_units) FROM rsa WHERE hypothesis = '{name}'"));
+    assert_eq!(units("of clusters"), 8.0);
+    assert_eq!(units("of items"), N_ITEMS as f64);
+    assert_eq!(units("within clusters"), N_ITEMS as f64);
+    assert_eq!(number(&lake, "SELECT min(n_clusters) FROM rsa"), 8.0);
+    let pairs =
+        |name: &str| number(&lake, &format!("SELECT max(n_pairs) FROM rsa WHERE hypothesis = '{name}'"));
+    assert_eq!(pairs("of clusters"), (8 * 7 / 2 * 36) as f64, "pairs within a unit are left out");
+    assert_eq!(pairs("of items"), (N_ITEMS * (N_ITEMS - 1) / 2) as f64);
+}
+
+#[test]
+fn items_that_share_what_a_hypothesis_uses_are_warned_of() {
+    let warnings = Warnings::default();
+    let entries = rsa(json!({"sql": "-abs(a.size - b.size)"}));
+    analyse(&questions(entries.clone(), TaskDesign::default()), &warnings).unwrap();
+    let said = warnings.0.lock().unwrap().join("\n");
+    assert!(said.contains("48 items share 8 values") && said.contains("`units`"), "{said}");
+    let quiet = Warnings::default();
+    let design = TaskDesign { cluster: Some("size".to_owned()), reference: None };
+    analyse(&questions(entries, design), &quiet).unwrap();
+    assert!(quiet.0.lock().unwrap().is_empty());
+}
+
+#[test]
+fn the_declared_reference_is_compared_with() {
+    let design = TaskDesign { cluster: None, reference: Some("icl_4".to_owned()) };
+    let (_home, lake) = analyse(&questions(rsa(json!({})), design), &()).unwrap();
+    let sql = "SELECT count(*) FROM rsa WHERE condition = 'icl_0' AND reference_condition = 'icl_4'";
+    assert_eq!(number(&lake, sql), 5.0);
+    assert_eq!(number(&lake, "SELECT count(*) FROM associations WHERE reference_condition <> 'icl_4'"), 0.0);
+    let unknown = TaskDesign { cluster: None, reference: Some("icl_9".to_owned()) };
+    let refusal = refusal(rsa(json!({})), unknown);
+    assert!(refusal.contains("`icl_9`") && refusal.contains("`icl_0`, `icl_4`"), "{refusal}");
+}
+
+#[test]
+fn a_family_is_what_is_corrected_together() {
+    let entries = json!({"rsa": [
+        {"task": TASK, "hypothesis": "one", "sql": "a.class = b.class", "family": "both"},
+        {"task": TASK, "hypothesis": "two", "sql": "a.number % 2 = b.number % 2", "family": "both"},
+    ]});
+    let (_home, lake) = analyse(&questions(entries, TaskDesign::default()), &()).unwrap();
+    assert_eq!(number(&lake, "SELECT count(DISTINCT family) FROM rsa"), 1.0);
+    // Benjamini & Hochberg 1995: the least of p · n / rank over this and all larger p.
+    let sql = "SELECT max(abs(q_value - expected)) FROM (SELECT q_value, least(1, min(p_value * n / rank) OVER (
+        ORDER BY p_value DESC, rank DESC ROWS UNBOUNDED PRECEDING)) AS expected FROM (SELECT *, count(*) OVER () AS n,
+        rank() OVER (ORDER BY p_value) + count(*) OVER (PARTITION BY p_value) - 1 AS rank
+        FROM rsa WHERE p_value IS NOT NULL))";
+    assert!(number(&lake, sql) < 1e-9, "{}", number(&lake, sql));
+    assert_eq!(number(&lake, "SELECT count(*) FROM rsa WHERE p_value_fwer < p_value"), 0.0);
+}
+
+#[test]
+fn the_maximum_over_heads_is_not_tested_and_attention_that_was_not_kept_is_said() {
+    let ratio = |query: &str| {
+        json!({"attention_ratio": [{"task": TASK, "query": query, "relevant": "role = 'informative'",
+            "irrelevant": "role = 'distractor'"}]})
+    };
+    let (_home, lake) = analyse(&questions(ratio("role = 'final'"), TaskDesign::default()), &()).unwrap();
+    let max =
+        "SELECT count(p_value) + count(change_p_value) FROM attention_ratios WHERE head_reduction = 'max'";
+    assert_eq!(number(&lake, max), 0.0);
+    assert!(number(&lake, "SELECT count(p_value) FROM attention_ratios") > 0.0);
+    let refusal = refusal(ratio("role = 'prompt'"), TaskDesign::default());
+    assert!(refusal.contains("attention.query_roles"), "{refusal}");
+}
