@@ -3,20 +3,21 @@
 //! A [`Generator`] writes prompts whose structure is known (which line, which scene), because
 //! hypotheses about representations are statements about that structure. [`read_prompts`] reads the
 //! same from JSON Lines, CSV or Parquet, and refuses a file with what is wrong and where. Both give
-//! [`Prompt`]s in memory, and [`ingest`] puts them into a lake.
+//! [`Prompt`](hypercolumn_schemas::Prompt)s in memory, and [`ingest`] puts them into a lake.
 //!
 //! Left to others: the model that reads the prompts, and every question asked of the results.
 
 mod decimal;
+mod draft;
 mod draw;
 mod error;
-mod prompt;
+mod jsonl_writer;
 mod read;
 mod tables;
 mod tasks;
 
 pub use error::{IngestError, Place, Problem};
-pub use prompt::{Prompt, Segment, write_jsonl};
+pub use jsonl_writer::write_jsonl;
 pub use read::{EXTENSIONS, read_prompts};
 pub use tables::{IngestOutcome, IngestPlan, PromptSource, check_task, ingest, load, plan, rows};
 pub use tasks::Generator;

@@ -5,9 +5,9 @@
 //! that are refused leave the lake as it was.
 
 use crate::error::IngestError;
-use crate::prompt::Prompt;
 use crate::read::read_prompts;
 use crate::tasks::Generator;
+use hypercolumn_schemas::Prompt;
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
     CommitInfo, IngestRecord, Lake, Partition, PartitionColumn, Record, RecordVersion, Row, Slot, Snapshot,
@@ -110,12 +110,7 @@ pub fn plan(snapshot: &Snapshot, task: &str, source: &PromptSource) -> Result<In
 /// [`IngestError`] where the name, the settings or the file is refused.
 pub fn rows(task: &str, source: &PromptSource) -> Result<TaskRows, IngestError> {
     check_task(task)?;
-    let prompts = load(source)?;
-    Ok(TaskRows {
-        task: task.to_owned(),
-        prompts: prompts.iter().map(prompt_row).collect(),
-        segments: prompts.iter().flat_map(segment_rows).collect(),
-    })
+    Ok(TaskRows::of_prompts(task, &load(source)?))
 }
 
 /// The prompts themselves.
@@ -181,39 +176,17 @@ fn explain_change(before: &Value, now: &Value) -> String {
 fn write(transaction: &mut Transaction, task: &str, prompts: &[Prompt]) -> Result<(), IngestError> {
     let mut writer = transaction.writer(&tables::PROMPTS, Partition::of_task(task), None)?;
     for chunk in prompts.chunks(BATCH_PROMPTS) {
-        writer.write(&PromptRow::to_batch(&chunk.iter().map(prompt_row).collect::<Vec<_>>())?)?;
+        writer.write(&PromptRow::to_batch(&chunk.iter().map(Prompt::row).collect::<Vec<_>>())?)?;
     }
     transaction.stage(writer)?;
     let mut writer = transaction.writer(&tables::SEGMENTS, Partition::of_task(task), None)?;
     for chunk in prompts.chunks(BATCH_PROMPTS) {
-        writer.write(&SegmentRow::to_batch(&chunk.iter().flat_map(segment_rows).collect::<Vec<_>>())?)?;
+        writer.write(&SegmentRow::to_batch(
+            &chunk.iter().flat_map(Prompt::segment_rows).collect::<Vec<_>>(),
+        )?)?;
     }
     transaction.stage(writer)?;
     Ok(())
-}
-
-fn prompt_row(prompt: &Prompt) -> PromptRow {
-    PromptRow {
-        prompt_id: prompt.prompt_id.clone(),
-        item_id: prompt.item_id.clone(),
-        condition: prompt.condition.clone(),
-        n_examples: prompt.n_examples,
-        text: prompt.text.clone(),
-        expected: prompt.expected.clone(),
-        params: Value::Object(prompt.params.clone()).to_string(),
-    }
-}
-
-/// Segments are numbered from 1. Offsets fit: no text in memory as one Arrow string has 2^31 characters.
-fn segment_rows(prompt: &Prompt) -> impl Iterator<Item = SegmentRow> {
-    prompt.segments.iter().zip(1..).map(|(segment, number)| SegmentRow {
-        prompt_id: prompt.prompt_id.clone(),
-        segment: number,
-        role: segment.role.clone(),
-        start: segment.start as i32,
-        end: segment.end as i32,
-        text: segment.slice(&prompt.text).unwrap_or_default().to_owned(),
-    })
 }
 
 #[cfg(test)]

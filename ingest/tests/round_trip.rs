@@ -9,7 +9,8 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
-use hypercolumn_ingest::{Generator, Prompt, read_prompts, write_jsonl};
+use hypercolumn_ingest::{Generator, read_prompts, write_jsonl};
+use hypercolumn_schemas::Prompt;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, GzipLevel};
 use parquet::file::properties::WriterProperties;

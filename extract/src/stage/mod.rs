@@ -1,13 +1,13 @@
 //! The stage itself: what is to be done, what is done already, and doing the rest.
 
 mod batch;
+mod choices;
 mod chunk;
 mod collect;
 pub(crate) mod forecast;
 pub mod inspect;
 mod model_file;
 mod output;
-mod prompts;
 pub mod resources;
 mod segment_plan;
 pub mod settings;
@@ -419,8 +419,8 @@ fn shard_key(inputs: &KeyInputs, tokenized_prompts: &[TokenizedPrompt], shard: &
         .map(|i| {
             let prompt = &tokenized_prompts[*i].prompt;
             let segments: Vec<_> =
-                prompt.segments.iter().map(|s| (s.number, &s.role, s.start, s.end)).collect();
-            (&prompt.prompt_id, &prompt.text, &prompt.expected, &prompt.choices, segments)
+                (1_i16..).zip(&prompt.segments).map(|(n, s)| (n, &s.role, s.start, s.end)).collect();
+            (&prompt.prompt_id, &prompt.text, &prompt.expected, choices::choices_of(&prompt.params), segments)
         })
         .collect();
     content_key(&(inputs, prompts))

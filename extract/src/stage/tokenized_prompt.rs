@@ -2,13 +2,13 @@
 
 use crate::error::ExtractError;
 use crate::stage::ModelFile;
-use crate::stage::prompts::{Prompt, join_segments};
+use crate::stage::choices::choices_of;
 use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::settings::Settings;
 use crate::tokenize::chat::{PromptTemplate, RenderedPrompt};
 use crate::tokenize::membership::{deciding_characters, positions_within, ranges};
 use crate::tokenize::tokenizer::Tokenizer;
-use hypercolumn_schemas::TaskRows;
+use hypercolumn_schemas::{Prompt, TaskRows};
 use rayon::prelude::*;
 
 /// A prompt as the model reads it.
@@ -46,7 +46,7 @@ pub fn tokenize_task(
     file: &ModelFile,
     settings: &Settings,
 ) -> Result<(Vec<TokenizedPrompt>, Option<String>), ExtractError> {
-    let prompts = join_segments(rows);
+    let prompts = rows.into_prompts()?;
     let template = PromptTemplate::new(&settings.chat_template, &file.tokenizer)?;
     let tokenized_prompts = prompts
         .into_par_iter()
@@ -72,15 +72,16 @@ impl TokenizedPrompt {
             return Err(ExtractError::NoTokens { prompt_id: prompt.prompt_id });
         }
         let mut answers = Vec::new();
-        let expected = prompt.expected.iter().map(|text| (None, text));
-        let choices = prompt.choices.iter().map(|(name, text)| (Some(name.clone()), text));
+        let expected = prompt.expected.iter().map(|text| (None, text.clone()));
+        let choices = choices_of(&prompt.params).into_iter();
+        let choices = choices.map(|(name, text)| (Some(name.to_owned()), text));
         for (choice, text) in expected.chain(choices) {
-            let spaced = format!("{}{text}", separator(&rendered.text, text));
+            let spaced = format!("{}{text}", separator(&rendered.text, &text));
             let before = (rendered.text.as_str(), encoding.ids.as_slice());
             let ids =
                 tokenizer.encode_continuation(before, &spaced, rendered.special_tokens).map_err(failed)?;
             if !ids.is_empty() {
-                answers.push(Target { choice, text: text.clone(), ids });
+                answers.push(Target { choice, text, ids });
             }
         }
         let place = Place { start: rendered.start, length: prompt.text.chars().count() as u32 };
@@ -143,8 +144,8 @@ fn plan_segments(prompt: &Prompt, deciding: &[Option<u32>], settings: &Settings)
     };
     let within = |start, end| ranges(&positions_within(deciding, start, end));
     let mut segments = vec![segment(0, "prompt", within(0, u32::MAX), false)];
-    for s in &prompt.segments {
-        segments.push(segment(s.number, &s.role, within(s.start, s.end), false));
+    for (number, s) in (1..).zip(&prompt.segments) {
+        segments.push(segment(number, &s.role, within(s.start, s.end), false));
     }
     let n = prompt.segments.len() as i16;
     segments.push(segment(n + 1, "final", vec![(n_tokens - 1, n_tokens)], false));

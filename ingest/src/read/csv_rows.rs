@@ -8,10 +8,10 @@ use csv::{ByteRecord, ReaderBuilder};
 use serde_json::Value;
 
 use crate::error::{IngestError, Place};
-use crate::prompt::Prompt;
 use crate::read::fields::{Fields, OPTIONAL};
 use crate::read::intake::Intake;
 use crate::read::{check_columns, describe_utf8_error, parse_json_cell, skip_byte_order_mark};
+use hypercolumn_schemas::Prompt;
 
 pub(super) fn read(path: &Path, file: File) -> Result<Vec<Prompt>, IngestError> {
     let mut reader = BufReader::new(file);

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::prompt::{Prompt, Segment};
 use hypercolumn_schemas::OWN_ROLES;
+use hypercolumn_schemas::{Prompt, Segment};
 
 /// The fields of a prompt.
 pub(super) const FIELDS: [&str; 8] =

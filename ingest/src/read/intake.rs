@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use crate::error::{IngestError, Place, Problem};
-use crate::prompt::Prompt;
 use crate::read::fields::{Fields, check_prompt};
+use hypercolumn_schemas::Prompt;
 
 /// How many problems a refusal lists; the rest are counted.
 const MAX_LISTED: usize = 5;

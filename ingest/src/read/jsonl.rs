@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use crate::error::{IngestError, Place};
-use crate::prompt::Prompt;
 use crate::read::fields::Fields;
 use crate::read::intake::Intake;
 use crate::read::{describe_json_error, describe_utf8_error, skip_byte_order_mark};
+use hypercolumn_schemas::Prompt;
 
 const BUFFER_BYTES: usize = 1 << 20;
 

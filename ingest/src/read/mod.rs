@@ -18,8 +18,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::IngestError;
-use crate::prompt::Prompt;
 use crate::read::fields::{FIELDS, OPTIONAL};
+use hypercolumn_schemas::Prompt;
 
 /// The file extensions that [`read_prompts`] accepts, in any case.
 pub const EXTENSIONS: [&str; 4] = ["jsonl", "ndjson", "csv", "parquet"];

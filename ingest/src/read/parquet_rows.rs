@@ -13,10 +13,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 
 use crate::error::{IngestError, Place};
-use crate::prompt::Prompt;
 use crate::read::fields::Fields;
 use crate::read::intake::Intake;
 use crate::read::{check_columns, parse_json_cell};
+use hypercolumn_schemas::Prompt;
 
 const BATCH_ROWS: usize = 4096;
 

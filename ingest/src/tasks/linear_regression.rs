@@ -23,9 +23,10 @@ use serde_json::{Map, Value};
 
 use super::{Accepted, Task, check_examples, check_n_prompts, name_condition, refuse};
 use crate::decimal::Decimal;
+use crate::draft::Draft;
 use crate::draw::Draw;
 use crate::error::IngestError;
-use crate::prompt::{Draft, Prompt};
+use hypercolumn_schemas::Prompt;
 
 /// The task's name.
 const NAME: &str = "linear_regression";

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::IngestError;
-use crate::prompt::Prompt;
+use hypercolumn_schemas::Prompt;
 
 /// The most prompts one task may ask for, so that a slip in a setting is refused, not run.
 const MAX_PROMPTS: u64 = 10_000_000;

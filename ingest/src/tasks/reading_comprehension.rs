@@ -41,9 +41,10 @@ use serde_json::{Map, Value};
 use super::scenes::{Scene, Statement, deal_demonstrations, design_scenes};
 use super::vocabulary::{DEMO_ACTIVITIES, DEMO_NAMES, SCENE_ACTIVITIES, SCENE_NAMES};
 use super::{Accepted, Task, check_examples, check_n_prompts, name_condition, refuse};
+use crate::draft::Draft;
 use crate::draw::Draw;
 use crate::error::IngestError;
-use crate::prompt::{Draft, Prompt};
+use hypercolumn_schemas::Prompt;
 
 /// The task's name.
 const NAME: &str = "reading_comprehension";
