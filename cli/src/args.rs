@@ -1,6 +1,6 @@
 //! What was typed, literally: clap's types and nothing else. Meaning is given in [`crate::resolve`].
 
-use crate::arithmetic;
+use crate::device_and_dtype;
 use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hypercolumn_extract::stage::resources::Resources;
@@ -88,7 +88,7 @@ pub struct ModelOptions {
 
 /// What may be used of the machine.
 #[derive(Debug, ClapArgs)]
-#[command(args = arithmetic::options())]
+#[command(args = device_and_dtype::options())]
 pub struct ResourceOptions {
     /// Memory to stay within, e.g. 8GB; a model that does not fit is read block by block. What is available if absent.
     #[arg(long, value_name = "SIZE")]

@@ -1,8 +1,8 @@
-//! Which exit code and which hint each library error gets. What it says is the library's; what helps is
-//! decided here, where commands and their options are known.
+//! The exit code and the hint of each library error. The library words the error; the hint names commands and options,
+//! which are known only here.
 
 use crate::exit::Exit;
-use crate::nearest::nearest;
+use crate::suggestion::closest;
 use hypercolumn_analyze::AnalyzeError;
 use hypercolumn_analyze::report::ReportError;
 use hypercolumn_extract::ExtractError;
@@ -13,23 +13,22 @@ use std::io;
 
 /// An error that can be explained to a user.
 pub trait Explain {
-    /// The exit code.
     fn exit(&self) -> Exit;
-    /// One line that says what helps.
+    /// One line that says what to do.
     fn remedy(&self) -> Option<String>;
 }
 
 impl Explain for LakeError {
     fn exit(&self) -> Exit {
         match self {
-            Self::NotALake { .. } => Exit::Usage,
+            Self::Missing { .. } | Self::NotALake { .. } => Exit::Usage,
             _ => Exit::Failure,
         }
     }
 
     fn remedy(&self) -> Option<String> {
         match self {
-            Self::NotALake { reason, .. } if reason.contains("no such") => {
+            Self::Missing { .. } => {
                 Some("`hypercolumn run` makes a lake; --lake DIR names another directory".into())
             }
             Self::NotALake { .. } => Some("--lake DIR names another directory".into()),
@@ -55,10 +54,12 @@ fn io_remedy(error: &io::Error) -> Option<String> {
     }
 }
 
-/// Recognised by the system's words, because Parquet's errors keep nothing else of them.
+/// The hint for a full disk, which is recognised by the words of the operating system: Parquet's errors keep no code.
 fn full_disk(reason: &str) -> Option<String> {
     let full = ["No space left", "quota exceeded", "File too large"].iter().any(|sign| reason.contains(sign));
-    full.then(|| "make room or name another --lake, then run the same command: finished work is kept".into())
+    full.then(|| {
+        "free disk space or name another --lake, then run the same command: finished work is kept".into()
+    })
 }
 
 impl Explain for IngestError {
@@ -129,7 +130,7 @@ impl Explain for ExtractError {
             }
             Self::UnknownTask { task, available } => {
                 let names = available.iter().map(String::as_str);
-                let meant = nearest(task, names).map(|m| format!("did you mean `{m}`? "));
+                let meant = closest(task, names).map(|m| format!("did you mean `{m}`? "));
                 Some(format!("{}the lake has: {}", meant.unwrap_or_default(), available.join(", ")))
             }
             Self::Model { .. } => {

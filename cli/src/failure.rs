@@ -10,38 +10,38 @@ use std::process::ExitCode;
 /// Why a command ended early.
 #[derive(Debug)]
 pub enum Failure {
-    /// Something to tell.
-    Told(Box<Told>),
-    /// Whoever read the output has gone (`| head`): nothing to tell.
+    /// A message, with causes and a hint.
+    Message(Box<Message>),
+    /// The reader of standard output has gone (`| head`): nothing is shown.
     ReaderGone,
 }
 
 /// What is shown of a failure.
 #[derive(Debug)]
-pub struct Told {
+pub struct Message {
     exit: Exit,
-    message: String,
+    subject: String,
     causes: Vec<String>,
     hint: Option<String>,
 }
 
 impl Failure {
     /// A failure without a cause below it.
-    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        let told = Told { exit, message: message.into(), causes: Vec::new(), hint: None };
-        Self::Told(Box::new(told))
+    pub fn new(exit: Exit, subject: impl Into<String>) -> Self {
+        let message = Message { exit, subject: subject.into(), causes: Vec::new(), hint: None };
+        Self::Message(Box::new(message))
     }
 
     /// Bad usage or bad input.
-    pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, message)
+    pub fn usage(subject: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, subject)
     }
 
     /// Adds a cause below the message.
     #[must_use]
     pub fn because(mut self, cause: impl Into<String>) -> Self {
-        if let Self::Told(told) = &mut self {
-            told.causes.push(cause.into());
+        if let Self::Message(message) = &mut self {
+            message.causes.push(cause.into());
         }
         self
     }
@@ -49,8 +49,8 @@ impl Failure {
     /// Sets the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        if let Self::Told(told) = &mut self {
-            told.hint = Some(hint.into());
+        if let Self::Message(message) = &mut self {
+            message.hint = Some(hint.into());
         }
         self
     }
@@ -59,18 +59,18 @@ impl Failure {
     pub fn show(&self) -> ExitCode {
         match self {
             Self::ReaderGone => Exit::Success.into(),
-            Self::Told(told) => {
-                // Nobody is left to tell if standard error is closed.
-                let _ = io::stderr().write_all(told.render().as_bytes());
-                told.exit.into()
+            Self::Message(message) => {
+                // A closed standard error has no reader.
+                let _ = io::stderr().write_all(message.render().as_bytes());
+                message.exit.into()
             }
         }
     }
 }
 
-impl Told {
+impl Message {
     fn render(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+        let mut text = format!("error: {}\n", self.subject);
         for (depth, cause) in self.causes.iter().enumerate() {
             let indent = "  ".repeat(depth + 1);
             for line in cause.lines() {
@@ -126,15 +126,15 @@ mod tests {
 
     #[test]
     fn causes_are_indented_and_the_hint_is_last() {
-        let Failure::Told(told) = Failure::usage("could not read `a`")
+        let Failure::Message(message) = Failure::usage("could not read `a`")
             .because("line 3\nof it")
             .because("no such thing")
             .hint("try `b`")
         else {
-            panic!("there is something to tell")
+            panic!("a failure with a message")
         };
         assert_eq!(
-            told.render(),
+            message.render(),
             "error: could not read `a`\n  line 3\n  of it\n    no such thing\nhint: try `b`\n"
         );
     }

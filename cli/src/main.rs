@@ -5,17 +5,17 @@
 //! ([`explain`], [`failure`]) and exit codes ([`exit`]).
 
 mod allocator;
-mod answer;
 mod args;
-mod arithmetic;
 mod commands;
+mod device_and_dtype;
 mod exit;
 mod explain;
 mod failure;
-mod nearest;
+mod output;
 mod progress;
 mod resolve;
 mod study;
+mod suggestion;
 
 use clap::Parser;
 use exit::Exit;

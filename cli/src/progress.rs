@@ -7,13 +7,13 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Plain lines are this far apart.
+/// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The unit that is shown with a prefix.
 const BYTES: &str = "bytes";
 
-/// Shows how far the work is.
+/// Shows progress and messages.
 pub struct Reporter {
     manner: Manner,
     work: Mutex<Option<Work>>,
@@ -32,25 +32,26 @@ enum Work {
     Lines(Lines),
 }
 
-/// Plain lines: what has been done since when, and when that was last said.
+/// Progress as plain lines: units done, the start, and the time of the last line.
 struct Lines {
     label: String,
     unit: &'static str,
     total: u64,
     done: u64,
     started: Instant,
-    said: Instant,
+    last_line: Instant,
 }
 
 impl Reporter {
-    /// A reporter for this process's standard error.
-    pub fn new(quiet: bool) -> Self {
-        let manner = match (quiet, io::stderr().is_terminal()) {
-            (true, _) => Manner::Quiet,
-            (false, true) => Manner::Bar,
-            (false, false) => Manner::Lines,
-        };
+    /// A reporter for this process's standard error: a bar on a terminal, plain lines otherwise.
+    pub fn new() -> Self {
+        let manner = if io::stderr().is_terminal() { Manner::Bar } else { Manner::Lines };
         Self { manner, work: Mutex::new(None) }
+    }
+
+    /// A reporter that shows warnings only.
+    pub fn quiet() -> Self {
+        Self { manner: Manner::Quiet, work: Mutex::new(None) }
     }
 
     /// One line for the user.
@@ -60,7 +61,7 @@ impl Reporter {
         }
     }
 
-    /// One line that is shown even when quiet: something to know about the result.
+    /// One line about the result that is shown even when quiet.
     pub fn warn(&self, line: &str) {
         say(&format!("warning: {line}"));
     }
@@ -80,7 +81,14 @@ impl Progress for Reporter {
             Manner::Lines => {
                 let now = Instant::now();
                 say(&format!("{label}: {}", amount(total, unit)));
-                Work::Lines(Lines { label: label.to_owned(), unit, total, done: 0, started: now, said: now })
+                Work::Lines(Lines {
+                    label: label.to_owned(),
+                    unit,
+                    total,
+                    done: 0,
+                    started: now,
+                    last_line: now,
+                })
             }
         };
         *self.lock() = Some(work);
@@ -133,10 +141,10 @@ impl Drop for Reporter {
 impl Lines {
     fn advance(&mut self, n: u64) {
         self.done += n;
-        if self.said.elapsed() < LINE_INTERVAL {
+        if self.last_line.elapsed() < LINE_INTERVAL {
             return;
         }
-        self.said = Instant::now();
+        self.last_line = Instant::now();
         let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
         let left = Duration::from_secs_f64(self.total.saturating_sub(self.done) as f64 / rate.max(1e-9));
         let speed = match self.unit {
@@ -154,7 +162,7 @@ impl Lines {
     }
 }
 
-/// A duration as a person says it: `0.4 s`, `12 s`, `3 minutes`.
+/// A duration for people: `0.4 s`, `12 s`, `3 minutes`.
 pub fn duration(elapsed: Duration) -> String {
     match elapsed.as_secs_f64() {
         s if s < 10.0 => format!("{s:.1} s"),
@@ -163,7 +171,7 @@ pub fn duration(elapsed: Duration) -> String {
     }
 }
 
-/// A number of bytes as a person says it: `98.36 MB`.
+/// A number of bytes for people: `98.36 MB`.
 pub fn bytes(n: u64) -> String {
     DecimalBytes(n).to_string()
 }
@@ -184,6 +192,6 @@ fn bar(label: &str, total: u64, unit: &'static str) -> ProgressBar {
 }
 
 fn say(line: &str) {
-    // Nobody is left to tell if standard error is closed.
+    // A closed standard error has no reader.
     let _ = writeln!(io::stderr(), "{line}");
 }

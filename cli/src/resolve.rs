@@ -5,8 +5,8 @@
 use crate::args::{ChatOption, KeepArgs, ModelOptions, OWN_TEMPLATE, PoolingArg};
 use crate::commands::models;
 use crate::failure::Failure;
-use crate::nearest::suggest;
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
+use crate::suggestion::suggest;
 use hypercolumn_analyze::Questions;
 use hypercolumn_analyze::{StatesAsked, StudyEntry, TaskDesign};
 use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
@@ -21,13 +21,9 @@ use toml::Spanned;
 /// A study that can be carried out.
 #[derive(Debug)]
 pub struct ResolvedStudy {
-    /// Name of the study.
     pub name: String,
-    /// The model.
     pub model: NamedModel,
-    /// The tasks, in the study's order.
     pub tasks: Vec<ResolvedTask>,
-    /// The questions.
     pub questions: Questions,
     /// The study's file, or what to call the built-in one.
     pub label: String,
@@ -188,15 +184,14 @@ fn resolve_generator(entry: &TaskEntry) -> Result<Generator, Problem> {
     Generator::from_settings(name.get_ref(), &settings).map_err(|e| blame(entry, name, &e))
 }
 
-/// The place in the study of what a generator refuses.
+/// The refusal of a generator, at the setting in the study that the generator refuses.
 fn blame(entry: &TaskEntry, name: &Spanned<String>, error: &IngestError) -> Problem {
     let key = match error {
         IngestError::Setting { key, .. } | IngestError::UnknownSetting { key, .. } => key.as_str(),
         _ => "",
     };
-    let place =
-        entry.settings.iter().find(|(k, _)| k.get_ref() == key).map_or(name.span(), |(k, _)| k.span());
-    Problem::at(place, error.to_string())
+    let span = entry.settings.iter().find(|(k, _)| k.get_ref() == key).map_or(name.span(), |(k, _)| k.span());
+    Problem::at(span, error.to_string())
 }
 
 /// Refuses questions about tasks that the study does not have.

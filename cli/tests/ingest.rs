@@ -84,12 +84,12 @@ fn a_lake_with_something_in_the_way_refuses() {
     bench.write("lake", "not a directory");
     bench.run(&ingest("mine", "mine.jsonl")).refuses(&[
         "could not open lake `lake`",
-        "it is a file",
+        "the path is a file",
         "--lake",
     ]);
     bench.write("full/of.txt", "other things");
     let args = [&ingest("mine", "mine.jsonl")[..], &["--lake", "full"]].concat();
-    bench.run(&args).refuses(&["holds other things"]);
+    bench.run(&args).refuses(&["holds other files"]);
 }
 
 #[cfg(unix)]
@@ -105,7 +105,7 @@ fn a_disk_that_is_full_leaves_the_lake_as_it_was() {
     command.current_dir(bench.path(""));
     command
         .args(["-c", &format!("trap '' XFSZ; ulimit -f 4; exec {program} ingest --task linear_regression")]);
-    support::Ran::of(command).fails(1, &["could not ingest `linear_regression`", "hint:", "make room"]);
+    support::Ran::of(command).fails(1, &["could not ingest `linear_regression`", "hint:", "free disk space"]);
     assert_eq!(contents(&bench.path("lake")), before);
 }
 

@@ -74,7 +74,8 @@ fn an_empty_answer_has_its_columns() {
 fn a_missing_lake_refuses() {
     let bench = Bench::new();
     for args in [&["sql", "SELECT 1"][..], &["status"], &["verify"], &["clean"], &["analyze"], &["report"]] {
-        let parts = ["could not open lake `lake`", "there is no such directory", "hint: `hypercolumn run`"];
+        let parts =
+            ["could not open lake `lake`", "directory `lake` does not exist", "hint: `hypercolumn run`"];
         bench.run(args).refuses(&parts);
     }
     assert!(!bench.path("lake").exists());

@@ -8,7 +8,7 @@ use std::fmt;
 /// `units` × 10^−`decimals`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decimal {
-    /// The number as a count of its last decimal place.
+    /// The number times 10^decimals.
     pub(crate) units: i64,
     /// Decimal places, at most 9.
     pub(crate) decimals: u32,

@@ -8,108 +8,51 @@ use std::path::PathBuf;
 /// returned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs)] // The fields are what their names say.
 pub enum IngestError {
     /// A task cannot have this name.
     #[error("`{name}` cannot be a task's name: {problem}")]
-    TaskName {
-        /// The name.
-        name: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+    TaskName { name: String, problem: String },
     /// The lake could not be read or written.
     #[error(transparent)]
     Lake(#[from] hypercolumn_schemas::LakeError),
     /// No built-in task has this name.
     #[error("no built-in task is called `{name}`; there are {known}, or give a prompts file")]
-    UnknownTask {
-        /// The name asked for.
-        name: String,
-        /// The names there are.
-        known: String,
-    },
+    UnknownTask { name: String, known: String },
     /// A built-in task has no such setting.
     #[error("task `{task}` has no setting `{key}`; its settings are {known}")]
-    UnknownSetting {
-        /// The task.
-        task: &'static str,
-        /// The setting asked for.
-        key: String,
-        /// The settings there are.
-        known: String,
-    },
-    /// A setting's value is impossible, alone or together with the others.
+    UnknownSetting { task: &'static str, key: String, known: String },
+    /// A setting's value, as given, is impossible, alone or together with the others.
     #[error("setting `{key}` of task `{task}` is {found}; accepted: {accepted}")]
-    Setting {
-        /// The task.
-        task: &'static str,
-        /// The setting.
-        key: String,
-        /// Its value, as given.
-        found: String,
-        /// What would be accepted.
-        accepted: String,
-    },
-    /// The file's extension says no format that can be read.
+    Setting { task: &'static str, key: String, found: String, accepted: String },
+    /// The file's extension, `found` as written or `missing`, is none of a format that can be read.
     #[error("{path}: the extension is {found}; accepted: {accepted}", path = path.display())]
-    Extension {
-        /// The file.
-        path: PathBuf,
-        /// Its extension, as written, or `missing`.
-        found: String,
-        /// The extensions that can be read.
-        accepted: &'static str,
-    },
+    Extension { path: PathBuf, found: String, accepted: &'static str },
     /// The file could not be opened.
     #[error("could not open {path}", path = path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
+    Open { path: PathBuf, source: io::Error },
     /// The file could be opened but not read to its end.
     #[error("could not read {path}", path = path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// The file is not a CSV file that can be read.
     #[error("could not read {path} as CSV", path = path.display())]
-    Csv {
-        /// The file.
-        path: PathBuf,
-        /// The reader's reason.
-        source: csv::Error,
-    },
+    Csv { path: PathBuf, source: csv::Error },
     /// The file is not a Parquet file that can be read.
     #[error("could not read {path} as Parquet", path = path.display())]
-    Parquet {
-        /// The file.
-        path: PathBuf,
-        /// The reader's reason.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Parquet { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     /// A table's columns are not those of a prompts table.
     #[error("{path}: {problem}", path = path.display())]
     Columns {
-        /// The file.
         path: PathBuf,
         /// Which column, what is wrong and what was expected.
         problem: String,
     },
     /// The file holds no prompt at all.
     #[error("{path}: the file holds no prompts", path = path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
     /// Rows of the file were refused.
     #[error("{}", describe_refused(path, *n_problems, problems))]
     Refused {
-        /// The file.
         path: PathBuf,
         /// How many problems the file has in all.
         n_problems: u64,
@@ -120,7 +63,7 @@ pub enum IngestError {
 
 /// Where in a file a problem lies; all numbers count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// A line of a JSON Lines file.
     Line(u64),
     /// A data row of a CSV file (the header is not counted) and the line on which it starts.
@@ -134,7 +77,7 @@ pub enum Place {
     Row(u64),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(line) => write!(f, "line {line}"),
@@ -148,7 +91,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The row.
-    pub place: Place,
+    pub location: Location,
     /// The field, e.g. `segments[1].end`; `None` where the row as a whole is unreadable.
     pub field: Option<String>,
     /// What was expected and what was found.
@@ -158,8 +101,8 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.field {
-            Some(field) => write!(f, "{}: field `{field}`: {}", self.place, self.message),
-            None => write!(f, "{}: {}", self.place, self.message),
+            Some(field) => write!(f, "{}: field `{field}`: {}", self.location, self.message),
+            None => write!(f, "{}: {}", self.location, self.message),
         }
     }
 }

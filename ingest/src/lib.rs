@@ -9,14 +9,14 @@
 
 mod decimal;
 mod draft;
-mod draw;
 mod error;
 mod jsonl_writer;
+mod random_stream;
 mod read;
 mod tables;
 mod tasks;
 
-pub use error::{IngestError, Place, Problem};
+pub use error::{IngestError, Location, Problem};
 pub use jsonl_writer::write_jsonl;
 pub use read::{EXTENSIONS, read_prompts};
 pub use tables::{IngestOutcome, IngestPlan, PromptSource, check_task, ingest, load, plan, rows};

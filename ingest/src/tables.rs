@@ -135,7 +135,7 @@ pub fn check_task(task: &str) -> Result<(), IngestError> {
     }
 }
 
-/// What decides the prompts, as JSON; the file's place on this machine does not.
+/// What decides the prompts, as JSON; the file's path on this machine does not.
 fn describe(source: &PromptSource) -> Result<Value, IngestError> {
     match source {
         PromptSource::Generator(generator) => {

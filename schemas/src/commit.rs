@@ -47,9 +47,9 @@ pub struct FileEntry {
 pub struct Commit {
     /// Version of this file's layout.
     pub format: u32,
-    /// Place in the log, from 0.
+    /// Position in the log, from 0.
     pub sequence: u64,
-    /// The piece of work.
+    /// The piece of work whose files these are.
     pub slot: Slot,
     /// Hash of inputs, settings and code version (see [`crate::content_key`]).
     pub key: String,

@@ -16,12 +16,12 @@ pub struct Lake {
     root: PathBuf,
 }
 
-/// Something that [`Lake::verify`] found wrong.
+/// A listed file that differs from what its commit recorded.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// Path relative to the lake.
     pub path: String,
-    /// What is wrong with it.
+    /// What differs, after the path as its subject.
     pub problem: String,
 }
 
@@ -29,14 +29,14 @@ impl Lake {
     /// Opens an existing lake.
     ///
     /// # Errors
-    /// [`LakeError::NotALake`] when the directory is missing or has no log.
+    /// [`LakeError::Missing`] when there is no directory, [`LakeError::NotALake`] when the directory has no log.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, LakeError> {
         let root = root.into();
         if !root.exists() {
-            return Err(LakeError::NotALake { path: root, reason: "there is no such directory" });
+            return Err(LakeError::Missing { path: root });
         }
         if !root.join(LOG_DIRECTORY).is_dir() {
-            return Err(LakeError::NotALake { path: root, reason: "it has no `_log`" });
+            return Err(LakeError::NotALake { path: root, reason: "the directory has no `_log`" });
         }
         Ok(Self { root })
     }
@@ -51,11 +51,11 @@ impl Lake {
         let log = root.join(LOG_DIRECTORY);
         if !log.is_dir() {
             if root.exists() && !root.is_dir() {
-                return Err(LakeError::NotALake { path: root, reason: "it is a file" });
+                return Err(LakeError::NotALake { path: root, reason: "the path is a file" });
             }
             let occupied = fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_some());
             if occupied {
-                return Err(LakeError::NotALake { path: root, reason: "the directory holds other things" });
+                return Err(LakeError::NotALake { path: root, reason: "the directory holds other files" });
             }
             fs::create_dir_all(&log).map_err(LakeError::io("create directory", &log))?;
         }

@@ -4,9 +4,9 @@
 //! [`Lake`], stages files with [`Transaction::writer`] and makes them visible with
 //! [`Transaction::commit`]; readers take a [`Snapshot`] and see only what commits list.
 //!
-//! [`Progress`] is how a stage tells whoever runs it how far it is.
+//! A stage reports how far it is to a [`Progress`].
 //!
-//! What this crate leaves to others: what goes into the tables (the stages), SQL over them
+//! This crate leaves to others: what goes into the tables (the stages), SQL over them
 //! (the analyze crate), and how errors are shown (the command line).
 
 mod column;

@@ -1,4 +1,4 @@
-//! Names that become a level of a path: which of them every reader of a lake can carry.
+//! Names that become a level of a path, and which of them a reader of a lake would lose.
 
 use crate::partition::percent_encode;
 use crate::table::PartitionColumn;
@@ -15,18 +15,18 @@ const MAX_LEVEL_BYTES: usize = 255;
 /// What is wrong with `name` as a value of the partition column `column`, if anything is.
 pub fn name_problem(column: PartitionColumn, name: &str) -> Option<String> {
     if name.trim().is_empty() {
-        return Some("it is empty".into());
+        return Some("the name is empty".into());
     }
     if name.chars().any(char::is_control) {
-        return Some("it has a control character".into());
+        return Some("the name has a control character".into());
     }
     if NULLS.contains(&name.to_lowercase().as_str()) {
-        return Some("readers of partitioned tables take this name for a null".into());
+        return Some("readers of partitioned tables take the name for a null".into());
     }
     let n_bytes = column.name().len() + 1 + percent_encode(name).len();
     let most = MAX_LEVEL_BYTES;
     (n_bytes > most).then(|| {
-        format!("it is too long: its directory's name would have {n_bytes} bytes, of which at most {most} are allowed (a character outside ASCII takes 6 to 12)")
+        format!("the name is too long: its directory's name would have {n_bytes} bytes, of which at most {most} are allowed (a character outside ASCII takes 6 to 12)")
     })
 }
 

@@ -57,7 +57,7 @@ impl Partition {
     }
 }
 
-/// What a Hive reader takes for itself unless it is encoded: everything but ASCII letters, digits, `-`, `_` and `.`.
+/// Characters with a meaning of their own in Hive paths, which are encoded: everything but ASCII letters, digits, `-`, `_` and `.`.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// A name as one level of a path: percent-encoded, a leading `.` too, so that no name hides or leaves its directory.

@@ -1,6 +1,6 @@
-//! How a stage tells how far it is.
+//! The interface by which a stage reports progress.
 
-/// Receives progress; a terminal bar, log lines, or nothing.
+/// Receives progress: a terminal bar, log lines, or nothing.
 pub trait Progress: Sync {
     /// A piece of work of `total` units begins.
     fn start(&self, label: &str, total: u64, unit: &'static str);
@@ -12,7 +12,7 @@ pub trait Progress: Sync {
     fn warn(&self, message: &str);
 }
 
-/// Says nothing.
+/// Reports nothing.
 impl Progress for () {
     fn start(&self, _label: &str, _total: u64, _unit: &'static str) {}
     fn advance(&self, _n: u64) {}

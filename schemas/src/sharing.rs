@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct SharedColumns {
     n_rows: usize,
-    /// Each column's pages, and what a footer says of them.
+    /// Each column's pages, with the column's metadata for the footer.
     columns: Vec<(Bytes, ColumnCloseResult)>,
 }
 

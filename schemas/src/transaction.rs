@@ -1,7 +1,7 @@
 //! Filling a slot: files are staged, closed, checked, renamed to their content's name, then committed.
 //!
 //! A file becomes visible in two steps. Its rename into a partition makes it whole for readers that
-//! glob; the commit, created only if no other commit took its place in the log, makes it count for
+//! glob; the commit, created only if no other commit has its number, makes it count for
 //! everything in this project. Dropping a transaction removes what it staged.
 
 use crate::commit::{COMMIT_FORMAT, Commit, FileEntry, LOG_DIRECTORY, Snapshot, file_name};
@@ -98,8 +98,8 @@ impl Transaction {
         Target { path, table, partition, vector_length }
     }
 
-    /// A directory of this name beside the staged files that outlives the transaction, for work that a killed run is
-    /// to take up again. Whoever makes it removes it; what is left over is unlisted like any staged file.
+    /// A directory of this name beside the staged files that outlives the transaction, for work that a later
+    /// run resumes. The caller creates and removes the directory; what remains is unlisted, like any staged file.
     pub fn lasting_directory(&self, name: &str) -> PathBuf {
         self.lake.root().join(STAGING_DIRECTORY).join(name)
     }
@@ -186,7 +186,7 @@ impl Transaction {
         Ok(entries)
     }
 
-    /// Writes `commit` into the log unless its place is taken; whether it was written.
+    /// Writes `commit` into the log unless another commit has its number; returns whether it was written.
     fn create_in_log(&self, commit: &Commit) -> Result<bool, LakeError> {
         let log = self.lake.root().join(LOG_DIRECTORY);
         let temporary = self.staging.join(file_name(commit.sequence));
@@ -196,7 +196,7 @@ impl Transaction {
         file.write_all(&json).map_err(LakeError::io("write", &temporary))?;
         file.sync_all().map_err(LakeError::io("flush", &temporary))?;
         let path = log.join(file_name(commit.sequence));
-        // A hard link fails if the name exists, so two writers can never both take one place.
+        // A hard link fails if the name exists, so two writers can never both write one number.
         match fs::hard_link(&temporary, &path) {
             Ok(()) => sync_directory(&log).map(|()| true),
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),

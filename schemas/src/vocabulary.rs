@@ -25,7 +25,7 @@ pub enum Site {
 }
 
 impl Site {
-    /// Every site, in the order in which a forward pass comes by them.
+    /// Every site, in the order in which a forward pass computes them.
     pub const ALL: [Self; 8] = [
         Self::Embed,
         Self::ResidPre,

@@ -134,7 +134,7 @@ fn a_foreign_directory_and_an_unknown_format_are_refused() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("thesis.tex"), "x").unwrap();
     assert!(matches!(Lake::create(home.path()), Err(LakeError::NotALake { .. })));
-    assert!(matches!(Lake::open(home.path().join("none")), Err(LakeError::NotALake { .. })));
+    assert!(matches!(Lake::open(home.path().join("none")), Err(LakeError::Missing { .. })));
     let lake = Lake::create(home.path().join("lake")).unwrap();
     fs::write(lake.root().join("_log/00000000000000000000.json"), r#"{"format": 7}"#).unwrap();
     assert!(matches!(lake.snapshot(), Err(LakeError::Format { found: 7, .. })));

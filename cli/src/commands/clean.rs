@@ -1,10 +1,10 @@
 //! `clean`: files that no commit lists, which a killed run left behind.
 
 use super::{open, print};
-use crate::answer::format_count;
 use crate::args::CleanArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::output::format_count;
 use crate::progress::Reporter;
 use hypercolumn_schemas::{Lake, LakeLock};
 use std::fs;

@@ -1,13 +1,13 @@
 //! `extract`: a model over the lake's prompts.
 
 use super::{models, open, print};
-use crate::answer::{draw, format_count};
 use crate::args::ExtractArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
-use crate::nearest::suggest;
+use crate::output::{draw, format_count};
 use crate::progress::{Reporter, bytes, duration};
 use crate::resolve::{override_settings, resolve_study};
+use crate::suggestion::suggest;
 use hypercolumn_extract::Outcome;
 use hypercolumn_extract::forward::Placement;
 use hypercolumn_extract::forward::profile::{Work, peak_flop_per_second};
@@ -18,13 +18,13 @@ use hypercolumn_schemas::Lake;
 use std::time::Duration;
 
 pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let (named, tasks) = resolve(args)?;
+    let Request { model: named, tasks } = resolve(args)?;
     let lake = open(&args.lake.lake)?;
     let model = named.named(models::fetch(&named.source, reporter)?);
     if args.dry_run {
         return dry_run(&lake, &model, &tasks, &args.resources.resources());
     }
-    for (task, settings) in &tasks {
+    for TaskSettings { task, settings } in &tasks {
         let outcome = extract(&lake, task, &model, settings, &args.resources.resources(), reporter)?;
         if args.profile {
             print(&profile(task, &outcome))?;
@@ -33,16 +33,16 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Says what extractions would do.
+/// Prints what extractions would compute.
 fn dry_run(
     lake: &Lake,
     model: &ResolvedModel,
-    tasks: &[(String, Settings)],
+    tasks: &[TaskSettings],
     resources: &Resources,
 ) -> Result<Exit, Failure> {
     let count = |n: usize| format_count(n as u64);
     let mut rows = Vec::new();
-    for (task, settings) in tasks {
+    for TaskSettings { task, settings } in tasks {
         let snapshot = lake.snapshot().map_err(could_not("read lake", lake.root().display()))?;
         let prompts =
             hypercolumn_extract::read_task(lake, &snapshot, task).map_err(could_not("plan", task))?;
@@ -65,7 +65,7 @@ fn dry_run(
     Ok(Exit::Success)
 }
 
-/// Where a model's weights would be, in words.
+/// Where a model's weights are during a forward pass, in words.
 pub fn weights(placement: Placement) -> &'static str {
     match placement {
         Placement::Resident => "in memory",
@@ -81,15 +81,16 @@ fn profile(task: &str, outcome: &Outcome) -> String {
     }
     let named: Vec<(&str, f64)> = Work::ALL.iter().map(|w| (w.name(), profile.seconds(*w))).collect();
     let rest = shards_s - named.iter().map(|(_, seconds)| seconds).sum::<f64>();
-    let mut lines =
-        vec![format!("profile of {task}: {load_s:.1} s loading, {shards_s:.1} s in passes and writing")];
+    let mut lines = vec![format!(
+        "profile of {task}: {load_s:.1} s loading, {shards_s:.1} s in forward passes and writing"
+    )];
     for (name, seconds) in named.into_iter().chain([("waiting", rest)]) {
         lines.push(format!("  {name:<12} {seconds:>8.2} s {:>5.1} %", 100.0 * seconds / shards_s));
     }
     let achieved = profile.linear_flop_per_second();
     let possible = peak_flop_per_second();
     lines.push(format!(
-        "  linear layers: {:.0} GFLOP/s, {:.0} % of the {:.0} GFLOP/s that the arithmetic units can do now",
+        "  linear layers: {:.0} GFLOP/s, {:.0} % of the {:.0} GFLOP/s that the arithmetic units reach now",
         achieved / 1e9,
         100.0 * achieved / possible,
         possible / 1e9
@@ -97,13 +98,24 @@ fn profile(task: &str, outcome: &Outcome) -> String {
     lines.join("\n") + "\n"
 }
 
-/// The model, and each task with its settings.
-fn resolve(args: &ExtractArgs) -> Result<(NamedModel, Vec<(String, Settings)>), Failure> {
+/// A task to extract, with what is kept of the forward pass over its prompts.
+struct TaskSettings {
+    task: String,
+    settings: Settings,
+}
+
+/// The model, and the tasks to extract with it.
+struct Request {
+    model: NamedModel,
+    tasks: Vec<TaskSettings>,
+}
+
+fn resolve(args: &ExtractArgs) -> Result<Request, Failure> {
     if let (None, Some(task)) = (&args.study, &args.task) {
         let model = models::parse(args.model.model.as_deref().unwrap_or(ALIASES[0].name))?;
         let model = models::name(model, args.model.model_name.as_deref())?;
         let settings = override_settings(Settings::default(), &args.keep);
-        return Ok((model, vec![(task.clone(), settings)]));
+        return Ok(Request { model, tasks: vec![TaskSettings { task: task.clone(), settings }] });
     }
     let study = resolve_study(args.study.as_deref(), &args.model)?;
     let names: Vec<_> = study.tasks.iter().map(|t| t.name.clone()).collect();
@@ -112,7 +124,7 @@ fn resolve(args: &ExtractArgs) -> Result<(NamedModel, Vec<(String, Settings)>), 
         .tasks
         .into_iter()
         .filter(|task| chosen(&task.name))
-        .map(|task| (task.name, override_settings(task.extract, &args.keep)))
+        .map(|task| TaskSettings { task: task.name, settings: override_settings(task.extract, &args.keep) })
         .collect();
     match &args.task {
         Some(task) if tasks.is_empty() => {
@@ -121,11 +133,11 @@ fn resolve(args: &ExtractArgs) -> Result<(NamedModel, Vec<(String, Settings)>), 
                 .because("the study has no such task")
                 .hint(suggest(task, "tasks", &names)))
         }
-        _ => Ok((study.model, tasks)),
+        _ => Ok(Request { model: study.model, tasks }),
     }
 }
 
-/// Runs the model over one task and says what was done.
+/// Runs the model over one task and reports what was computed.
 pub fn extract(
     lake: &Lake,
     task: &str,

@@ -1,8 +1,8 @@
 //! The headline findings: behaviour by condition, and where along the layers each measure changes most.
 
 use super::print;
-use crate::answer::render;
 use crate::failure::{Failure, could_not};
+use crate::output::render;
 use crate::progress::Reporter;
 use hypercolumn_analyze::{Catalog, query};
 use hypercolumn_schemas::Lake;

@@ -1,10 +1,10 @@
 //! `ingest`: prompts into the lake.
 
 use super::create;
-use crate::answer::format_count;
 use crate::args::{IngestArgs, ModelOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::output::format_count;
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedTask, resolve_study};
 use hypercolumn_analyze::TaskDesign;

@@ -27,7 +27,7 @@ use std::path::Path;
 /// # Errors
 /// What the command could not do.
 pub fn dispatch(args: Args) -> Result<Exit, Failure> {
-    let reporter = Reporter::new(args.quiet);
+    let reporter = if args.quiet { Reporter::quiet() } else { Reporter::new() };
     match args.command {
         Command::Run(args) => run::run(&args, &reporter),
         Command::Ingest(args) => ingest::run(&args, &reporter),
@@ -44,12 +44,12 @@ pub fn dispatch(args: Args) -> Result<Exit, Failure> {
     }
 }
 
-/// Opens a lake that must be there.
+/// Opens an existing lake.
 fn open(path: &Path) -> Result<Lake, Failure> {
     Lake::open(path).map_err(could_not("open lake", path.display()))
 }
 
-/// Opens a lake, making it if there is nothing yet.
+/// Opens a lake, creating it where there is no directory.
 fn create(path: &Path) -> Result<Lake, Failure> {
     Lake::create(path).map_err(could_not("open lake", path.display()))
 }

@@ -1,13 +1,14 @@
-//! `plan`: what `run` would do, step by step, and why.
+//! `plan`: the steps of a study, which of them `run` would carry out, and why.
 
 use super::extract::weights;
 use super::{models, print, print_json};
-use crate::answer::{draw, format_count};
 use crate::args::PlanArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::output::{draw, format_count};
 use crate::progress::{Reporter, bytes, duration};
 use crate::resolve::{ResolvedStudy, ResolvedTask, resolve_study};
+use hypercolumn_analyze::PlannedStep;
 use hypercolumn_extract::ExtractPlan;
 use hypercolumn_extract::model::source::ResolvedModel;
 use hypercolumn_extract::stage::resources::Resources;
@@ -38,12 +39,6 @@ enum Action {
     Reuse,
 }
 
-impl Action {
-    fn of(reused: bool) -> Self {
-        if reused { Self::Reuse } else { Self::Run }
-    }
-}
-
 pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(args.study.as_deref(), &args.model)?.with_template(&args.chat);
     let steps = plan(&args.lake.lake, &study, &args.resources.resources())?;
@@ -69,7 +64,7 @@ pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 fn plan(path: &Path, study: &ResolvedStudy, resources: &Resources) -> Result<Vec<Step>, Failure> {
     let rows = super::ingest::rows(&study.tasks)?;
     hypercolumn_analyze::check(&rows, &study.questions).map_err(could_not("use study", &study.label))?;
-    // A lake that is not there yet is an empty one.
+    // A lake that does not exist yet is planned for as an empty one.
     let snapshot = match path.exists() {
         true => super::open(path)?.snapshot().map_err(could_not("read lake", path.display()))?,
         false => Snapshot::default(),
@@ -80,17 +75,19 @@ fn plan(path: &Path, study: &ResolvedStudy, resources: &Resources) -> Result<Vec
         steps.push(plan_ingest(&snapshot, task)?);
     }
     for (i, (task, rows)) in study.tasks.iter().zip(rows).enumerate() {
-        let is_ingested = steps[i].action == Action::Reuse;
+        let ingest = steps[i].action;
         let Some(model) = &model else {
-            steps.push(Step::extract(task, "the model is not fetched yet"));
+            steps.push(Step::of("extract", &task.name, Action::Run, "the model is not fetched yet"));
             continue;
         };
         let plan = hypercolumn_extract::plan(snapshot.clone(), rows, model, &task.extract, resources)
             .map_err(could_not("plan", &task.name))?;
-        steps.push(Step::of_extraction(task, &plan, is_ingested));
+        steps.push(Step::of_extraction(task, &plan, ingest));
     }
-    let is_extracted = steps.iter().all(|s| s.action == Action::Reuse);
-    steps.extend(plan_analyze(&snapshot, study, is_extracted)?);
+    match steps.iter().all(|s| s.action == Action::Reuse) {
+        true => steps.extend(plan_analyze(&snapshot, study)?),
+        false => steps.push(Step::of("analyze", &study.name, Action::Run, "its inputs change")),
+    }
     Ok(steps)
 }
 
@@ -102,32 +99,19 @@ fn cached_model(study: &ResolvedStudy) -> Result<Option<ResolvedModel>, Failure>
 fn plan_ingest(snapshot: &Snapshot, task: &ResolvedTask) -> Result<Step, Failure> {
     let plan = hypercolumn_ingest::plan(snapshot, &task.name, &task.source)
         .map_err(could_not("plan", &task.name))?;
-    Ok(Step {
-        stage: "ingest",
-        subject: task.name.clone(),
-        action: Action::of(plan.reused),
-        reason: plan.reason,
-        n_unique_tokens: None,
-        n_tokens: None,
-    })
+    let action = if plan.reused { Action::Reuse } else { Action::Run };
+    Ok(Step::of("ingest", &task.name, action, plan.reason))
 }
 
 impl Step {
-    /// An extraction that is to run.
-    fn extract(task: &ResolvedTask, reason: &str) -> Self {
-        Self {
-            stage: "extract",
-            subject: task.name.clone(),
-            action: Action::Run,
-            reason: reason.to_owned(),
-            n_unique_tokens: None,
-            n_tokens: None,
-        }
+    fn of(stage: &'static str, subject: &str, action: Action, reason: impl Into<String>) -> Self {
+        let (subject, reason) = (subject.to_owned(), reason.into());
+        Self { stage, subject, action, reason, n_unique_tokens: None, n_tokens: None }
     }
 
-    fn of_extraction(task: &ResolvedTask, plan: &ExtractPlan, is_ingested: bool) -> Self {
-        let is_done = is_ingested && plan.n_shards_done == plan.n_shards;
-        let why = if is_ingested { plan.reason.as_str() } else { "the prompts change" };
+    fn of_extraction(task: &ResolvedTask, plan: &ExtractPlan, ingest: Action) -> Self {
+        let is_done = ingest == Action::Reuse && plan.n_shards_done == plan.n_shards;
+        let why = if ingest == Action::Reuse { plan.reason.as_str() } else { "the prompts change" };
         let reason = match is_done {
             true => why.to_owned(),
             false => format!(
@@ -141,37 +125,22 @@ impl Step {
             ),
         };
         Self {
-            action: Action::of(is_done),
             n_tokens: Some(plan.n_tokens),
             n_unique_tokens: Some(plan.n_unique_tokens),
-            ..Self::extract(task, &reason)
+            ..Self::of("extract", &task.name, if is_done { Action::Reuse } else { Action::Run }, reason)
         }
     }
 }
 
-fn plan_analyze(
-    snapshot: &Snapshot,
-    study: &ResolvedStudy,
-    is_extracted: bool,
-) -> Result<Vec<Step>, Failure> {
-    let step = |subject: String, action, reason| Step {
-        stage: "analyze",
-        subject,
-        action,
-        reason,
-        n_unique_tokens: None,
-        n_tokens: None,
-    };
-    if !is_extracted {
-        return Ok(vec![step(study.name.clone(), Action::Run, "what it reads changes".into())]);
-    }
+fn plan_analyze(snapshot: &Snapshot, study: &ResolvedStudy) -> Result<Vec<Step>, Failure> {
     let planned = hypercolumn_analyze::plan(snapshot, &study.model.name, &study.questions)
         .map_err(could_not("plan", &study.name))?;
-    let steps = planned.into_iter();
-    Ok(steps
-        .map(|s| {
-            let is_done = s.action == hypercolumn_analyze::Action::Reuse;
-            step(format!("{}: {}", s.task(), s.analysis.name()), Action::of(is_done), s.reason)
-        })
-        .collect())
+    let step = |s: PlannedStep| {
+        let action = match s.action {
+            hypercolumn_analyze::Action::Run => Action::Run,
+            hypercolumn_analyze::Action::Reuse => Action::Reuse,
+        };
+        Step::of("analyze", &format!("{}: {}", s.task(), s.analysis.name()), action, s.reason)
+    };
+    Ok(planned.into_iter().map(step).collect())
 }

@@ -1,18 +1,18 @@
 //! `sql`: one question, answered in the format that was asked for.
 
 use super::open;
-use crate::answer;
 use crate::args::SqlArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::output;
 use crate::progress::Reporter;
 use hypercolumn_analyze::{Catalog, query};
 
 pub fn run(args: &SqlArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    answer::check_destination(args.format)?;
+    output::check_destination(args.format)?;
     let lake = open(&args.lake.lake)?;
     let catalog = Catalog::open(&lake).map_err(could_not("open lake", args.lake.lake.display()))?;
     let answer = query(&catalog, &args.sql).map_err(could_not("answer", args.sql.trim()))?;
-    answer::write(&answer, args.format, reporter)?;
+    output::write(&answer, args.format, reporter)?;
     Ok(Exit::Success)
 }

@@ -1,10 +1,10 @@
-//! `status`: what the lake holds, and whether its files are in place.
+//! `status`: what the lake holds, and which of its files are missing or damaged.
 
 use super::{open, print, print_json};
-use crate::answer::{draw, format_count};
 use crate::args::LakeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::output::{draw, format_count};
 use hypercolumn_schemas::{FileEntry, Lake, Snapshot, tables};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -86,20 +86,19 @@ fn task_statuses(snapshot: &Snapshot) -> Vec<TaskStatus> {
 }
 
 fn extraction_statuses(snapshot: &Snapshot) -> Vec<ExtractionStatus> {
-    let mut found: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, &str), ExtractionStatus> = BTreeMap::new();
     for (commit, record) in snapshot.extractions() {
-        let key = (record.model.name.clone(), commit.slot.task().to_owned());
-        let shards = found.entry(key).or_default();
-        shards.0 += 1;
-        shards.1 = shards.1.max(u64::from(record.n_shards));
+        let (model, task) = (record.model.name.as_str(), commit.slot.task());
+        let status = found.entry((model, task)).or_insert_with(|| ExtractionStatus {
+            model: model.to_owned(),
+            task: task.to_owned(),
+            n_shards_done: 0,
+            n_shards: 0,
+        });
+        status.n_shards_done += 1;
+        status.n_shards = status.n_shards.max(u64::from(record.n_shards));
     }
-    let status = |((model, task), (n_shards_done, n_shards))| ExtractionStatus {
-        model,
-        task,
-        n_shards_done,
-        n_shards,
-    };
-    found.into_iter().map(status).collect()
+    found.into_values().collect()
 }
 
 /// Files that are not in place; their content is compared by `verify`.
@@ -128,7 +127,7 @@ fn describe(status: &Status) -> String {
     match rows.is_empty() {
         true => text.push_str("the lake is empty\n"),
         false => {
-            text.push_str(&draw(&["table", "rows", "bytes", "files"], &rows, &[false, true, true, true]));
+            text.push_str(&draw(&["table", "rows", "bytes", "files"], &rows, &[1, 2, 3]));
         }
     }
     for task in &status.tasks {

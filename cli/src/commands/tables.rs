@@ -4,7 +4,7 @@ use super::print;
 use crate::args::TablesArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::nearest::suggest;
+use crate::suggestion::suggest;
 use hypercolumn_schemas::{Table, schema_page, tables};
 
 pub fn run(args: &TablesArgs) -> Result<Exit, Failure> {
@@ -19,7 +19,7 @@ pub fn run(args: &TablesArgs) -> Result<Exit, Failure> {
 fn find(name: &str) -> Result<&'static Table, Failure> {
     tables::by_name(name).ok_or_else(|| {
         Failure::usage(format!("could not describe `{name}`"))
-            .because("there is no such table")
+            .because("the lake has no such table")
             .hint(suggest(name, "tables", &tables::ALL.map(|t| t.name)))
     })
 }

@@ -1,7 +1,7 @@
-//! From the text of a study to what it says, with every refusal at its place in the text.
+//! Reads the text of a study; every refusal has its position in the text.
 
 use super::{ExtractEntry, Problem, StudyFile, TaskEntry};
-use crate::nearest::suggest;
+use crate::suggestion::suggest;
 use hypercolumn_analyze::settings::AnalysisSettings;
 use hypercolumn_analyze::{ANALYSES, Entries, EntryError, EntryProblem, field_names};
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule};
@@ -16,7 +16,7 @@ pub(super) struct Document {
     pub(super) file: StudyFile,
     pub(super) tasks: Vec<Spanned<TaskEntry>>,
     pub(super) entries: Entries,
-    /// Where each entry stands, in the entries' order.
+    /// Position of each entry in the text, in the order of the entries.
     pub(super) spans: Vec<Range<usize>>,
 }
 
@@ -46,7 +46,7 @@ impl Document {
 /// The key of a study's tasks.
 const TASK: &str = "task";
 
-/// Reads what stands at `path` of the study `whole`.
+/// Deserializes the value at `path` of the study `whole`.
 fn read<'de, T: Deserialize<'de>>(
     value: impl serde::Deserializer<'de, Error = toml::de::Error>,
     path: &[&str],
@@ -150,40 +150,40 @@ fn refuse_key(table: &Spanned<DeTable<'_>>, path: &[String], key: &str, accepted
     Problem::at(locate(table, path), format!("unknown key `{key}`")).hint(suggest(key, "keys", accepted))
 }
 
-/// The keys and indices of a path. What stands for a value's place in the file is no key.
+/// The keys and indices of a path. Names that serde_spanned uses for positions are no keys.
 fn segments_of(path: &serde_ignored::Path<'_>) -> Vec<String> {
     let text = path.to_string();
     text.split('.').filter(|s| !s.starts_with("$__") && *s != "?").map(str::to_owned).collect()
 }
 
-/// Where the value at `path` stands, or its key if it is a table's; the deepest that there is.
+/// Position in the text of the value at `path`, or of its key in a table; of the deepest that exists.
 fn locate(table: &Spanned<DeTable<'_>>, path: &[String]) -> Range<usize> {
     let mut span = table.span();
-    let mut place = Place::Table(table.get_ref());
+    let mut node = Node::Table(table.get_ref());
     for segment in path {
-        let found = match place {
-            Place::Table(table) => {
+        let found = match node {
+            Node::Table(table) => {
                 table.get_key_value(segment.as_str()).map(|(key, value)| (key.span(), value))
             }
-            Place::Array(array) => segment
+            Node::Array(array) => segment
                 .parse()
                 .ok()
                 .and_then(|index: usize| array.get(index))
                 .map(|value| (value.span(), value)),
-            Place::Leaf => None,
+            Node::Leaf => None,
         };
         let Some((found, value)) = found else { break };
         span = found;
-        place = match value.get_ref() {
-            DeValue::Table(table) => Place::Table(table),
-            DeValue::Array(array) => Place::Array(array),
-            _ => Place::Leaf,
+        node = match value.get_ref() {
+            DeValue::Table(table) => Node::Table(table),
+            DeValue::Array(array) => Node::Array(array),
+            _ => Node::Leaf,
         };
     }
     span
 }
 
-enum Place<'a, 'i> {
+enum Node<'a, 'i> {
     Table(&'a DeTable<'i>),
     Array(&'a [Spanned<DeValue<'i>>]),
     Leaf,

@@ -1,7 +1,7 @@
 //! One `[[task]]` of a study, and the `[extract]` settings it may override.
 //!
 //! A generator's settings stand beside the task's own keys, so which keys are known depends on the
-//! generator. They are kept with their place in the file until the generator has judged them.
+//! generator. They are kept with their position in the file until the generator accepts or refuses them.
 
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
 use hypercolumn_extract::tokenize::chat::ChatTemplate;

@@ -55,9 +55,7 @@ pub struct Study {
     pub text: String,
     /// Directory that paths in the study are relative to.
     pub directory: PathBuf,
-    /// What it says.
     pub file: StudyFile,
-    /// The tasks.
     pub tasks: Vec<Spanned<TaskEntry>>,
     /// The entries of its analyses.
     pub entries: Entries,
@@ -103,7 +101,7 @@ impl Study {
         }
     }
 
-    /// The entries, with the place of each in the text.
+    /// The entries, each with its position in the text.
     pub fn located_entries(&self) -> impl Iterator<Item = (Range<usize>, &StudyEntry)> {
         self.spans.iter().cloned().zip(self.entries.iter())
     }

@@ -1,14 +1,13 @@
-//! What is wrong with a study, and on which line.
+//! A refusal of a study, with its line.
 
 use crate::failure::Failure;
 use std::ops::Range;
 
-/// A refusal of one place in a study's text.
+/// A refusal of one position in a study's text.
 #[derive(Debug)]
 pub struct Problem {
     /// Byte range in the text; absent where the whole file is meant.
     pub span: Option<Range<usize>>,
-    /// What is wrong.
     pub message: String,
     /// What would be accepted.
     pub hint: Option<String>,

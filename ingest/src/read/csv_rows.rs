@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 use serde_json::Value;
 
-use crate::error::{IngestError, Place};
+use crate::error::{IngestError, Location};
 use crate::read::fields::{Fields, OPTIONAL};
 use crate::read::intake::Intake;
 use crate::read::{check_columns, describe_utf8_error, parse_json_cell, skip_byte_order_mark};
@@ -17,7 +17,7 @@ pub(super) fn read(path: &Path, file: File) -> Result<Vec<Prompt>, IngestError> 
     let mut reader = BufReader::new(file);
     skip_byte_order_mark(&mut reader)
         .map_err(|source| IngestError::Read { path: path.to_owned(), source })?;
-    // Rows of another length are let through, to be refused with their place like any other.
+    // The CSV reader accepts rows of another length: the check refuses them, with their location.
     let mut rows = ReaderBuilder::new().flexible(true).from_reader(reader);
     let csv_error = |source| IngestError::Csv { path: path.to_owned(), source };
     let header = rows.byte_headers().map_err(csv_error)?.clone();
@@ -33,16 +33,16 @@ pub(super) fn read(path: &Path, file: File) -> Result<Vec<Prompt>, IngestError> 
             break;
         }
         let line = record.position().map_or(0, csv::Position::line);
-        take_record(&mut intake, Place::CsvRow { row, line }, &columns, &record);
+        take_record(&mut intake, Location::CsvRow { row, line }, &columns, &record);
     }
     intake.finish(path)
 }
 
-fn take_record(intake: &mut Intake, place: Place, columns: &[String], record: &ByteRecord) {
+fn take_record(intake: &mut Intake, location: Location, columns: &[String], record: &ByteRecord) {
     if record.len() != columns.len() {
         let (expected, found) = (columns.len(), record.len());
         let message = format!("expected {expected} values, as the header has, found {found}");
-        intake.refuse(place, None, message);
+        intake.refuse(location, None, message);
         return;
     }
     let mut fields = Fields::default();
@@ -51,12 +51,12 @@ fn take_record(intake: &mut Intake, place: Place, columns: &[String], record: &B
             Ok(Some(value)) => fields.0.push((column.clone(), value)),
             Ok(None) => {}
             Err(message) => {
-                intake.refuse(place, Some(column.clone()), message);
+                intake.refuse(location, Some(column.clone()), message);
                 return;
             }
         }
     }
-    intake.take(place, fields);
+    intake.take(location, fields);
 }
 
 /// A cell as the JSON value that the same field would hold in JSON Lines.

@@ -1,6 +1,7 @@
 //! One check for every format: named JSON values in, a prompt or findings out.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
@@ -15,7 +16,7 @@ pub(super) const FIELDS: [&str; 8] =
 /// The fields that may be missing.
 pub(super) const OPTIONAL: [&str; 3] = ["expected", "params", "segments"];
 
-/// Segment numbers are 16-bit, and the whole prompt, its last token and the response take three.
+/// Segment numbers are 16-bit; the whole prompt, its last token and the response have three of them.
 const MAX_SEGMENTS: usize = i16::MAX as usize - 2;
 
 /// A row's values by name, in the order given; kept as a list so that repeated names show.
@@ -25,8 +26,8 @@ pub(super) struct Fields(pub(super) Vec<(String, Value)>);
 impl Fields {
     /// Takes a field out; JSON null counts as missing.
     fn remove(&mut self, name: &str) -> Option<Value> {
-        let place = self.0.iter().position(|(key, _)| key == name)?;
-        Some(self.0.swap_remove(place).1).filter(|value| !value.is_null())
+        let index = self.0.iter().position(|(key, _)| key == name)?;
+        Some(self.0.swap_remove(index).1).filter(|value| !value.is_null())
     }
 }
 
@@ -154,10 +155,10 @@ fn parse_list(value: Value) -> Result<Vec<Value>, Value> {
 
 /// Refuses fields that a prompt does not have, and fields given twice.
 fn check_names(fields: &Fields, findings: &mut Vec<Finding>) {
-    for (place, (name, _)) in fields.0.iter().enumerate() {
+    for (index, (name, _)) in fields.0.iter().enumerate() {
         if !FIELDS.contains(&name.as_str()) {
             find(findings, name, format!("unknown; the fields are {}", FIELDS.join(", ")));
-        } else if fields.0[..place].iter().any(|(earlier, _)| earlier == name) {
+        } else if fields.0[..index].iter().any(|(earlier, _)| earlier == name) {
             find(findings, name, "given twice; expected once".to_owned());
         }
     }
@@ -186,21 +187,21 @@ fn check_segments(segments: Vec<Value>, text: Option<&str>, findings: &mut Vec<F
     }
     let n_chars = text.map(|text| text.chars().count() as u64);
     let segments = segments.into_iter().enumerate();
-    segments.filter_map(|(place, value)| check_segment(place, value, n_chars, findings)).collect()
+    segments.filter_map(|(index, value)| check_segment(index, value, n_chars, findings)).collect()
 }
 
 fn check_segment(
-    place: usize,
+    index: usize,
     value: Value,
     n_chars: Option<u64>,
     findings: &mut Vec<Finding>,
 ) -> Option<Segment> {
-    let field = |name: &str| format!("segments[{place}].{name}");
+    let field = |name: &str| format!("segments[{index}].{name}");
     let mut object = match parse_object(value) {
         Ok(object) => object,
         Err(value) => {
             let expected = "an object with role, start and end";
-            expect(findings, &format!("segments[{place}]"), expected, &value);
+            expect(findings, &format!("segments[{index}]"), expected, &value);
             return None;
         }
     };
@@ -232,8 +233,8 @@ fn check_segment(
         parsed
     };
     let (start, end) = (offset("start", start?), offset("end", end?));
-    let (start, end) = check_span(&field("end"), start?, end?, n_chars?, findings)?;
-    Some(Segment { role: role.ok()?, start, end })
+    let span = check_span(&field("end"), start?, end?, n_chars?, findings)?;
+    Some(Segment { role: role.ok()?, start: span.start, end: span.end })
 }
 
 /// Offsets are in Unicode scalar values, so the text's length bounds them.
@@ -243,7 +244,7 @@ fn check_span(
     end: u64,
     n_chars: u64,
     findings: &mut Vec<Finding>,
-) -> Option<(u32, u32)> {
+) -> Option<Range<u32>> {
     if end <= start {
         find(findings, field, format!("expected more than start, {start}, found {end}"));
     } else if end > n_chars {
@@ -251,8 +252,8 @@ fn check_span(
         find(findings, field, format!("expected at most {length}, found {end}"));
     }
     let fits = start < end && end <= n_chars;
-    let spans = (u32::try_from(start).ok()?, u32::try_from(end).ok()?);
-    fits.then_some(spans)
+    let span = u32::try_from(start).ok()?..u32::try_from(end).ok()?;
+    fits.then_some(span)
 }
 
 /// A value for a message: short, and with its kind.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 
-use crate::error::{IngestError, Place, Problem};
+use crate::error::{IngestError, Location, Problem};
 use crate::read::fields::{Fields, check_prompt};
 use hypercolumn_schemas::Prompt;
 
@@ -15,27 +15,27 @@ const MAX_LISTED: usize = 5;
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     prompts: Vec<Prompt>,
-    places: HashMap<String, Place>,
+    locations: HashMap<String, Location>,
     problems: Vec<Problem>,
     n_problems: u64,
 }
 
 impl Intake {
     /// Checks a row and keeps its prompt, or what is wrong with it.
-    pub(super) fn take(&mut self, place: Place, fields: Fields) {
+    pub(super) fn take(&mut self, location: Location, fields: Fields) {
         let mut findings = Vec::new();
         let prompt = check_prompt(fields, &mut findings);
         for finding in findings {
-            self.refuse(place, Some(finding.field), finding.message);
+            self.refuse(location, Some(finding.field), finding.message);
         }
         let Some(prompt) = prompt else { return };
-        match self.places.entry(prompt.prompt_id.clone()) {
+        match self.locations.entry(prompt.prompt_id.clone()) {
             Entry::Occupied(first) => {
                 let message = format!("`{}` is already the id of {}", first.key(), first.get());
-                self.refuse(place, Some("prompt_id".to_owned()), message);
+                self.refuse(location, Some("prompt_id".to_owned()), message);
             }
             Entry::Vacant(entry) => {
-                entry.insert(place);
+                entry.insert(location);
                 // After a problem the file is refused, so its prompts need not be held.
                 if self.n_problems == 0 {
                     self.prompts.push(prompt);
@@ -45,10 +45,10 @@ impl Intake {
     }
 
     /// Records a problem.
-    pub(super) fn refuse(&mut self, place: Place, field: Option<String>, message: String) {
+    pub(super) fn refuse(&mut self, location: Location, field: Option<String>, message: String) {
         self.n_problems += 1;
         if self.problems.len() < MAX_LISTED {
-            self.problems.push(Problem { place, field, message });
+            self.problems.push(Problem { location, field, message });
         }
     }
 

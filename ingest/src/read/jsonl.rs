@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use crate::error::{IngestError, Place};
+use crate::error::{IngestError, Location};
 use crate::read::fields::Fields;
 use crate::read::intake::Intake;
 use crate::read::{describe_json_error, describe_utf8_error, skip_byte_order_mark};
@@ -29,15 +29,15 @@ pub(super) fn read(path: &Path, file: File) -> Result<Vec<Prompt>, IngestError> 
             blank.get_or_insert(number);
             continue;
         }
-        // A blank line is known to be out of place only once something follows it.
+        // A blank line is known to be out of location only once something follows it.
         if let Some(blank) = blank.take() {
             let message = "blank; blank lines may only stand at the end of the file".to_owned();
-            intake.refuse(Place::Line(blank), None, message);
+            intake.refuse(Location::Line(blank), None, message);
         }
-        let place = Place::Line(number);
+        let location = Location::Line(number);
         match parse_line(bytes) {
-            Ok(fields) => intake.take(place, fields),
-            Err(message) => intake.refuse(place, None, message),
+            Ok(fields) => intake.take(location, fields),
+            Err(message) => intake.refuse(location, None, message),
         }
     }
     intake.finish(path)

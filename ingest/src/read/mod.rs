@@ -1,7 +1,7 @@
 //! Users' own prompts, from JSON Lines, CSV or Parquet.
 //!
 //! Each format's reader turns a row into named JSON values; one check, the same for all, turns
-//! those into a [`Prompt`]. Whatever is wrong is collected with its place, field and expectation,
+//! those into a [`Prompt`]. Every problem is collected with its location, field and expectation,
 //! and the file is refused as a whole: a file with a bad row gives no prompts. Files are read row by
 //! row; only the prompts, and their ids to find repetitions, are held.
 
@@ -57,7 +57,7 @@ pub fn read_prompts(path: &Path) -> Result<Vec<Prompt>, IngestError> {
     read(path, file)
 }
 
-/// Passes over a UTF-8 byte order mark, which some editors put first.
+/// Skips a UTF-8 byte order mark, which some editors put first.
 fn skip_byte_order_mark<R: BufRead>(reader: &mut R) -> io::Result<()> {
     if reader.fill_buf()?.starts_with(b"\xEF\xBB\xBF") {
         reader.consume(3);
@@ -68,15 +68,15 @@ fn skip_byte_order_mark<R: BufRead>(reader: &mut R) -> io::Result<()> {
 /// Checks a table's header: every column known and given once, none missing that is required.
 fn check_columns(path: &Path, columns: &[String]) -> Result<(), IngestError> {
     let accepted = || format!("the columns are {}", FIELDS.join(", "));
-    let repeated = |place: usize| columns[..place].contains(&columns[place]);
+    let repeated = |index: usize| columns[..index].contains(&columns[index]);
     let unknown = columns.iter().position(|column| !FIELDS.contains(&column.as_str()));
     let missing = FIELDS
         .iter()
         .find(|field| !OPTIONAL.contains(field) && !columns.iter().any(|column| column == *field));
-    let problem = if let Some(place) = unknown {
-        format!("column `{}` is unknown; {}", columns[place], accepted())
-    } else if let Some(place) = (0..columns.len()).find(|&place| repeated(place)) {
-        format!("column `{}` is given twice; expected once", columns[place])
+    let problem = if let Some(index) = unknown {
+        format!("column `{}` is unknown; {}", columns[index], accepted())
+    } else if let Some(index) = (0..columns.len()).find(|&index| repeated(index)) {
+        format!("column `{}` is given twice; expected once", columns[index])
     } else if let Some(field) = missing {
         format!("column `{field}` is missing; {}", accepted())
     } else {

@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 
-use crate::error::{IngestError, Place};
+use crate::error::{IngestError, Location};
 use crate::read::fields::Fields;
 use crate::read::intake::Intake;
 use crate::read::{check_columns, parse_json_cell};
@@ -37,7 +37,7 @@ pub(super) fn read(path: &Path, file: File) -> Result<Vec<Prompt>, IngestError> 
         let n_rows = cells.first().map_or(0, |cells| cells.len());
         for index in 0..n_rows {
             row += 1;
-            take_row(&mut intake, Place::Row(row), &columns, &cells, index);
+            take_row(&mut intake, Location::Row(row), &columns, &cells, index);
         }
     }
     intake.finish(path)
@@ -108,19 +108,19 @@ fn convert_column(column: &ArrayRef) -> Result<Cells, ArrowError> {
     }
 }
 
-fn take_row(intake: &mut Intake, place: Place, columns: &[String], cells: &[Cells], index: usize) {
+fn take_row(intake: &mut Intake, location: Location, columns: &[String], cells: &[Cells], index: usize) {
     let mut fields = Fields::default();
     for (column, cells) in columns.iter().zip(cells) {
         match parse_cell(column, cells, index) {
             Ok(Value::Null) => {}
             Ok(value) => fields.0.push((column.clone(), value)),
             Err(message) => {
-                intake.refuse(place, Some(column.clone()), message);
+                intake.refuse(location, Some(column.clone()), message);
                 return;
             }
         }
     }
-    intake.take(place, fields);
+    intake.take(location, fields);
 }
 
 /// A cell as the JSON value that the same field would hold in JSON Lines; null where it is missing.

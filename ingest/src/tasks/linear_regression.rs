@@ -24,8 +24,8 @@ use serde_json::{Map, Value};
 use super::{Accepted, Task, check_examples, check_n_prompts, name_condition, refuse};
 use crate::decimal::Decimal;
 use crate::draft::Draft;
-use crate::draw::Draw;
 use crate::error::IngestError;
+use crate::random_stream::RandomStream;
 use hypercolumn_schemas::Prompt;
 
 /// The task's name.
@@ -57,7 +57,7 @@ pub struct Settings {
     pub prompts_per_line: u32,
     /// Numbers of points shown, one condition each (1, 2, 4, 8).
     pub examples: Vec<u32>,
-    /// Seed of every draw (7).
+    /// Seed of every random number (7).
     pub seed: u64,
     /// Number of different slopes; intercepts are as many as the lines then need. Left out, the
     /// square root of `lines`, rounded up, so that 16 lines are 4 slopes × 4 intercepts.
@@ -121,9 +121,9 @@ impl Settings {
             let accepted = format!("a whole number from 1 to {}, the number of lines", self.lines);
             return Err(refuse(NAME, "slopes", n_slopes, accepted));
         }
-        let slopes = Choices { range: self.slope_range, without_zero: true };
+        let slopes = Coefficients { range: self.slope_range, zero: Zero::LeftOut };
         slopes.check("slope_range", u64::from(n_slopes))?;
-        let intercepts = Choices { range: self.intercept_range, without_zero: false };
+        let intercepts = Coefficients { range: self.intercept_range, zero: Zero::Kept };
         intercepts.check("intercept_range", self.n_intercepts())
     }
 
@@ -143,19 +143,26 @@ impl Settings {
 }
 
 /// The whole numbers from which slopes or intercepts are drawn.
-struct Choices {
+struct Coefficients {
     range: [i64; 2],
-    without_zero: bool,
+    zero: Zero,
 }
 
-impl Choices {
+/// Whether 0 is one of the coefficients.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Zero {
+    Kept,
+    LeftOut,
+}
+
+impl Coefficients {
     fn check(&self, key: &str, needed: u64) -> Result<(), IngestError> {
         let [low, high] = self.range;
         let in_bounds = |value: i64| (-MAX_COEFFICIENT..=MAX_COEFFICIENT).contains(&value);
         if in_bounds(low) && in_bounds(high) && low <= high && self.count() >= needed {
             return Ok(());
         }
-        let zero = if self.without_zero { " (0 is not counted)" } else { "" };
+        let zero = if self.zero == Zero::LeftOut { " (0 is not counted)" } else { "" };
         let accepted = format!(
             "two whole numbers from -{MAX_COEFFICIENT} to {MAX_COEFFICIENT}, the smaller first, \
              with at least {needed} between them{zero}"
@@ -165,7 +172,7 @@ impl Choices {
 
     fn skips_zero(&self) -> bool {
         let [low, high] = self.range;
-        self.without_zero && low <= 0 && high >= 0
+        self.zero == Zero::LeftOut && low <= 0 && high >= 0
     }
 
     fn count(&self) -> u64 {
@@ -174,10 +181,10 @@ impl Choices {
     }
 
     /// `n` of the numbers, spread over the range, in random order.
-    fn draw(&self, n: u64, draw: &mut Draw) -> Vec<i64> {
-        let drawn = draw.stratified(n, self.count());
+    fn sample(&self, n: u64, stream: &mut RandomStream) -> Vec<i64> {
+        let drawn = stream.stratified(n, self.count());
         let mut values: Vec<i64> = drawn.into_iter().map(|index| self.nth(index)).collect();
-        draw.shuffle(&mut values);
+        stream.shuffle(&mut values);
         values
     }
 
@@ -234,10 +241,10 @@ fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
 
 /// Slopes crossed with intercepts; with a remainder, the last intercept has fewer lines.
 fn draw_lines(settings: &Settings) -> Vec<Line> {
-    let slopes = Choices { range: settings.slope_range, without_zero: true }
-        .draw(u64::from(settings.n_slopes()), &mut Draw::new(settings.seed, "lr slopes", 0));
-    let intercepts = Choices { range: settings.intercept_range, without_zero: false }
-        .draw(settings.n_intercepts(), &mut Draw::new(settings.seed, "lr intercepts", 0));
+    let slopes = Coefficients { range: settings.slope_range, zero: Zero::LeftOut }
+        .sample(u64::from(settings.n_slopes()), &mut RandomStream::new(settings.seed, "lr slopes", 0));
+    let intercepts = Coefficients { range: settings.intercept_range, zero: Zero::Kept }
+        .sample(settings.n_intercepts(), &mut RandomStream::new(settings.seed, "lr intercepts", 0));
     let crossed =
         intercepts.iter().flat_map(|&intercept| slopes.iter().map(move |&slope| Line { slope, intercept }));
     crossed.take(settings.lines as usize).collect()
@@ -245,22 +252,22 @@ fn draw_lines(settings: &Settings) -> Vec<Line> {
 
 /// The query xs, spread over their range and asked of every line.
 fn draw_queries(settings: &Settings) -> Vec<Decimal> {
-    let mut draw = Draw::new(settings.seed, "lr queries", 0);
-    let drawn = draw.stratified(u64::from(settings.prompts_per_line), settings.n_x());
+    let mut stream = RandomStream::new(settings.seed, "lr queries", 0);
+    let drawn = stream.stratified(u64::from(settings.prompts_per_line), settings.n_x());
     drawn.into_iter().map(|index| x_at(index, settings.x_decimals)).collect()
 }
 
 /// The xs of an item's examples: without repeats, none of them the query's. They are drawn one
 /// after the other from the item's own stream, so that a longer list begins with the shorter one.
 fn draw_examples(settings: &Settings, item: u64, query: Decimal, n: u32) -> Vec<Decimal> {
-    let mut draw = Draw::new(settings.seed, "lr examples", item);
+    let mut stream = RandomStream::new(settings.seed, "lr examples", item);
     let free = (0..settings.n_x()).map(|index| x_at(index, settings.x_decimals));
     let mut free: Vec<Decimal> = free.filter(|&x| x != query).collect();
     (0..n as usize)
-        .map(|place| {
-            let drawn = place + draw.index(free.len() - place);
-            free.swap(place, drawn);
-            free[place]
+        .map(|i| {
+            let drawn = i + stream.index(free.len() - i);
+            free.swap(i, drawn);
+            free[i]
         })
         .collect()
 }

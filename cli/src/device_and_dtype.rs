@@ -1,9 +1,8 @@
-//! `--device` and `--dtype`. There is one device and one type, so nothing is chosen here: what a user asks for is what
-//! there is, or it is refused.
+//! `--device` and `--dtype`. There is one device, the CPU, and one type, f32: any other is refused.
 
 use clap::Arg;
 
-/// The two options.
+/// The options `--device` and `--dtype`.
 pub fn options() -> [Arg; 2] {
     let option = |name: &'static str, value, help| Arg::new(name).long(name).value_name(value).help(help);
     [

@@ -1,7 +1,7 @@
-//! What was probably meant by a name that does not exist.
+//! Suggestions for a name that does not exist: the accepted name that differs least.
 
 /// The candidate that differs from `name` by little more than a slip of the finger.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
@@ -13,7 +13,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// A hint that names what was probably meant, then everything that is accepted.
 pub fn suggest(name: &str, what: &str, accepted: &[&str]) -> String {
     let list = accepted.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ");
-    match nearest(name, accepted.iter().copied()) {
+    match closest(name, accepted.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`? accepted {what}: {list}"),
         None => format!("accepted {what}: {list}"),
     }
@@ -26,8 +26,8 @@ mod tests {
     #[test]
     fn slips_are_found_and_strangers_are_not() {
         let accepted = ["lines", "prompts_per_line", "seed"];
-        assert_eq!(nearest("lins", accepted), Some("lines"));
-        assert_eq!(nearest("prompt_per_lines", accepted), Some("prompts_per_line"));
-        assert_eq!(nearest("temperature", accepted), None);
+        assert_eq!(closest("lins", accepted), Some("lines"));
+        assert_eq!(closest("prompt_per_lines", accepted), Some("prompts_per_line"));
+        assert_eq!(closest("temperature", accepted), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Answers as CSV (RFC 4180): a header, nested values as JSON, null as nothing and the empty text as `""`.
+//! Query results as CSV (RFC 4180): a header, nested values as JSON, null as nothing and the empty text as `""`.
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::DataType;
@@ -7,15 +7,15 @@ use arrow::json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use hypercolumn_analyze::QueryResult;
 
-/// The answer as CSV.
-pub fn encode(answer: &QueryResult) -> Result<Vec<u8>, ArrowError> {
+/// The query result as CSV.
+pub fn encode(result: &QueryResult) -> Result<Vec<u8>, ArrowError> {
     let mut out = String::new();
-    for (i, field) in answer.schema.fields().iter().enumerate() {
+    for (i, field) in result.schema.fields().iter().enumerate() {
         push_separator(&mut out, i);
         push_quoted(&mut out, field.name());
     }
     out.push_str("\r\n");
-    for batch in &answer.batches {
+    for batch in &result.batches {
         encode_batch(batch, &mut out)?;
     }
     Ok(out.into_bytes())
@@ -92,8 +92,8 @@ mod tests {
             Arc::new(StringArray::from(vec![Some("a,\"b\""), Some(""), None, Some("line\nend")]));
         let numbers: ArrayRef = Arc::new(Float32Array::from(vec![0.1, 1e-9, -3.0, f32::MAX]));
         let batch = RecordBatch::try_from_iter([("text", texts), ("number", numbers)]).expect("a batch");
-        let answer = QueryResult { schema: batch.schema(), batches: vec![batch] };
-        let csv = String::from_utf8(encode(&answer).expect("encoded")).expect("UTF-8");
+        let result = QueryResult { schema: batch.schema(), batches: vec![batch] };
+        let csv = String::from_utf8(encode(&result).expect("encoded")).expect("UTF-8");
         let rows: Vec<_> = csv.split("\r\n").collect();
         assert_eq!(rows[0], "text,number");
         assert_eq!(rows[1], "\"a,\"\"b\"\"\",0.1");

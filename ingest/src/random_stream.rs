@@ -1,18 +1,18 @@
-//! Seeded draws that give the same numbers on every platform and in every release of the random
-//! number crates.
+//! A seeded stream of random numbers, the same on every platform and in every release of the crates for random
+//! numbers.
 //!
-//! Only the ChaCha8 word stream is taken from outside: it is fixed by its specification. Bounded
+//! A crate supplies only the ChaCha8 words, which a specification fixes. Bounded
 //! numbers, shuffles and samples are integer arithmetic written out here, because the sampling
 //! functions of general crates may change what they return from one version to the next.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// A stream of draws for one purpose.
+/// A stream of random numbers for one purpose.
 #[derive(Debug)]
-pub(crate) struct Draw(ChaCha8Rng);
+pub(crate) struct RandomStream(ChaCha8Rng);
 
-impl Draw {
+impl RandomStream {
     /// The stream of `purpose` under `seed`. Streams of different purposes or indices are
     /// independent, so what one of them consumes never shifts another.
     pub(crate) fn new(seed: u64, purpose: &str, index: u64) -> Self {
@@ -27,18 +27,18 @@ impl Draw {
 
     /// A whole number from 0 up to, not including, `n`; every one equally likely.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
-        assert!(n > 0, "a draw needs at least one outcome");
+        assert!(n > 0, "a random number needs at least one outcome");
         // Words above the last whole multiple of n would favour the small outcomes.
-        let excess = (u64::MAX % n + 1) % n;
+        let n_excess = (u64::MAX % n + 1) % n;
         loop {
             let word = self.0.next_u64();
-            if word <= u64::MAX - excess {
+            if word <= u64::MAX - n_excess {
                 return word % n;
             }
         }
     }
 
-    /// `below` for an index.
+    /// An index below `n`; every one equally likely.
     pub(crate) fn index(&mut self, n: usize) -> usize {
         usize::try_from(self.below(n as u64)).expect("below an index is an index")
     }
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn the_stream_is_pinned() {
-        let mut draw = Draw::new(7, "test", 0);
-        let drawn: Vec<u64> = (0..8).map(|_| draw.below(100)).collect();
+        let mut stream = RandomStream::new(7, "test", 0);
+        let drawn: Vec<u64> = (0..8).map(|_| stream.below(100)).collect();
         assert_eq!(drawn, PINNED);
     }
 
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn streams_differ_by_seed_purpose_and_index() {
-        let first = |seed, purpose, index| Draw::new(seed, purpose, index).below(u64::MAX);
+        let first = |seed, purpose, index| RandomStream::new(seed, purpose, index).below(u64::MAX);
         let base = first(7, "a", 0);
         assert_eq!(base, first(7, "a", 0));
         assert_ne!(base, first(8, "a", 0));
@@ -96,27 +96,27 @@ mod tests {
 
     #[test]
     fn below_reaches_every_outcome_about_equally() {
-        let mut draw = Draw::new(1, "test", 0);
+        let mut stream = RandomStream::new(1, "test", 0);
         let mut counts = [0_u32; 7];
         for _ in 0..7_000 {
-            counts[draw.index(7)] += 1;
+            counts[stream.index(7)] += 1;
         }
         assert!(counts.iter().all(|&n| (850..1_150).contains(&n)), "{counts:?}");
-        assert!((0..100).all(|_| draw.below(1) == 0));
+        assert!((0..100).all(|_| stream.below(1) == 0));
     }
 
     #[test]
-    fn stratified_draws_are_distinct_and_spread() {
-        let drawn = Draw::new(3, "test", 0).stratified(16, 99);
+    fn stratified_numbers_are_distinct_and_spread() {
+        let drawn = RandomStream::new(3, "test", 0).stratified(16, 99);
         assert_eq!(drawn.len(), 16);
         assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
         assert!(drawn[0] < 7 && drawn[15] > 91 && drawn[15] < 99);
-        assert_eq!(Draw::new(3, "test", 0).stratified(5, 5), [0, 1, 2, 3, 4]);
+        assert_eq!(RandomStream::new(3, "test", 0).stratified(5, 5), [0, 1, 2, 3, 4]);
     }
 
     #[test]
     fn a_permutation_holds_every_number_once() {
-        let mut order = Draw::new(3, "test", 0).permutation(40);
+        let mut order = RandomStream::new(3, "test", 0).permutation(40);
         assert_ne!(order, (0..40).collect::<Vec<_>>());
         order.sort_unstable();
         assert_eq!(order, (0..40).collect::<Vec<_>>());

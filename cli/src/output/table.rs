@@ -1,4 +1,4 @@
-//! Answers for reading: a drawn table that fits the terminal, long values shortened.
+//! Query results for people: a table that fits the terminal, long values shortened.
 
 use crate::progress::Reporter;
 use arrow::array::{Array, ArrayRef, FixedSizeListArray, ListArray};
@@ -17,34 +17,35 @@ const MAX_VALUES: usize = 4;
 /// Characters of a text that are drawn.
 const MAX_CHARACTERS: usize = 120;
 
-/// The answer as text.
-pub fn encode(answer: &QueryResult, reporter: &Reporter) -> Result<String, ArrowError> {
-    let header: Vec<_> = answer.schema.fields().iter().map(|f| f.name().as_str()).collect();
+/// The query result as text.
+pub fn encode(result: &QueryResult, reporter: &Reporter) -> Result<String, ArrowError> {
+    let header: Vec<_> = result.schema.fields().iter().map(|f| f.name().as_str()).collect();
     let mut rows = Vec::new();
-    for batch in &answer.batches {
+    for batch in &result.batches {
         let n_left = MAX_ROWS - rows.len();
         let columns = batch.columns().iter().map(texts).collect::<Result<Vec<_>, _>>()?;
         let n_rows = batch.num_rows().min(n_left);
         rows.extend((0..n_rows).map(|row| columns.iter().map(|c| c[row].clone()).collect::<Vec<_>>()));
     }
-    let n_rows = answer.n_rows();
+    let n_rows = result.n_rows();
     if n_rows > rows.len() {
         let (shown, all) = (format_count(rows.len() as u64), format_count(n_rows as u64));
         reporter.warn(&format!("{shown} of {all} rows are shown; --format csv gives all"));
     }
-    let numeric: Vec<_> = answer.schema.fields().iter().map(|f| f.data_type().is_numeric()).collect();
+    let fields = result.schema.fields().iter().enumerate();
+    let numeric: Vec<_> = fields.filter(|(_, f)| f.data_type().is_numeric()).map(|(i, _)| i).collect();
     Ok(draw(&header, &rows, &numeric))
 }
 
-/// A drawn table; `numeric` columns are set flush right.
-pub fn draw(header: &[&str], rows: &[Vec<String>], numeric: &[bool]) -> String {
+/// A table as text. `rows` is `[n_rows][n_columns]`, as `header`; the columns with an index in `numeric` are flush right.
+pub fn draw(header: &[&str], rows: &[Vec<String>], numeric: &[usize]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(header);
     if let Some((terminal_size::Width(width), _)) = terminal_size::terminal_size_of(std::io::stdout()) {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     table.add_rows(rows);
-    for (column, _) in numeric.iter().enumerate().filter(|(_, numeric)| **numeric) {
+    for &column in numeric {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -1,4 +1,4 @@
-//! Answers on standard output: one format a file. All but the table are exact.
+//! Query results on standard output, one file a format. All formats but the table are exact.
 
 mod columnar;
 mod csv;
@@ -19,17 +19,17 @@ use hypercolumn_analyze::QueryResult;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
-/// Writes an answer to standard output.
+/// Writes a query result to standard output.
 ///
 /// # Errors
 /// Where a binary format would go to a terminal, or standard output cannot be written.
-pub fn write(answer: &QueryResult, format: FormatArg, reporter: &Reporter) -> Result<(), Failure> {
+pub fn write(result: &QueryResult, format: FormatArg, reporter: &Reporter) -> Result<(), Failure> {
     let bytes = match format {
-        FormatArg::Table => in_utc(answer).and_then(|a| table::encode(&a, reporter)).map(String::into_bytes),
-        FormatArg::Csv => in_utc(answer).and_then(|a| csv::encode(&a)),
-        FormatArg::Json => in_utc(answer).and_then(|a| json::encode(&a)),
-        FormatArg::Parquet => columnar::encode_parquet(answer),
-        FormatArg::Arrow => columnar::encode_stream(answer),
+        FormatArg::Table => in_utc(result).and_then(|a| table::encode(&a, reporter)).map(String::into_bytes),
+        FormatArg::Csv => in_utc(result).and_then(|a| csv::encode(&a)),
+        FormatArg::Json => in_utc(result).and_then(|a| json::encode(&a)),
+        FormatArg::Parquet => columnar::encode_parquet(result),
+        FormatArg::Arrow => columnar::encode_stream(result),
     };
     let bytes = bytes.map_err(|cause| unwritable(format, &cause))?;
     let mut out = io::stdout().lock();
@@ -38,15 +38,15 @@ pub fn write(answer: &QueryResult, format: FormatArg, reporter: &Reporter) -> Re
     Ok(())
 }
 
-/// The answer as a drawn table.
+/// The query result as a drawn table.
 ///
 /// # Errors
 /// Where a value cannot be written as text.
-pub fn render(answer: &QueryResult, reporter: &Reporter) -> Result<String, Failure> {
-    table::encode(answer, reporter).map_err(|cause| unwritable(FormatArg::Table, &cause))
+pub fn render(result: &QueryResult, reporter: &Reporter) -> Result<String, Failure> {
+    table::encode(result, reporter).map_err(|cause| unwritable(FormatArg::Table, &cause))
 }
 
-/// Refuses to write a binary format to a terminal, before the question is asked.
+/// Refuses to write a binary format to a terminal, before the query runs.
 pub fn check_destination(format: FormatArg) -> Result<(), Failure> {
     let (is_binary, name) = match format {
         FormatArg::Parquet => (true, "parquet"),
@@ -56,14 +56,13 @@ pub fn check_destination(format: FormatArg) -> Result<(), Failure> {
     if is_binary && io::stdout().is_terminal() {
         return Err(Failure::usage(format!("could not write `{name}` to a terminal"))
             .because("it is a binary format")
-            .hint(format!("send it to a file: hypercolumn sql … --format {name} > answer.{name}")));
+            .hint(format!("send it to a file: hypercolumn sql … --format {name} > result.{name}")));
     }
     Ok(())
 }
 
-/// The same moments with the offset of UTC: named time zones cannot be written as text without a
-/// database of them.
-fn in_utc(answer: &QueryResult) -> Result<QueryResult, ArrowError> {
+/// Timestamps with the offset of UTC: a named time zone needs a database of time zones to be written as text.
+fn in_utc(result: &QueryResult) -> Result<QueryResult, ArrowError> {
     let field = |field: &FieldRef| match field.data_type() {
         DataType::Timestamp(unit, Some(_)) => {
             let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
@@ -71,18 +70,18 @@ fn in_utc(answer: &QueryResult) -> Result<QueryResult, ArrowError> {
         }
         _ => Arc::clone(field),
     };
-    let schema = Arc::new(Schema::new(answer.schema.fields().iter().map(field).collect::<Vec<_>>()));
+    let schema = Arc::new(Schema::new(result.schema.fields().iter().map(field).collect::<Vec<_>>()));
     let convert = |batch: &RecordBatch| {
         let columns = batch.columns().iter().zip(schema.fields());
         let columns = columns.map(|(array, field)| cast(array, field.data_type()));
         RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)
     };
-    let batches = answer.batches.iter().map(convert).collect::<Result<_, _>>()?;
+    let batches = result.batches.iter().map(convert).collect::<Result<_, _>>()?;
     Ok(QueryResult { schema, batches })
 }
 
 fn unwritable(format: FormatArg, cause: &ArrowError) -> Failure {
-    Failure::new(Exit::Failure, format!("could not write the answer as `{format:?}`").to_lowercase())
+    Failure::new(Exit::Failure, format!("could not write the result as `{format:?}`").to_lowercase())
         .because(cause.to_string())
-        .hint("cast the column in the question, e.g. `column::VARCHAR`, or use another --format")
+        .hint("cast the column in the query, e.g. `column::VARCHAR`, or use another --format")
 }

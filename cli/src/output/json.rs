@@ -1,16 +1,16 @@
-//! Answers as JSON: an array of objects, one a line, so that both JSON readers and line tools can take it.
+//! Query results as JSON: an array of objects, one a line, so that both JSON readers and line tools can take it.
 
 use arrow::error::ArrowError;
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use hypercolumn_analyze::QueryResult;
 
-/// The answer as a JSON array; nulls are written, so that every object has every column.
-pub fn encode(answer: &QueryResult) -> Result<Vec<u8>, ArrowError> {
+/// The query result as a JSON array; nulls are written, so that every object has every column.
+pub fn encode(result: &QueryResult) -> Result<Vec<u8>, ArrowError> {
     let mut lines = Vec::new();
     let builder = WriterBuilder::new().with_explicit_nulls(true);
     let mut writer = builder.build::<_, LineDelimited>(&mut lines);
-    for batch in &answer.batches {
+    for batch in &result.batches {
         writer.write(batch)?;
     }
     writer.finish()?;
