@@ -57,10 +57,6 @@ impl ResolvedStudy {
 /// Where the study, or a file that it names, is refused.
 pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<ResolvedStudy, Failure> {
     let study = Study::read(path)?;
-    if study.file.name.get_ref().trim().is_empty() {
-        let problem = Problem::at(study.file.name.span(), "the study's `name` is empty");
-        return Err(study.refuse(problem.hint("results in the lake belong to a study by its name")));
-    }
     let model = resolve_model(&study, model)?;
     let mut tasks: Vec<ResolvedTask> = Vec::new();
     for entry in &study.tasks {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Bench, PROMPTS, checkpoint};
+use support::{Bench, PROMPTS, checkpoint, contents};
 
 fn ingest(bench: &Bench, task: &str) {
     bench.write("p.jsonl", PROMPTS);
@@ -45,6 +45,49 @@ fn two_checkpoints_of_one_name_are_told_apart() {
     extract("run_b/checkpoint-500", &["--model-name", "b"]).succeeds();
     assert_eq!(models(&bench, "t"), ["b", "checkpoint-500"]);
     extract("run_b/checkpoint-500", &["--model-name", "null"]).refuses(&["`null` cannot be a model's name"]);
+}
+
+#[test]
+fn an_analysis_by_another_model_of_the_name_is_refused() {
+    let bench = Bench::new();
+    checkpoint::write(&bench, "run_a/checkpoint-500", 1);
+    checkpoint::write(&bench, "run_b/checkpoint-500", 2);
+    ingest(&bench, "t");
+    let extract = ["extract", "--task", "t", "--max-new-tokens", "0", "--model", "run_a/checkpoint-500"];
+    bench.run(&extract).succeeds();
+    bench.write("s.toml", "name = \"s\"\n[[task]]\nname = \"t\"\nprompts = \"p.jsonl\"\n");
+    let analyze = |model: &str| bench.run(&["analyze", "s.toml", "--model", model]);
+    let before = contents(&bench.path("lake"));
+    analyze("run_b/checkpoint-500").refuses(&[
+        "already holds another model as `checkpoint-500`",
+        "run_a/checkpoint-500",
+        "run_b/checkpoint-500",
+    ]);
+    assert_eq!(contents(&bench.path("lake")), before, "a refused analysis changed the lake");
+    analyze("run_a/checkpoint-500").succeeds();
+}
+
+#[test]
+fn names_of_a_study_are_refused_with_line_and_key() {
+    let bench = Bench::new();
+    bench.write("p.jsonl", PROMPTS);
+    let task = "[[task]]\nname = \"t\"\nprompts = \"p.jsonl\"\n";
+    let rsa = |name: &str| format!("[[rsa]]\ntask = \"t\"\nsql = \"a.n = b.n\"\nhypothesis = {name:?}\n");
+    let probe = |name: &str| format!("[[probe]]\ntask = \"t\"\ntarget = \"n\"\nname = {name:?}\n");
+    for name in ["", "null", "__HIVE_DEFAULT_PARTITION__", &"语".repeat(33)] {
+        let cases = [
+            (format!("name = {name:?}\n{task}"), "line 1", "name"),
+            (format!("name = \"s\"\nmodel_name = {name:?}\n{task}"), "line 2", "model_name"),
+            (format!("name = \"s\"\n{task}{}", rsa(name)), "line 8", "hypothesis"),
+            (format!("name = \"s\"\n{task}{}", probe(name)), "line 8", "name"),
+        ];
+        for (study, line, key) in cases {
+            bench.write("s.toml", study);
+            let problem = format!("`{name}` cannot be a `{key}`");
+            bench.run(&["run", "s.toml"]).refuses(&["could not use study `s.toml`", line, &problem]);
+        }
+    }
+    assert!(!bench.path("lake").exists());
 }
 
 #[test]

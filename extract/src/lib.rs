@@ -20,4 +20,4 @@ pub mod tokenize;
 
 pub use error::ExtractError;
 pub use stage::forecast::Forecast;
-pub use stage::{ExtractPlan, Outcome, extract, plan, read_task};
+pub use stage::{ExtractPlan, Outcome, check_model, extract, plan, read_task};

@@ -10,8 +10,8 @@ use crate::tasks::Generator;
 use hypercolumn_schemas::Prompt;
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
-    CommitInfo, IngestRecord, Lake, Partition, PartitionColumn, Record, RecordVersion, Row, Slot, Snapshot,
-    TaskRows, Transaction, content_key, name_problem, tables,
+    CommitInfo, IngestRecord, Lake, Partition, Record, RecordVersion, Row, Slot, Snapshot, TaskRows,
+    Transaction, content_key, name_problem, tables,
 };
 use serde_json::{Value, json};
 use std::fs::File;
@@ -129,7 +129,7 @@ pub fn load(source: &PromptSource) -> Result<Vec<Prompt>, IngestError> {
 /// # Errors
 /// [`IngestError::TaskName`].
 pub fn check_task(task: &str) -> Result<(), IngestError> {
-    match name_problem(PartitionColumn::Task, task) {
+    match name_problem("task", task) {
         Some(problem) => Err(IngestError::TaskName { name: task.to_owned(), problem }),
         None => Ok(()),
     }

@@ -1,7 +1,6 @@
 //! Names that become a level of a path, and which of them a reader of a lake would lose.
 
 use crate::partition::percent_encode;
-use crate::table::PartitionColumn;
 
 /// Roles of the segments that the program adds to every prompt.
 pub const OWN_ROLES: [&str; 3] = ["prompt", "final", "response"];
@@ -12,8 +11,9 @@ const NULLS: [&str; 2] = ["null", "__hive_default_partition__"];
 /// Longest name of a directory on common file systems, in bytes.
 const MAX_LEVEL_BYTES: usize = 255;
 
-/// What is wrong with `name` as a value of the partition column `column`, if anything is.
-pub fn name_problem(column: PartitionColumn, name: &str) -> Option<String> {
+/// The reason why `name` cannot name a `kind` (a task, a model, a study), if there is one: the name must do as the
+/// directory `kind=name` of a partitioned table.
+pub fn name_problem(kind: &str, name: &str) -> Option<String> {
     if name.trim().is_empty() {
         return Some("the name is empty".into());
     }
@@ -23,7 +23,7 @@ pub fn name_problem(column: PartitionColumn, name: &str) -> Option<String> {
     if NULLS.contains(&name.to_lowercase().as_str()) {
         return Some("readers of partitioned tables take the name for a null".into());
     }
-    let n_bytes = column.name().len() + 1 + percent_encode(name).len();
+    let n_bytes = kind.len() + 1 + percent_encode(name).len();
     let most = MAX_LEVEL_BYTES;
     (n_bytes > most).then(|| {
         format!("the name is too long: its directory's name would have {n_bytes} bytes, of which at most {most} are allowed (a character outside ASCII takes 6 to 12)")
@@ -38,11 +38,11 @@ mod tests {
     fn names_that_a_reader_would_lose_are_refused() {
         let long = "语".repeat(28);
         for name in ["", " ", "a\nb", "null", "NULL", "Null", "__HIVE_DEFAULT_PARTITION__", &long] {
-            assert!(name_problem(PartitionColumn::Task, name).is_some(), "{name}");
+            assert!(name_problem("task", name).is_some(), "{name}");
         }
         let fits = "语".repeat(27);
         for name in ["a", "a/b", "..", "nullable", "none", "语言", &fits] {
-            assert_eq!(name_problem(PartitionColumn::Task, name), None, "{name}");
+            assert_eq!(name_problem("task", name), None, "{name}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `analyze`: a study's questions, asked of the lake, and the report.
 
-use super::{findings, open, report};
+use super::{findings, models, open, report};
 use crate::args::AnalyzeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
@@ -14,9 +14,18 @@ use std::time::Instant;
 pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(args.study.as_deref(), &args.model)?;
     let lake = open(&args.lake.lake)?;
+    check_model(&lake, &study)?;
     let path = args.report.clone().unwrap_or_else(|| lake.root().join(report::REPORT_NAME));
     analyze(&lake, &study, &path, reporter)?;
     Ok(Exit::Success)
+}
+
+/// Refuses a model whose content is not that of the lake's model of the same name. Only the name of a model that is not
+/// on this machine can be compared.
+fn check_model(lake: &Lake, study: &ResolvedStudy) -> Result<(), Failure> {
+    let Some(model) = study.model.cached(&models::caches()?) else { return Ok(()) };
+    let snapshot = lake.snapshot().map_err(could_not("read lake", lake.root().display()))?;
+    hypercolumn_extract::check_model(&snapshot, &model).map_err(could_not("analyze", lake.root().display()))
 }
 
 /// Asks the questions that have no answer in the lake yet, writes the report, prints the findings.

@@ -5,6 +5,7 @@ use crate::suggestion::suggest;
 use hypercolumn_analyze::settings::AnalysisSettings;
 use hypercolumn_analyze::{ANALYSES, Entries, EntryError, EntryProblem, field_names};
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule};
+use hypercolumn_schemas::name_problem;
 use serde::Deserialize;
 use serde_json::Value;
 use std::ops::Range;
@@ -23,6 +24,7 @@ pub(super) struct Document {
 impl Document {
     pub(super) fn read(text: &str) -> Result<Self, Problem> {
         let table = DeTable::parse(text).map_err(|e| Problem::from_toml(&e))?;
+        check_names(table.get_ref())?;
         let mut rest = table.clone();
         let mut asked = serde_json::Map::new();
         let mut spans = Vec::new();
@@ -41,6 +43,28 @@ impl Document {
         let entries = Entries::from_json(&Value::Object(asked)).map_err(|e| refuse_entry(&table, e))?;
         Ok(Self { file, tasks, entries, spans })
     }
+}
+
+/// Keys whose values name a study, its model, or the results of an entry.
+const NAME_KEYS: [&str; 3] = ["name", "model_name", "hypothesis"];
+
+/// Refuses names of the study, its model and its entries that a partitioned table could not hold. Names of tasks are
+/// checked with their prompts.
+fn check_names(study: &DeTable<'_>) -> Result<(), Problem> {
+    let keys = ANALYSES.iter().filter_map(|analysis| analysis.entry_key());
+    let entries =
+        keys.filter_map(|key| study.get(key)?.get_ref().as_array()).flat_map(|entries| entries.iter());
+    let entries = entries.filter_map(|entry| entry.get_ref().as_table());
+    for table in std::iter::once(study).chain(entries) {
+        for key in NAME_KEYS {
+            let Some(value) = table.get(key) else { continue };
+            let Some(name) = value.get_ref().as_str() else { continue };
+            if let Some(problem) = name_problem(key, name) {
+                return Err(Problem::at(value.span(), format!("`{name}` cannot be a `{key}`: {problem}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The key of a study's tasks.

@@ -5,6 +5,7 @@ mod choices;
 mod chunk;
 mod collect;
 pub(crate) mod forecast;
+mod identity;
 pub mod inspect;
 mod model_file;
 mod output;
@@ -14,6 +15,7 @@ pub mod settings;
 mod shard;
 mod tokenized_prompt;
 
+pub use identity::check_model;
 pub use model_file::ModelFile;
 
 use crate::cpu::Cpu;
@@ -23,6 +25,7 @@ use crate::forward::{Backend, MemoryForecast, Placed, Placement, ResumeCheckpoin
 use crate::model::source::ResolvedModel;
 use crate::stage::batch::Runner;
 use crate::stage::forecast::{predicted_lake_bytes, product_flop, seconds};
+use crate::stage::identity::check_identity;
 use crate::stage::resources::Resources;
 use crate::stage::settings::Settings;
 use crate::stage::shard::{Shard, ShardRunner, count_unique, plan_shards, workload, writing_thread};
@@ -363,25 +366,6 @@ pub fn read_task(lake: &Lake, snapshot: &Snapshot, task: &str) -> Result<TaskRow
     let tasks: BTreeSet<_> =
         snapshot.files(&tables::PROMPTS).filter_map(|f| f.partition.task.clone()).collect();
     Err(ExtractError::UnknownTask { task: task.to_owned(), available: tasks.into_iter().collect() })
-}
-
-/// Refuses a model whose name the lake holds for another one: their rows would take each other's place.
-fn check_identity(
-    snapshot: &Snapshot,
-    model: &ResolvedModel,
-    content_hash: &str,
-) -> Result<(), ExtractError> {
-    let is_other = |held: &&ModelRecord| held.name == model.name && held.content_hash != content_hash;
-    match snapshot.extractions().map(|(_, record)| &record.model).find(is_other) {
-        None => Ok(()),
-        Some(held) => Err(ExtractError::NameTaken {
-            name: model.name.clone(),
-            held_source: held.source.clone(),
-            held_hash: held.content_hash.clone(),
-            source_text: model.source.clone(),
-            content_hash: content_hash.to_owned(),
-        }),
-    }
 }
 
 fn check_lengths(

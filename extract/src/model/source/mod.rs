@@ -17,7 +17,7 @@ pub use error::SourceError;
 pub use pypi::PypiMember;
 
 use hub::{Hub, HubModel};
-use hypercolumn_schemas::{PartitionColumn, Progress, name_problem};
+use hypercolumn_schemas::{Progress, name_problem};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ impl NamedModel {
     /// [`SourceError::Name`] where the name cannot be a partition's.
     pub fn new(source: ModelSource, name: Option<&str>) -> Result<Self, SourceError> {
         let name = name.map_or_else(|| source.name(), str::to_owned);
-        match name_problem(PartitionColumn::Model, &name) {
+        match name_problem("model", &name) {
             Some(problem) => Err(SourceError::Name { name, problem }),
             None => Ok(Self { source, name }),
         }
