@@ -69,12 +69,12 @@ report: build ## Write the report again
 # tests run a real model, which needs the optimiser. Debug assertions are what this gives up.
 .PHONY: test
 test: setup ## Run the whole test suite
-	$(CARGO) test --workspace --release
+	HYPERCOLUMN_REQUIRE_MODEL=1 $(CARGO) test --workspace --release
 	scripts/check-lake.sh $(program) $(target)/check
 
 .PHONY: nextest
 nextest: setup ## Run the tests, one process each, and name the slow ones; needs cargo-nextest
-	$(CARGO) nextest run --workspace --release
+	HYPERCOLUMN_REQUIRE_MODEL=1 $(CARGO) nextest run --workspace --release
 	$(CARGO) test --workspace --release --doc
 
 .PHONY: deny

@@ -45,7 +45,7 @@ fn forecast_bytes(bench: &Bench, arguments: &[&str]) -> f64 {
 fn the_forecast_bounds_what_an_extraction_takes() {
     let bench = Bench::new();
     bench.write("s.toml", STUDY);
-    let model = default_model();
+    let Some(model) = default_model() else { return };
     let model = model.to_str().expect("UTF-8");
     let mut forecasts = Vec::new();
     for limit in LIMITS {
