@@ -15,5 +15,5 @@ table! {
     condition: String = "The prompt's condition.",
     measure: String = "What was measured, e.g. alignment: same line; probe: slope; attention: final to informative over distractor.",
     layer: i16 = "Layer.",
-    value: Option<f64> = "Alignment: the comparison over the pairs of this prompt alone; probe: log-probability of the true class, or minus the absolute error, when held out; attention: log-ratio, heads combined by mean.",
+    value: Option<f64> = "Alignment: the comparison over the pairs of this prompt alone; probe: log-probability of the true class, or minus the absolute error, when held out; attention: log-ratio, heads combined by mean; not from the response, which would be the answer measured twice.",
 }

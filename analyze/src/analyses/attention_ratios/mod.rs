@@ -111,7 +111,7 @@ impl Analysis for AttentionRatios {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [&'static Table] {

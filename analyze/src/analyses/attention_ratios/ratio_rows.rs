@@ -182,13 +182,17 @@ fn top_head(group: &RowPrompts, usable: &[&Masses]) -> Option<i16> {
     counts.into_iter().find(|(_, count)| *count == most).map(|(head, _)| head)
 }
 
-/// Each prompt's log ratio, heads combined by mean.
+/// Each prompt's log ratio, heads combined by mean. That of a response is no measure to set against behaviour: attention of
+/// an answer to the statement that it copies is the answer, measured twice.
 pub(super) fn push_measures(
     prompts: &TaskPrompts,
     one: &Prepared,
     groups: &[RowPrompts],
     measures: &mut Vec<MeasureRow>,
 ) {
+    if one.entry.query.contains("'response'") {
+        return;
+    }
     let name = format!("attention: {}", one.entry.label());
     for group in groups.iter().filter(|g| g.reduction == HeadReduction::Mean) {
         let measure = Measure { name: &name, layer: group.layer };
