@@ -1,18 +1,17 @@
-//! What the C library's allocator gives back to the system, and when.
+//! Thresholds at which the C library's allocator returns freed memory to the operating system.
 
-/// Blocks from this size on, in bytes, come from the system and go back to it: the greatest that the library allows.
+/// Blocks of at least this size, in bytes, are mapped and unmapped one by one: the greatest value that the library allows.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const MAPPED_FROM: libc::c_int = 32 << 20;
 
-/// Bytes at the end of the heap that are kept when they are free.
+/// Free bytes at the end of the heap that are kept.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT: libc::c_int = 256 << 20;
 
-/// Keeps freed blocks for the next layer, which asks for the same. As the library comes, it gives them back, and the system
-/// clears new pages instead: 517,000 of them in an extraction of reading prompts, with this 149,000, and of 40 s of
-/// processor time the system's part falls from 2.1 to 1.2 s.
+/// Keeps freed blocks for the next layer, which allocates blocks of the same sizes. With the default thresholds the
+/// allocator returns them, and every layer causes page faults anew (docs/speed.md).
 pub fn keep_blocks() {
-    // SAFETY: sets two numbers, before there is a second thread. A refusal leaves the library as it came.
+    // SAFETY: sets two numbers, before there is a second thread. A refusal leaves the defaults.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM);

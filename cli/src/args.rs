@@ -1,4 +1,4 @@
-//! What was typed, literally: clap's types and nothing else. Meaning is given in [`crate::resolve`].
+//! The command line as clap parses it; [`crate::resolve`] turns it into settings.
 
 use crate::device_and_dtype;
 use bytesize::ByteSize;
@@ -41,7 +41,7 @@ pub enum Command {
     Analyze(AnalyzeArgs),
     /// Write the report again from the results in the lake.
     Report(AnalyzeArgs),
-    /// Ask the lake a question in SQL.
+    /// Query the lake in SQL.
     Sql(SqlArgs),
     /// Show what the lake holds.
     Status(LakeArgs),
@@ -65,7 +65,7 @@ pub struct LakeOption {
     pub lake: PathBuf,
 }
 
-/// What stands around a prompt when the model reads it.
+/// The chat template around each prompt.
 #[derive(Debug, ClapArgs)]
 pub struct ChatOption {
     /// Put a chat template around each prompt, in place of what the study says: the model's own, one of its
@@ -86,7 +86,7 @@ pub struct ModelOptions {
     pub model_name: Option<String>,
 }
 
-/// What may be used of the machine.
+/// Limits on the resources of the machine.
 #[derive(Debug, ClapArgs)]
 #[command(args = device_and_dtype::options())]
 pub struct ResourceOptions {
@@ -108,7 +108,7 @@ pub struct RunArgs {
     pub study: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelOptions,
-    /// Where to write the report; `report.html` in the lake if absent.
+    /// Path of the report; `report.html` in the lake if absent.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
     #[command(flatten)]
@@ -143,10 +143,10 @@ pub struct ExtractArgs {
     pub task: Option<String>,
     #[command(flatten)]
     pub model: ModelOptions,
-    /// Say what would be computed, and about how long it would take and how much memory and space; compute nothing.
+    /// Predict what would be computed, with time, memory and disk space; compute nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Say where the time went, and how fast the linear layers were beside what the processor can do.
+    /// Report the time by kind of work, and the speed of the linear layers beside that of the processor.
     #[arg(long, conflicts_with = "dry_run")]
     pub profile: bool,
     #[command(flatten)]
@@ -157,7 +157,7 @@ pub struct ExtractArgs {
     pub lake: LakeOption,
 }
 
-/// What is kept of a model's pass over a prompt.
+/// Settings of an extraction in place of the study's.
 #[derive(Debug, ClapArgs)]
 pub struct KeepArgs {
     /// Poolings to keep, in place of the study's.
@@ -189,7 +189,7 @@ pub struct AnalyzeArgs {
     pub study: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelOptions,
-    /// Where to write the report; `report.html` in the lake if absent.
+    /// Path of the report; `report.html` in the lake if absent.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
     #[command(flatten)]
@@ -198,11 +198,11 @@ pub struct AnalyzeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct SqlArgs {
-    /// One question, reading only. `hypercolumn tables` describes the tables; the view `prompt_params`
+    /// One query that only reads. `hypercolumn tables` describes the tables; the view `prompt_params`
     /// has the prompts' params as columns.
     #[arg(value_name = "SELECT …")]
     pub sql: String,
-    /// How the answer is written.
+    /// Format of the result.
     #[arg(long, value_enum, default_value_t = FormatArg::Table)]
     pub format: FormatArg,
     #[command(flatten)]
@@ -275,7 +275,7 @@ pub enum ModelsAction {
         #[arg(long)]
         json: bool,
     },
-    /// Show what a model is, and what an extraction with it would take; fetches it if need be.
+    /// Describe a model and predict the cost of an extraction with it; fetches the model if need be.
     Inspect(InspectArgs),
     /// Fetch a model into the cache and print its path.
     Fetch {

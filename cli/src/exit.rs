@@ -5,12 +5,12 @@
 
 use std::process::ExitCode;
 
-/// How a command ended.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It did what was asked.
+    /// The command succeeded.
     Success,
-    /// Something failed that is not the user's doing: the disk, the network, the engine.
+    /// The disk, the network or the engine failed.
     Failure,
     /// Bad usage or bad input; nothing was written.
     Usage,

@@ -188,7 +188,7 @@ impl Explain for AnalyzeError {
     }
 }
 
-/// What an expression of a study is over.
+/// The hint for an SQL expression of a study: the rows and columns that it may use.
 fn expression_hint(key: &str) -> String {
     const PROMPT: &str = "prompt_id, item_id, condition, n_examples, text, expected and its params";
     match key {

@@ -1,5 +1,4 @@
-//! A command that could not be carried out, and how that is shown: what could not be done, the causes
-//! indented, one hint.
+//! The failure of a command and its text: the subject (`could not VERB \`OBJECT\``), the causes indented, one hint.
 
 use crate::exit::Exit;
 use crate::explain::Explain;
@@ -16,7 +15,7 @@ pub enum Failure {
     ReaderGone,
 }
 
-/// What is shown of a failure.
+/// The text of a failure: the subject, its causes and a hint.
 #[derive(Debug)]
 pub struct Message {
     exit: Exit,

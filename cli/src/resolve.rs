@@ -1,6 +1,5 @@
-//! From what was typed and what a study says to what will be done: sources found, settings merged,
-//! names that refer to each other checked. Everything that can be refused is refused here, before the
-//! first stage starts.
+//! Resolves the command line and a study into settings of the stages: finds sources, merges settings, checks names that
+//! refer to each other. Everything that can be refused is refused here, before the first stage starts.
 
 use crate::args::{ChatOption, KeepArgs, ModelOptions, OWN_TEMPLATE, PoolingArg};
 use crate::commands::models;
@@ -34,11 +33,11 @@ pub struct ResolvedStudy {
 pub struct ResolvedTask {
     /// Name of the task's partitions.
     pub name: String,
-    /// Where its prompts come from.
+    /// Source of its prompts.
     pub source: PromptSource,
-    /// What its prompts have in common.
+    /// The clusters and the reference condition of its prompts.
     pub design: TaskDesign,
-    /// What is kept of the model's pass over them.
+    /// Settings of the extraction.
     pub extract: Settings,
 }
 
@@ -54,7 +53,7 @@ impl ResolvedStudy {
 /// Reads and checks a study; `model` replaces the study's.
 ///
 /// # Errors
-/// Where the study, or a file that it names, is refused.
+/// If the study, or a file that it names, is refused.
 pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<ResolvedStudy, Failure> {
     let study = Study::read(path)?;
     let model = resolve_model(&study, model)?;
@@ -64,9 +63,8 @@ pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<Resolv
         if tasks.iter().any(|t| t.name == task.name) {
             let problem =
                 Problem::at(entry.get_ref().name.span(), format!("task `{}` is there twice", task.name));
-            return Err(
-                study.refuse(problem.hint("give one of them another name; `generator` says what it is"))
-            );
+            return Err(study
+                .refuse(problem.hint("give one of them another name; `generator` names the built-in task")));
         }
         tasks.push(task);
     }

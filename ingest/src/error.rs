@@ -1,4 +1,4 @@
-//! What can go wrong before any prompt reaches the lake.
+//! Errors of generating, reading and writing prompts.
 
 use std::fmt;
 use std::io;
@@ -44,7 +44,7 @@ pub enum IngestError {
     #[error("{path}: {problem}", path = path.display())]
     Columns {
         path: PathBuf,
-        /// Which column, what is wrong and what was expected.
+        /// The column, the problem and the accepted columns.
         problem: String,
     },
     /// The file holds no prompt at all.
@@ -54,14 +54,14 @@ pub enum IngestError {
     #[error("{}", describe_refused(path, *n_problems, problems))]
     Refused {
         path: PathBuf,
-        /// How many problems the file has in all.
+        /// Number of problems in the file.
         n_problems: u64,
         /// The first of them, in file order.
         problems: Vec<Problem>,
     },
 }
 
-/// Where in a file a problem lies; all numbers count from 1.
+/// The location of a problem in a file; all numbers count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Location {
     /// A line of a JSON Lines file.
@@ -94,7 +94,7 @@ pub struct Problem {
     pub location: Location,
     /// The field, e.g. `segments[1].end`; `None` where the row as a whole is unreadable.
     pub field: Option<String>,
-    /// What was expected and what was found.
+    /// The expected and the given value.
     pub message: String,
 }
 

@@ -1,8 +1,8 @@
-//! Where prompts come from: the built-in task generators and the readers of users' own files.
+//! Sources of prompts: the built-in task generators and the readers of users' own files.
 //!
 //! A [`Generator`] writes prompts whose structure is known (which line, which scene), because
 //! hypotheses about representations are statements about that structure. [`read_prompts`] reads the
-//! same from JSON Lines, CSV or Parquet, and refuses a file with what is wrong and where. Both give
+//! same from JSON Lines, CSV or Parquet, and refuses a file with the problem and its location. Both give
 //! [`Prompt`](hypercolumn_schemas::Prompt)s in memory, and [`ingest`] puts them into a lake.
 //!
 //! Left to others: the model that reads the prompts, and every question asked of the results.

@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(drawn, PINNED);
     }
 
-    /// What seed 7 gave when the first studies were written; a change here changes every study.
+    /// The numbers of seed 7 when the first studies were written; a change here changes every study.
     const PINNED: [u64; 8] = [19, 51, 98, 65, 1, 47, 24, 74];
 
     #[test]

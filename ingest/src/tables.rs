@@ -25,7 +25,7 @@ const CODE_VERSION: u32 = 1;
 /// Prompts written in one batch.
 const BATCH_PROMPTS: usize = 512;
 
-/// Where a task's prompts come from.
+/// The source of a task's prompts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PromptSource {
     /// A built-in task.
@@ -34,7 +34,7 @@ pub enum PromptSource {
     File(PathBuf),
 }
 
-/// What an ingest did.
+/// The outcome of an ingest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IngestOutcome {
     /// Prompts of the task.
@@ -45,7 +45,7 @@ pub struct IngestOutcome {
     pub reused: bool,
 }
 
-/// What an ingest would do.
+/// The plan of an ingest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IngestPlan {
     /// Whether the lake holds these prompts already.
@@ -85,7 +85,7 @@ pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOu
     Ok(IngestOutcome { n_prompts, n_segments, reused: false })
 }
 
-/// What [`ingest`] would do in a lake that holds `snapshot`, without writing; a file is read only for its hash.
+/// Plans an [`ingest`] into a lake that holds `snapshot`; a file is read only for its hash.
 ///
 /// # Errors
 /// As [`ingest`], where the name or the source is refused.
@@ -135,7 +135,7 @@ pub fn check_task(task: &str) -> Result<(), IngestError> {
     }
 }
 
-/// What decides the prompts, as JSON; the file's path on this machine does not.
+/// The settings or the file that decide the prompts, as JSON, for the key. The path of a file decides nothing.
 fn describe(source: &PromptSource) -> Result<Value, IngestError> {
     match source {
         PromptSource::Generator(generator) => {

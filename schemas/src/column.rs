@@ -1,4 +1,4 @@
-//! What a column is: its name, its Arrow type, whether it may be null, and the sentence that explains it.
+//! A column of a table: its name, its Arrow type, whether it may be null, and its documentation.
 
 use arrow::datatypes::{DataType, Field};
 use std::sync::Arc;
@@ -85,6 +85,6 @@ pub struct Column {
     pub kind: ColumnType,
     /// Whether a row may lack a value.
     pub nullable: bool,
-    /// What the value means, with its unit.
+    /// The meaning of the value, with its unit.
     pub doc: &'static str,
 }

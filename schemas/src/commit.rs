@@ -53,7 +53,7 @@ pub struct Commit {
     pub slot: Slot,
     /// Hash of inputs, settings and code version (see [`crate::content_key`]).
     pub key: String,
-    /// What explains the files: settings, model, timings.
+    /// Settings, model and timings of the files.
     pub details: Record,
     /// Seconds since the Unix epoch at commit.
     pub committed_at_s: u64,
@@ -66,7 +66,7 @@ pub struct Commit {
     pub files: Vec<FileEntry>,
 }
 
-/// What a lake held at one moment: the latest commit of every slot.
+/// The content of a lake at one moment: the latest commit of every slot.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     slots: BTreeMap<Slot, Commit>,

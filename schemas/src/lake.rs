@@ -21,7 +21,7 @@ pub struct Lake {
 pub struct Finding {
     /// Path relative to the lake.
     pub path: String,
-    /// What differs, after the path as its subject.
+    /// The difference, as a verb phrase about the path.
     pub problem: String,
 }
 

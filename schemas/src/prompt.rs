@@ -18,11 +18,11 @@ pub struct Prompt {
     pub prompt_id: String,
     /// The underlying problem; the same item appears under several conditions.
     pub item_id: String,
-    /// How the item was presented, e.g. `icl_2`.
+    /// The presentation of the item, e.g. `icl_2` for two in-context examples.
     pub condition: String,
     /// Number of in-context examples, never negative.
     pub n_examples: i32,
-    /// What the model reads.
+    /// The text that the model reads.
     pub text: String,
     /// The right continuation, where there is one; never empty.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +38,7 @@ pub struct Prompt {
 /// A span of a prompt's text with a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Segment {
-    /// What the span is in the prompt, e.g. `informative`; a free string, never empty.
+    /// The function of the span in the prompt, e.g. `informative`; a free string, never empty.
     pub role: String,
     /// First Unicode scalar value of the span.
     pub start: u32,

@@ -1,7 +1,7 @@
-//! What a commit records beside its files: one typed, versioned record a stage.
+//! The record that a commit holds beside its files: typed and versioned, one kind a stage.
 //!
-//! A record explains the files (settings, model, timings) and carries what later stages ask of earlier ones. A record
-//! of another version than this program's is refused, not guessed at.
+//! A record explains the files (settings, model, timings) and holds the fields that later stages read. A record
+//! of another version than this program's is refused.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,7 +32,7 @@ impl TryFrom<u32> for RecordVersion {
     }
 }
 
-/// What a stage records with its files.
+/// The record of one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Record {
@@ -44,7 +44,7 @@ pub enum Record {
     Analyze(AnalyzeRecord),
 }
 
-/// How the prompts of a task came to be.
+/// The origin of a task's prompts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct IngestRecord {
     /// The record's layout.
@@ -57,7 +57,7 @@ pub struct IngestRecord {
     pub elapsed_ms: u64,
 }
 
-/// How one shard of an extraction came to be.
+/// The origin of one shard of an extraction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExtractRecord {
     /// The record's layout.
@@ -74,7 +74,7 @@ pub struct ExtractRecord {
     pub n_unique_tokens: usize,
     /// The model.
     pub model: ModelRecord,
-    /// What computed the shard.
+    /// The backend that computed the shard.
     pub backend: BackendId,
     /// The stage's settings.
     pub settings: Value,
@@ -97,7 +97,7 @@ pub struct ExtractRecord {
 pub struct ModelRecord {
     /// Name in the lake's partitions.
     pub name: String,
-    /// Where it came from.
+    /// Source of the model, e.g. a path, or a repository of the hub and its commit.
     pub source: String,
     /// BLAKE3 of every file that decides a number or an answer, hex.
     pub content_hash: String,
@@ -111,7 +111,7 @@ pub struct ModelRecord {
     pub n_vocabulary: usize,
 }
 
-/// What carries out a forward pass. Every field can change a number's last digits, so all of them are part of a shard's
+/// The backend of a forward pass. Every field can change a number's last digits, so all of them are part of a shard's
 /// key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendId {
@@ -125,7 +125,7 @@ pub struct BackendId {
     pub version: u32,
 }
 
-/// How the results of a question came to be.
+/// The origin of the results of a question.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AnalyzeRecord {
     /// The record's layout.

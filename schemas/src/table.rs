@@ -1,4 +1,4 @@
-//! What a table is: its grain, key, columns and partitions, and how a batch is checked against them.
+//! A table: its grain, key, columns and partitions, and the check of a batch against them.
 
 use crate::column::{Column, ColumnType};
 use crate::error::LakeError;
@@ -44,9 +44,9 @@ pub struct Table {
     pub name: &'static str,
     /// Raised when a column changes its name, type or meaning.
     pub version: u32,
-    /// What one row is.
+    /// The unit that one row describes.
     pub grain: &'static str,
-    /// What the table is for.
+    /// The purpose of the table.
     pub doc: &'static str,
     /// Directory levels, outermost first.
     pub partitions: &'static [PartitionColumn],

@@ -19,7 +19,7 @@ pub struct TaskRows {
 }
 
 impl TaskRows {
-    /// What a lake holds of `task`; no prompts if it has no such task.
+    /// The rows of `task` in a lake; no prompts if the lake has no such task.
     ///
     /// # Errors
     /// When a listed file cannot be read or is not what its table says.

@@ -22,12 +22,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What a commit records beside its files.
+/// The content of a commit beside its files.
 #[derive(Clone, Debug)]
 pub struct CommitInfo {
     /// Hash of inputs, settings and code version.
     pub key: String,
-    /// What explains the files.
+    /// Settings, model and timings of the files.
     pub details: Record,
     /// Slots to empty in the same step.
     pub removes: Vec<Slot>,

@@ -1,8 +1,8 @@
-//! Words that every stage shares: where in a model a state is taken, and how tokens become one vector.
+//! Names that every stage shares: sites of a model and poolings of a segment's tokens.
 
 use serde::{Deserialize, Serialize};
 
-/// Where in a layer a state is taken. Layer 0 is the token embedding, layers 1..=L are the transformer blocks.
+/// A site: a position in a layer at which hidden states are captured. Layer 0 is the token embedding, layers 1..=L are the transformer blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Site {
@@ -12,9 +12,9 @@ pub enum Site {
     ResidPre,
     /// The residual stream between a block's attention and its feed-forward part.
     ResidMid,
-    /// What a block's attention adds to the residual stream.
+    /// The output of a block's attention, which is added to the residual stream.
     AttnOut,
-    /// What a block's feed-forward part adds to the residual stream.
+    /// The output of a block's feed-forward part, which is added to the residual stream.
     MlpOut,
     /// The residual stream after a block.
     ResidPost,
@@ -55,7 +55,7 @@ impl Site {
     }
 }
 
-/// How the states of a segment's tokens become one vector.
+/// A pooling: the reduction of the states of a segment's tokens to one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {

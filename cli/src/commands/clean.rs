@@ -46,7 +46,7 @@ fn lock(lake: &Lake) -> Result<LakeLock, Failure> {
     lake.try_lock().map_err(could_not("lock lake", path.to_string()))?.ok_or_else(|| {
         Failure::new(Exit::Failure, format!("could not clean `{path}`"))
             .because("another process is writing to it".to_owned())
-            .hint("wait until it has ended")
+            .hint("wait until that process has ended")
     })
 }
 

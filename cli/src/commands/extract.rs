@@ -65,7 +65,7 @@ fn dry_run(
     Ok(Exit::Success)
 }
 
-/// Where a model's weights are during a forward pass, in words.
+/// The placement of a model's weights during a forward pass, in words.
 pub fn weights(placement: Placement) -> &'static str {
     match placement {
         Placement::Resident => "in memory",
@@ -73,7 +73,7 @@ pub fn weights(placement: Placement) -> &'static str {
     }
 }
 
-/// Where an extraction's time went, as lines.
+/// The profile of an extraction, as lines.
 fn profile(task: &str, outcome: &Outcome) -> String {
     let Outcome { load_s, shards_s, profile, .. } = outcome;
     if outcome.n_shards_run == 0 {

@@ -25,7 +25,7 @@ use std::path::Path;
 /// Carries out the command.
 ///
 /// # Errors
-/// What the command could not do.
+/// The failure of the command.
 pub fn dispatch(args: Args) -> Result<Exit, Failure> {
     let reporter = if args.quiet { Reporter::quiet() } else { Reporter::new() };
     match args.command {

@@ -9,7 +9,7 @@ use hypercolumn_schemas::{FileEntry, Lake, Snapshot, tables};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What is shown of a lake.
+/// The content of a lake.
 #[derive(Debug, Serialize)]
 struct Status {
     lake: String,

@@ -21,7 +21,7 @@ pub fn encode(result: &QueryResult) -> Result<Vec<u8>, ArrowError> {
     Ok(out.into_bytes())
 }
 
-/// How the cells of one column become text.
+/// The encoder of one column's cells.
 enum Cells<'a> {
     Plain(ArrayFormatter<'a>),
     Nested(NullableEncoder<'a>),

@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Writes a query result to standard output.
 ///
 /// # Errors
-/// Where a binary format would go to a terminal, or standard output cannot be written.
+/// If a value has no text in this format, or standard output cannot be written.
 pub fn write(result: &QueryResult, format: FormatArg, reporter: &Reporter) -> Result<(), Failure> {
     let bytes = match format {
         FormatArg::Table => in_utc(result).and_then(|a| table::encode(&a, reporter)).map(String::into_bytes),
@@ -41,7 +41,7 @@ pub fn write(result: &QueryResult, format: FormatArg, reporter: &Reporter) -> Re
 /// The query result as a drawn table.
 ///
 /// # Errors
-/// Where a value cannot be written as text.
+/// If a value has no text.
 pub fn render(result: &QueryResult, reporter: &Reporter) -> Result<String, Failure> {
     table::encode(result, reporter).map_err(|cause| unwritable(FormatArg::Table, &cause))
 }
@@ -55,8 +55,10 @@ pub fn check_destination(format: FormatArg) -> Result<(), Failure> {
     };
     if is_binary && io::stdout().is_terminal() {
         return Err(Failure::usage(format!("could not write `{name}` to a terminal"))
-            .because("it is a binary format")
-            .hint(format!("send it to a file: hypercolumn sql … --format {name} > result.{name}")));
+            .because("the format is binary")
+            .hint(format!(
+                "redirect the result to a file: hypercolumn sql … --format {name} > result.{name}"
+            )));
     }
     Ok(())
 }

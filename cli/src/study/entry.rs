@@ -21,7 +21,7 @@ pub struct TaskEntry {
     pub cluster: Option<Spanned<String>>,
     /// The condition that others are compared with.
     pub reference: Option<Spanned<String>>,
-    /// What differs from the study's `[extract]`.
+    /// Settings in place of the study's `[extract]`.
     pub extract: ExtractEntry,
     /// The generator's settings.
     pub settings: Vec<(Spanned<String>, toml::Value)>,
@@ -34,15 +34,15 @@ pub const TASK_KEYS: [&str; 6] = ["name", "generator", "prompts", "cluster", "re
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExtractEntry {
-    /// Which pooled states are kept.
+    /// The pooled states to keep.
     pub hidden_states: Option<Vec<HiddenRule>>,
-    /// Which attention is kept.
+    /// The attention to keep.
     pub attention: Option<AttentionRule>,
     /// The longest response, in tokens.
     pub max_new_tokens: Option<usize>,
-    /// What ends a response.
+    /// Texts that end a response.
     pub stop: Option<Vec<String>>,
-    /// What stands around a prompt.
+    /// The chat template around a prompt.
     pub chat_template: Option<ChatTemplate>,
 }
 

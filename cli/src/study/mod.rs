@@ -1,8 +1,7 @@
 //! Studies: one TOML file says which prompts, which model, what to keep and what to ask.
 //!
-//! This module reads the file and refuses what it does not know, with line, key and what is accepted. What an entry of
-//! an analysis may say is the analysis' own. Whether files exist and questions can be asked is found out in
-//! [`crate::resolve`].
+//! This module reads the file and refuses unknown keys, with line, key and the accepted keys. The keys of an entry belong
+//! to its analysis. [`crate::resolve`] checks that files exist and that questions can be asked.
 
 mod document;
 mod entry;
@@ -46,7 +45,7 @@ fn default_analysis() -> Spanned<AnalysisSettings> {
     Spanned::new(0..0, AnalysisSettings::default())
 }
 
-/// A study's text, where it is from, and what it says.
+/// A study: its text, its source, and its content.
 #[derive(Debug)]
 pub struct Study {
     /// The file's path, or what to call the built-in study.
@@ -59,7 +58,7 @@ pub struct Study {
     pub tasks: Vec<Spanned<TaskEntry>>,
     /// The entries of its analyses.
     pub entries: Entries,
-    /// Where each of the entries stands in the text.
+    /// Position of each entry in the text.
     spans: Vec<Range<usize>>,
 }
 
@@ -67,7 +66,7 @@ impl Study {
     /// Reads the study at `path`, or the built-in one.
     ///
     /// # Errors
-    /// Where the file cannot be read or is refused.
+    /// If the file cannot be read or is refused.
     pub fn read(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Self::parse("built-in study".into(), BUILT_IN.into(), PathBuf::new());
@@ -75,7 +74,7 @@ impl Study {
         let label = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|e| unreadable(&label, &e))?;
         let text = String::from_utf8(bytes).map_err(|_| {
-            Failure::usage(format!("could not use study `{label}`")).because("it is not UTF-8 text")
+            Failure::usage(format!("could not use study `{label}`")).because("the file is not UTF-8 text")
         })?;
         let directory = path.parent().map(Path::to_owned).unwrap_or_default();
         Self::parse(label, text, directory)

@@ -9,7 +9,7 @@ pub struct Problem {
     /// Byte range in the text; absent where the whole file is meant.
     pub span: Option<Range<usize>>,
     pub message: String,
-    /// What would be accepted.
+    /// The accepted values.
     pub hint: Option<String>,
 }
 

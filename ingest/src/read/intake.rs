@@ -1,4 +1,4 @@
-//! Takes rows in, keeps the prompts that pass and the problems of those that do not.
+//! Checks rows, and keeps the prompts of valid rows and the problems of the others.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,7 +8,7 @@ use crate::error::{IngestError, Location, Problem};
 use crate::read::fields::{Fields, check_prompt};
 use hypercolumn_schemas::Prompt;
 
-/// How many problems a refusal lists; the rest are counted.
+/// Number of problems that a refusal lists; the rest are counted.
 const MAX_LISTED: usize = 5;
 
 /// The state of reading one file.
@@ -21,7 +21,7 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    /// Checks a row and keeps its prompt, or what is wrong with it.
+    /// Checks a row and keeps its prompt or its problems.
     pub(super) fn take(&mut self, location: Location, fields: Fields) {
         let mut findings = Vec::new();
         let prompt = check_prompt(fields, &mut findings);

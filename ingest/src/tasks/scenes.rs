@@ -1,4 +1,4 @@
-//! Who does what in which scene, balanced so that only reading the scene gives the answer.
+//! Balanced scenes: statements of who does what, of which no frequency or position gives the answer away.
 //!
 //! A scene is a few statements "name is activity", one of which is asked about. Names and
 //! activities are numbers here; the words belong to the task.
@@ -75,7 +75,7 @@ pub(super) fn design_scenes(
     scenes
 }
 
-/// Which turn at the positions a scene takes. A turn is skipped whenever cycles and positions would
+/// The index of a scene in the turns of the positions. A turn is skipped whenever cycles and positions would
 /// fall into step, so that a shift or a name does not always meet the same position.
 fn turn_of_position(scene: usize, n_scenes: usize, vocabulary: usize, n_statements: usize) -> usize {
     let in_step = least_common_multiple(vocabulary, n_statements);

@@ -13,9 +13,9 @@ use std::path::PathBuf;
 /// One model that can be named.
 #[derive(Debug, Serialize)]
 struct Entry {
-    /// What to write for MODEL.
+    /// MODEL, as the command line takes it.
     name: String,
-    /// Where it comes from.
+    /// Source of the model.
     source: String,
     n_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -26,7 +26,7 @@ pub fn run(args: &ModelsArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     }
 }
 
-/// How a list or a description of models is written.
+/// The output form of a list or a description of models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Table,
