@@ -1,14 +1,19 @@
 //! The report over planted lakes: every section, both directions, nothing at all, and hostile names.
 
+#[path = "report/html.rs"]
+mod html;
 #[path = "report/lake.rs"]
 mod lake;
+#[path = "report/names.rs"]
+mod names;
 #[path = "report/table_rows.rs"]
 mod table_rows;
 
 use hypercolumn_analyze::Catalog;
 use hypercolumn_analyze::report::{HypothesisText, ReportRequest, WrittenReport, write_report};
 use hypercolumn_schemas::Lake;
-use lake::{Effect, MODEL, Names, write_planted};
+use lake::{Effect, MODEL, write_planted};
+use names::Names;
 use std::fs;
 use std::path::Path;
 
@@ -120,33 +125,47 @@ fn an_empty_lake_gives_sections_that_name_the_command() {
 #[test]
 fn hostile_names_stay_text() {
     let home = tempfile::tempdir().unwrap();
-    let attack = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"$model";
+    let attack =
+        "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>-->\u{2028}\u{2029}'\"$model";
     let names = Names {
-        line_task: format!("task {attack}"),
+        line_task: format!("a task {attack}"),
         same_line: format!("same {attack}"),
-        conditions: ["a", "b<b>", "c&amp;", "d</script>"].map(str::to_owned),
+        conditions: ["a", "b<b>", "c&amp;", "d</script><!--\u{2028}"].map(str::to_owned),
+        item_prefix: format!("item {attack}"),
+        prompt: attack.to_owned(),
         ..Names::default()
     };
-    let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 6, 4);
-    let (html, _) = report(&lake, &names, &home.path().join("hostile.html"));
-    let own = own_part(&html);
-    for raw in ["<script>alert", "<img", "onerror=alert(2)>'", "d</script>", "<b>c", "b<b>"] {
-        assert!(!own.contains(raw), "{raw}");
-    }
-    assert!(own.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
-    // Plot data is JSON that ends where it should, and reads back as what went in, escaped for plotly.
-    let mut n_plots = 0;
+    let write = |names: &Names, file: &str| {
+        let lake = write_planted(&home.path().join(file).join("lake"), names, Effect::Rise, 6, 4);
+        report(&lake, names, &home.path().join(format!("{file}.html"))).0
+    };
+    let (hostile, ordinary) = (write(&names, "hostile"), write(&Names::default(), "ordinary"));
+    // The names add no element and no attribute.
+    assert_eq!(html::count_tags(&hostile), html::count_tags(&ordinary));
+    let own = own_part(&hostile);
+    assert!(own.contains("&lt;script&gt;alert(1)&lt;/script&gt;&lt;!--&lt;img"));
+    assert!(!own.contains("&amp;lt;"), "escaped twice");
+    assert!(own.contains("c&amp;amp;") && !own.contains("c&amp;amp;amp;"));
+    check_plots(own);
+    fs::copy(home.path().join("hostile.html"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.html"))
+        .unwrap();
+}
+
+/// Checks that the plots' JSON ends where its element does and reads back as the lake's names, escaped for plotly.
+fn check_plots(own: &str) {
+    let (mut n_plots, mut n_attacks) = (0, 0);
     for block in own.split("<script type=\"application/json\"").skip(1) {
         let json = block.split_once('>').unwrap().1.split("</script>").next().unwrap();
+        assert!(!json.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{json}");
         let plot: serde_json::Value = serde_json::from_str(json).unwrap();
-        assert!(!plot.to_string().contains("<script"), "{plot}");
+        let text = plot.to_string();
+        assert!(!text.contains("<script") && !text.contains("&amp;lt;"), "{text}");
+        n_attacks += usize::from(text.contains("&lt;!--&lt;img src=x") && text.contains('\u{2028}'));
         assert!(plot["layout"]["xaxis"]["title"]["text"].as_str().is_some_and(|t| !t.is_empty()));
         assert!(plot["layout"]["yaxis"]["title"]["text"].as_str().is_some_and(|t| !t.is_empty()));
         n_plots += 1;
     }
-    assert!(n_plots > 10, "{n_plots}");
-    fs::copy(home.path().join("hostile.html"), Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile.html"))
-        .unwrap();
+    assert!(n_plots > 10 && n_attacks > 0, "{n_attacks} of {n_plots}");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! intervals over conditions, and heat maps. Titles and legends stand in the page's own HTML, so that
 //! they wrap and can be read without the script.
 
-use super::escape::plot_text;
 use super::palette;
+use super::plot_data::{PlotData, plot_text};
 use plotly::common::{
     ColorBar, ColorScale, ColorScaleElement, DashType, ErrorData, ErrorType, Fill, HoverInfo, Line, Marker,
     MarkerSymbol, Mode, Side, Title,
@@ -25,8 +25,8 @@ pub(super) enum Shape {
 pub(super) struct Panel {
     /// Heading, plain text.
     pub(super) title: String,
-    /// Plot as JSON.
-    pub(super) plot: String,
+    /// What plotly draws.
+    pub(super) plot: PlotData,
     /// Layout.
     pub(super) shape: Shape,
 }
@@ -108,7 +108,7 @@ pub(super) fn lines(
         plot.add_trace(line_trace(line));
     }
     plot.set_layout(layout(x, y).hover_mode(HoverMode::XUnified));
-    Panel { title: title.to_owned(), plot: plot.to_json(), shape: Shape::Lines }
+    Panel { title: title.to_owned(), plot: PlotData::of(&plot), shape: Shape::Lines }
 }
 
 /// Points with intervals over conditions.
@@ -127,7 +127,7 @@ pub(super) fn intervals(
         plot.add_trace(interval_trace(line, i == 0));
     }
     plot.set_layout(layout(x, y).hover_mode(HoverMode::Closest));
-    Panel { title: title.to_owned(), plot: plot.to_json(), shape: Shape::Lines }
+    Panel { title: title.to_owned(), plot: PlotData::of(&plot), shape: Shape::Lines }
 }
 
 /// The colours of a heat map.
@@ -179,7 +179,7 @@ pub(super) fn heat_map(title: &str, (x, y): (&str, &str), grid: &Grid, scale: Sc
     plot.add_trace(trace);
     plot.set_layout(heat_map_layout((x, y), grid));
     let shape = if grid.is_matrix { Shape::Square } else { Shape::Lines };
-    Panel { title: title.to_owned(), plot: plot.to_json(), shape }
+    Panel { title: title.to_owned(), plot: PlotData::of(&plot), shape }
 }
 
 fn heat_map_layout((x, y): (&str, &str), grid: &Grid) -> Layout {

@@ -3,9 +3,8 @@
 
 use super::Finding;
 use super::chart::{Panel, Shape};
-use super::escape::{html, script_json};
-use super::question::command;
-use std::fmt::Write;
+use super::shell::sql_command;
+use maud::{Markup, html};
 
 /// One entry of a figure's legend.
 #[derive(Clone, Debug)]
@@ -105,174 +104,157 @@ pub(super) struct Numbering {
 
 impl Section {
     /// The section as HTML.
-    pub(super) fn render(&self, numbering: &mut Numbering, lake: Option<&str>) -> String {
-        let mut out = format!(
-            "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n\
-             <p class=\"question\">{2}</p>\n",
-            self.id,
-            html(self.title),
-            html(self.question)
-        );
-        if let Some(missing) = &self.missing {
-            let _ = writeln!(out, "<p class=\"missing\" role=\"note\">{}</p>", html(missing));
-        }
-        for (number, task) in self.tasks.iter().enumerate() {
-            let id = format!("{}-{number}", self.id);
-            let _ = writeln!(out, "<div class=\"task\" id=\"{id}\">\n<h3>{}</h3>", html(&task.task));
-            for figure in task.figures.iter().filter(|f| !f.is_secondary) {
-                out.push_str(&figure.render(numbering, lake));
+    pub(super) fn render(&self, numbering: &mut Numbering, lake: Option<&str>) -> Markup {
+        let title_id = format!("{}-title", self.id);
+        html! {
+            section id=(self.id) aria-labelledby=(title_id) {
+                h2 id=(title_id) { (self.title) }
+                p.question { (self.question) }
+                @if let Some(missing) = &self.missing {
+                    p.missing role="note" { (missing) }
+                }
+                @for (number, task) in self.tasks.iter().enumerate() {
+                    div.task id={ (self.id) "-" (number) } {
+                        h3 { (task.task) }
+                        @for figure in task.figures.iter().filter(|f| !f.is_secondary) {
+                            (figure.render(numbering, lake))
+                        }
+                        @for figure in task.figures.iter().filter(|f| f.is_secondary) {
+                            (figure.render_folded(numbering, lake))
+                        }
+                    }
+                }
             }
-            out.push_str(&render_secondary(&task.figures, numbering, lake));
-            out.push_str("</div>\n");
         }
-        out.push_str("</section>\n");
-        out
     }
-}
-
-fn render_secondary(figures: &[Figure], numbering: &mut Numbering, lake: Option<&str>) -> String {
-    let mut out = String::new();
-    for figure in figures.iter().filter(|f| f.is_secondary) {
-        let _ = writeln!(
-            out,
-            "<details class=\"secondary\"><summary><span class=\"name\">{}</span> \
-             <span class=\"says\">{}</span></summary>",
-            html(&figure.title),
-            html(&figure.takeaway)
-        );
-        out.push_str(&figure.render(numbering, lake));
-        out.push_str("</details>\n");
-    }
-    out
 }
 
 impl Figure {
-    fn render(&self, numbering: &mut Numbering, lake: Option<&str>) -> String {
+    fn render(&self, numbering: &mut Numbering, lake: Option<&str>) -> Markup {
         numbering.n_figures += 1;
         let id = format!("figure-{}", numbering.n_figures);
-        let mut out = format!(
-            "<figure id=\"{id}\" aria-labelledby=\"{id}-caption\">\n<figcaption id=\"{id}-caption\">\
-             <h4>{}</h4>\n<p class=\"takeaway\">{}</p></figcaption>\n",
-            html(&self.title),
-            html(&self.takeaway)
-        );
-        out.push_str(&self.render_legend());
-        let _ = writeln!(out, "<div class=\"panels panels-{}\">", self.panels.len().min(4));
-        for panel in &self.panels {
-            out.push_str(&panel.render(numbering, &self.title));
+        let caption_id = format!("{id}-caption");
+        html! {
+            figure id=(id) aria-labelledby=(caption_id) {
+                figcaption id=(caption_id) {
+                    h4 { (self.title) }
+                    p.takeaway { (self.takeaway) }
+                }
+                (self.render_legend())
+                div class={ "panels panels-" (self.panels.len().min(4)) } {
+                    @for panel in &self.panels { (panel.render(numbering, &self.title)) }
+                }
+                @if let Some(table) = &self.table { (table.render()) }
+                @if !self.method.is_empty() { p.method { (self.method) } }
+                @for gap in &self.gaps { p.gap { (gap) } }
+                (self.render_notes(lake))
+            }
         }
-        out.push_str("</div>\n");
-        if let Some(table) = &self.table {
-            out.push_str(&table.render());
-        }
-        if !self.method.is_empty() {
-            let _ = writeln!(out, "<p class=\"method\">{}</p>", html(&self.method));
-        }
-        for gap in &self.gaps {
-            let _ = writeln!(out, "<p class=\"gap\">{}</p>", html(gap));
-        }
-        out.push_str(&self.render_notes(lake));
-        out.push_str("</figure>\n");
-        out
     }
 
-    fn render_legend(&self) -> String {
-        if self.legend.is_empty() {
-            return String::new();
+    /// The figure behind its title and takeaway, which unfold it.
+    fn render_folded(&self, numbering: &mut Numbering, lake: Option<&str>) -> Markup {
+        html! {
+            details.secondary {
+                summary {
+                    span.name { (self.title) } " " span.says { (self.takeaway) }
+                }
+                (self.render(numbering, lake))
+            }
         }
-        let mut out = String::from("<div class=\"legend\" role=\"group\" aria-label=\"Legend\">\n");
-        for entry in &self.legend {
-            let mark = match entry.mark {
-                LegendMark::Line => "line",
-                LegendMark::Dashed => "dashed",
-                LegendMark::Reference => "reference",
-                LegendMark::Point => "point",
-                LegendMark::OpenPoint => "open-point",
-            };
-            let swatch = format!(
-                "<i class=\"swatch {mark}\" style=\"--mark:{}\" aria-hidden=\"true\"></i>{}",
-                entry.color,
-                html(&entry.name)
-            );
-            let _ = if entry.mark == LegendMark::Reference {
-                writeln!(out, "<span class=\"entry\">{swatch}</span>")
-            } else {
-                let name = html(&entry.name);
-                writeln!(
-                    out,
-                    "<button type=\"button\" class=\"entry\" data-series=\"{name}\" aria-pressed=\"true\" \
-                     title=\"Show or hide\">{swatch}</button>"
-                )
-            };
-        }
-        out.push_str("</div>\n");
-        out
     }
 
-    fn render_notes(&self, lake: Option<&str>) -> String {
-        let mut out = String::new();
-        if !self.caveats.is_empty() {
-            out.push_str("<div class=\"caveats\"><p>Read with care</p><ul>");
-            for caveat in &self.caveats {
-                let _ = write!(out, "<li>{}</li>", html(caveat));
+    fn render_legend(&self) -> Markup {
+        html! {
+            @if !self.legend.is_empty() {
+                div.legend role="group" aria-label="Legend" {
+                    @for entry in &self.legend { (entry.render()) }
+                }
             }
-            out.push_str("</ul></div>\n");
         }
-        if !self.sql.is_empty() {
-            out.push_str("<details class=\"sql\"><summary>SQL behind this figure</summary>\n");
-            for sql in &self.sql {
-                let _ = writeln!(
-                    out,
-                    "<div class=\"command\"><button type=\"button\" class=\"copy\">Copy</button>\
-                     <pre tabindex=\"0\"><code>{}</code></pre></div>",
-                    html(&command(sql, lake))
-                );
+    }
+
+    fn render_notes(&self, lake: Option<&str>) -> Markup {
+        html! {
+            @if !self.caveats.is_empty() {
+                div.caveats {
+                    p { "Read with care" }
+                    ul { @for caveat in &self.caveats { li { (caveat) } } }
+                }
             }
-            out.push_str("</details>\n");
+            @if !self.sql.is_empty() {
+                details.sql {
+                    summary { "SQL behind this figure" }
+                    @for sql in &self.sql {
+                        div.command {
+                            button.copy type="button" { "Copy" }
+                            pre tabindex="0" { code { (sql_command(sql, lake)) } }
+                        }
+                    }
+                }
+            }
         }
-        out
+    }
+}
+
+impl LegendEntry {
+    fn render(&self) -> Markup {
+        let mark = match self.mark {
+            LegendMark::Line => "line",
+            LegendMark::Dashed => "dashed",
+            LegendMark::Reference => "reference",
+            LegendMark::Point => "point",
+            LegendMark::OpenPoint => "open-point",
+        };
+        let swatch = html! {
+            i class={ "swatch " (mark) } style={ "--mark:" (self.color) } aria-hidden="true" {}
+            (self.name)
+        };
+        html! {
+            @if self.mark == LegendMark::Reference {
+                span.entry { (swatch) }
+            } @else {
+                button.entry type="button" data-series=(self.name) aria-pressed="true" title="Show or hide" {
+                    (swatch)
+                }
+            }
+        }
     }
 }
 
 impl Panel {
-    fn render(&self, numbering: &mut Numbering, figure: &str) -> String {
+    fn render(&self, numbering: &mut Numbering, figure: &str) -> Markup {
         numbering.n_plots += 1;
         let id = format!("plot-{}", numbering.n_plots);
         let shape = match self.shape {
             Shape::Lines => "lines",
             Shape::Square => "square",
         };
-        format!(
-            "<div class=\"panel\"><h5>{title}</h5>\n<div class=\"plot {shape}\" id=\"{id}\" role=\"img\" \
-             aria-label=\"{label}\"></div>\n<script type=\"application/json\" id=\"{id}-data\">{data}</script>\
-             </div>\n",
-            title = html(&self.title),
-            label = html(&format!("{figure}: {}", self.title)),
-            data = script_json(&self.plot)
-        )
+        html! {
+            div.panel {
+                h5 { (self.title) }
+                div class={ "plot " (shape) } id=(id) role="img" aria-label={ (figure) ": " (self.title) } {}
+                script type="application/json" id={ (id) "-data" } { (self.plot) }
+            }
+        }
     }
 }
 
 impl TextTable {
-    /// The table as HTML; it scrolls by itself where it is wider than the page.
-    pub(super) fn render(&self) -> String {
-        let mut out = format!(
-            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table>\
-             <caption>{0}</caption>\n<thead><tr>",
-            html(&self.caption)
-        );
-        for head in &self.head {
-            let _ = write!(out, "<th scope=\"col\">{}</th>", html(head));
-        }
-        out.push_str("</tr></thead>\n<tbody>\n");
-        for row in &self.rows {
-            out.push_str("<tr>");
-            for cell in row {
-                let _ = write!(out, "<td>{}</td>", html(cell));
+    /// The table as HTML, in a region that scrolls where the table is wider than the page.
+    pub(super) fn render(&self) -> Markup {
+        html! {
+            div.table tabindex="0" role="region" aria-label=(self.caption) {
+                table {
+                    caption { (self.caption) }
+                    thead { tr { @for head in &self.head { th scope="col" { (head) } } } }
+                    tbody {
+                        @for row in &self.rows {
+                            tr { @for cell in row { td { (cell) } } }
+                        }
+                    }
+                }
             }
-            out.push_str("</tr>\n");
         }
-        out.push_str("</tbody></table></div>\n");
-        out
     }
 }

@@ -16,7 +16,7 @@
 //! | [`chart`] | plots for plotly.js, which is in the file once and draws what comes into view |
 //! | [`question`] | SQL files filled with literals, so that the SQL shown is the SQL run |
 //! | [`layers`], [`wording`] | from numbers to sentences |
-//! | [`escape`] | every text of the user's data passes here |
+//! | [`plot_data`], [`shell`] | texts of the user's data in plots and in commands; HTML is escaped by maud |
 
 mod alignment;
 mod associations;
@@ -25,16 +25,17 @@ mod behavior;
 mod chart;
 mod conditions;
 mod error;
-mod escape;
 mod figure;
 mod layers;
 mod matrices;
 mod page;
 mod palette;
+mod plot_data;
 mod probes;
 mod provenance;
 mod question;
 mod resampling;
+mod shell;
 mod wording;
 
 pub use error::ReportError;
@@ -113,11 +114,10 @@ impl ReportRequest {
 
     /// That a table has no rows, and the command that makes them.
     fn missing(&self, table: &str, command: &str) -> String {
-        let lake = self.lake_argument.as_deref().map(|l| format!(" --lake {}", escape::shell(l)));
+        let lake = shell::lake_option(self.lake_argument.as_deref());
         format!(
-            "Table `{table}` has no rows for model `{}` yet. `hypercolumn {command}{}` makes them.",
-            self.model,
-            lake.unwrap_or_default()
+            "Table `{table}` has no rows for model `{}` yet. `hypercolumn {command}{lake}` makes them.",
+            self.model
         )
     }
 }

@@ -4,10 +4,9 @@
 
 use super::Finding;
 use super::error::ReportError;
-use super::escape::html;
 use super::figure::{Numbering, Section};
 use hypercolumn_schemas::content_key;
-use std::fmt::Write;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
 const DRAW: &str = include_str!("draw.js");
@@ -24,8 +23,8 @@ pub(super) struct Page<'a> {
     pub(super) findings: &'a [Finding],
     /// Sections.
     pub(super) sections: Vec<Section>,
-    /// Provenance as HTML.
-    pub(super) provenance: String,
+    /// The section of provenance.
+    pub(super) provenance: Markup,
     /// The `--lake` argument of commands.
     pub(super) lake: Option<&'a str>,
 }
@@ -37,74 +36,100 @@ impl Page<'_> {
     /// [`ReportError::PlottingScript`].
     pub(super) fn render(&self) -> Result<(String, usize), ReportError> {
         let mut numbering = Numbering::default();
-        let mut body = self.render_head();
-        for section in &self.sections {
-            body.push_str(&section.render(&mut numbering, self.lake));
-        }
-        body.push_str(&self.provenance);
-        let nonce = content_key(&body);
-        let page = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-             script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; \
-             base-uri 'none'; form-action 'none'\">\n\
-             <meta name=\"color-scheme\" content=\"light\">\n<link rel=\"icon\" href=\"data:,\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-             <a class=\"skip\" href=\"#main\">Skip to the report</a>\n{contents}\n\
-             <main id=\"main\">\n{body}</main>\n\
-             <script nonce=\"{nonce}\">{plotly}</script>\n<script nonce=\"{nonce}\">\n{DRAW}</script>\n\
-             </body>\n</html>\n",
-            title = html(self.title),
-            contents = self.render_contents(),
-            plotly = plotting_script()?,
+        let main = html! {
+            (self.render_head())
+            @for section in &self.sections { (section.render(&mut numbering, self.lake)) }
+            (self.provenance)
+        };
+        let main = PreEscaped(without_controls(&main.into_string()));
+        let nonce = content_key(&main.0);
+        let plotly = PreEscaped(plotting_script()?);
+        let policy = format!(
+            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; \
+             base-uri 'none'; form-action 'none'"
         );
-        Ok((page, numbering.n_figures))
-    }
-
-    fn render_head(&self) -> String {
-        let mut out = format!(
-            "<header>\n<h1>{}</h1>\n<p class=\"subtitle\">{}</p>\n</header>\n\
-             <section id=\"summary\" aria-labelledby=\"summary-title\">\n\
-             <h2 id=\"summary-title\">In short</h2>\n",
-            html(self.title),
-            html(&self.subtitle)
-        );
-        let _ = writeln!(out, "<p class=\"lead\">{}</p>", html(self.summary));
-        out.push_str(&self.render_findings());
-        out.push_str(
-            "<noscript><p class=\"missing\">The plots are drawn by a script inside this file, which is \
-             switched off here. The sentences, tables and SQL can be read without it.</p></noscript>\n\
-             </section>\n",
-        );
-        out
-    }
-
-    fn render_findings(&self) -> String {
-        let mut out = String::from("<div class=\"findings\">\n");
-        for of_task in self.findings.chunk_by(|a, b| a.task == b.task) {
-            let task = of_task.first().map(|f| f.task.as_str()).unwrap_or_default();
-            let _ = writeln!(out, "<div><h3>{}</h3>\n<dl>", html(task));
-            for finding in of_task {
-                let _ = writeln!(out, "<dt>{}</dt><dd>{}</dd>", html(finding.topic), html(&finding.text));
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta http-equiv="Content-Security-Policy" content=(policy);
+                    meta name="color-scheme" content="light";
+                    link rel="icon" href="data:,";
+                    title { (without_controls(self.title)) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    a.skip href="#main" { "Skip to the report" }
+                    (self.render_contents())
+                    main #main { (main) }
+                    script nonce=(nonce) { (plotly) }
+                    script nonce=(nonce) { (PreEscaped(DRAW)) }
+                }
             }
-            out.push_str("</dl></div>\n");
-        }
-        out.push_str("</div>\n");
-        out
+        };
+        Ok((page.into_string(), numbering.n_figures))
     }
 
-    fn render_contents(&self) -> String {
-        let mut out = String::from(
-            "<nav aria-label=\"Contents\"><p class=\"brand\">hypercolumn</p>\n<ol>\n\
-             <li><a href=\"#summary\">In short</a></li>\n",
-        );
-        for section in &self.sections {
-            let _ = writeln!(out, "<li><a href=\"#{}\">{}</a></li>", section.id, html(section.title));
+    fn render_head(&self) -> Markup {
+        html! {
+            header {
+                h1 { (self.title) }
+                p.subtitle { (self.subtitle) }
+            }
+            section #summary aria-labelledby="summary-title" {
+                h2 #summary-title { "In short" }
+                p.lead { (self.summary) }
+                (self.render_findings())
+                noscript {
+                    p.missing {
+                        "The plots are drawn by a script inside this file, which is switched off here. The \
+                         sentences, tables and SQL can be read without it."
+                    }
+                }
+            }
         }
-        out.push_str("<li><a href=\"#provenance\">Provenance</a></li>\n</ol></nav>");
-        out
     }
+
+    fn render_findings(&self) -> Markup {
+        html! {
+            div.findings {
+                @for of_task in self.findings.chunk_by(|a, b| a.task == b.task) {
+                    div {
+                        h3 { (of_task[0].task) }
+                        dl {
+                            @for finding in of_task {
+                                dt { (finding.topic) }
+                                dd { (finding.text) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn render_contents(&self) -> Markup {
+        html! {
+            nav aria-label="Contents" {
+                p.brand { "hypercolumn" }
+                ol {
+                    li { a href="#summary" { "In short" } }
+                    @for section in &self.sections {
+                        li { a href={ "#" (section.id) } { (section.title) } }
+                    }
+                    li { a href="#provenance" { "Provenance" } }
+                }
+            }
+        }
+    }
+}
+
+/// `text` with U+FFFD in place of control characters, which HTML does not allow; line breaks and tabs stay.
+fn without_controls(text: &str) -> String {
+    let is_allowed = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    text.chars().map(|c| if is_allowed(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// plotly.js out of the plotly crate, without the typesetting script that comes with it (2 MB, not used).

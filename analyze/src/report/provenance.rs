@@ -2,15 +2,14 @@
 
 use super::ReportRequest;
 use super::error::ReportError;
-use super::escape::html;
 use super::figure::TextTable;
 use super::question::{Question, question};
 use super::wording::{count, thousands};
 use crate::catalog::Catalog;
 use hypercolumn_schemas::Commit;
+use maud::{Markup, html};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 const MOMENT: Question = question!("report_commit_times");
 
@@ -21,34 +20,38 @@ const MAX_LIST: usize = 40;
 ///
 /// # Errors
 /// When a date cannot be worked out.
-pub(super) fn render_provenance(catalog: &Catalog, request: &ReportRequest) -> Result<String, ReportError> {
-    let mut out = String::from(
-        "<section id=\"provenance\" aria-labelledby=\"provenance-title\">\n\
-         <h2 id=\"provenance-title\">Provenance</h2>\n<p class=\"question\">What made the numbers above: \
-         model, settings, versions, seeds and times, as each stage recorded them with its files.</p>\n",
-    );
+pub(super) fn render_provenance(catalog: &Catalog, request: &ReportRequest) -> Result<Markup, ReportError> {
     let mut rows = vec![vec!["model".to_owned(), request.model.clone()]];
     rows.extend(request.facts.iter().map(|(name, value)| vec![name.clone(), value.clone()]));
     rows.push(vec!["report written by".to_owned(), format!("hypercolumn {}", env!("CARGO_PKG_VERSION"))]);
-    out.push_str("<h3>This report</h3>\n");
-    out.push_str(&table("This report", rows));
     let groups = group_commits(catalog, &request.model);
-    if groups.is_empty() {
-        let _ = writeln!(out, "<p class=\"missing\">{}</p>", html(&request.missing("commits", "run")));
-    }
-    out.push_str("<div class=\"commits\">\n");
+    let missing = groups.is_empty().then(|| request.missing("commits", "run"));
+    let mut tables = Vec::new();
     for (name, commits) in in_order_of_work(groups) {
-        let _ = writeln!(out, "<div><h3>{}</h3>", html(&name));
-        out.push_str(&render_group(catalog, &commits)?);
-        out.push_str("</div>\n");
+        tables.push((name, tabulate_group(catalog, &commits)?));
     }
-    out.push_str("</div>\n</section>\n");
-    Ok(out)
+    Ok(html! {
+        section #provenance aria-labelledby="provenance-title" {
+            h2 #provenance-title { "Provenance" }
+            p.question {
+                "What made the numbers above: model, settings, versions, seeds and times, as each stage recorded \
+                 them with its files."
+            }
+            h3 { "This report" }
+            (table("This report", rows).render())
+            @if let Some(missing) = &missing { p.missing { (missing) } }
+            div.commits {
+                @for (name, table) in &tables {
+                    div { h3 { (name) } (table.render()) }
+                }
+            }
+        }
+    })
 }
 
-fn table(caption: &str, rows: Vec<Vec<String>>) -> String {
+fn table(caption: &str, rows: Vec<Vec<String>>) -> TextTable {
     let head = vec!["what".to_owned(), "value".to_owned()];
-    TextTable { caption: caption.to_owned(), head, rows }.render()
+    TextTable { caption: caption.to_owned(), head, rows }
 }
 
 /// Commits of this model, or of none, with equal details together: shards of one piece of work differ in
@@ -71,8 +74,8 @@ fn in_order_of_work(groups: BTreeMap<String, Vec<&Commit>>) -> Vec<(String, Vec<
     ordered
 }
 
-fn render_group(catalog: &Catalog, commits: &[&Commit]) -> Result<String, ReportError> {
-    let Some(first) = commits.first() else { return Ok(String::new()) };
+fn tabulate_group(catalog: &Catalog, commits: &[&Commit]) -> Result<TextTable, ReportError> {
+    let Some(first) = commits.first() else { return Ok(TextTable::default()) };
     let files = || commits.iter().flat_map(|c| &c.files);
     let newest = commits.iter().map(|c| c.committed_at_s).max().unwrap_or(0).to_string();
     let moment = MOMENT.ask(catalog, &[("seconds", &newest)])?;

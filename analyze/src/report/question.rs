@@ -2,7 +2,6 @@
 //! sees and repeats is what was run.
 
 use super::error::ReportError;
-use super::escape::shell;
 use crate::catalog::Catalog;
 use crate::quote::literal;
 use crate::sql::query;
@@ -119,12 +118,6 @@ pub(super) fn fill(template: &str, places: &[(&str, &str)]) -> String {
         out.push_str(rest);
     }
     out
-}
-
-/// The command that answers `sql` again.
-pub(super) fn command(sql: &str, lake: Option<&str>) -> String {
-    let lake = lake.map(|l| format!(" --lake {}", shell(l))).unwrap_or_default();
-    format!("hypercolumn sql{lake} {}", shell(sql))
 }
 
 fn read_cells(values: &dyn Array) -> Result<Cells, arrow::error::ArrowError> {

@@ -1,5 +1,6 @@
 //! A lake with planted results: two tasks, four conditions each, 31 layers, effects of known direction.
 
+use crate::names::Names;
 use crate::table_rows::{Cell, D_MODEL, Rows, commit, t};
 use hypercolumn_schemas::tables::{AssociationRow, AttentionRatioRow, ProbeRow, RsaRow};
 use hypercolumn_schemas::{
@@ -21,26 +22,6 @@ pub enum Effect {
     Rise,
     /// Nothing changes.
     None,
-}
-
-/// Names of tasks and hypotheses: ordinary ones, or hostile ones.
-#[derive(Clone)]
-pub struct Names {
-    pub line_task: String,
-    pub scene_task: String,
-    pub same_line: String,
-    pub conditions: [String; 4],
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Self {
-            line_task: "linear_regression".into(),
-            scene_task: "reading_comprehension".into(),
-            same_line: "same line".into(),
-            conditions: ["icl_0", "icl_1", "icl_2", "icl_4"].map(str::to_owned),
-        }
-    }
 }
 
 /// A standard normal number.
@@ -68,7 +49,7 @@ pub fn write_planted(root: &Path, names: &Names, effect: Effect, n_groups: usize
     for (task, is_lines) in [(&names.line_task, true), (&names.scene_task, false)] {
         let items: Vec<Item> = (0..n_groups * n_each)
             .map(|i| Item {
-                id: format!("{}-{i:04}", if is_lines { "lr" } else { "rc" }),
+                id: format!("{}{}-{i:04}", names.item_prefix, if is_lines { "lr" } else { "rc" }),
                 group: i % n_groups,
                 slope: (i % n_groups) as i64 * 3 - 20,
                 difficulty: normal(&mut random),
@@ -152,7 +133,7 @@ impl World<'_> {
                 t(&item.id),
                 t(condition),
                 Cell::I([0, 1, 2, 4][c]),
-                t("Here are points: (0.5,3); </script><b>(0.2,"),
+                t(&self.names.prompt),
                 t("12.5"),
                 t(&params.to_string()),
             ]);

@@ -61,6 +61,7 @@ fn heavy_libraries_stay_in_their_room() {
         ("polars", "hypercolumn-analyze"),
         ("faer", "hypercolumn-analyze"),
         ("statrs", "hypercolumn-analyze"),
+        ("maud", "hypercolumn-analyze"),
         ("plotly", "hypercolumn-analyze"),
         ("clap", "hypercolumn"),
         ("comfy-table", "hypercolumn"),
