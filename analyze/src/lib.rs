@@ -37,4 +37,4 @@ pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};
 pub use questions::Questions;
 pub use sql::{QueryResult, query};
-pub use stage::{Action, PlannedStep, StepOutcome, check, plan, run};
+pub use stage::{Action, PlannedStep, StepOutcome, check, plan, run, write_report};

@@ -9,8 +9,8 @@ mod names;
 #[path = "report/table_rows.rs"]
 mod table_rows;
 
-use hypercolumn_analyze::Catalog;
-use hypercolumn_analyze::report::{HypothesisText, ReportRequest, WrittenReport, write_report};
+use hypercolumn_analyze::report::{HypothesisText, ReportRequest, WrittenReport};
+use hypercolumn_analyze::{Catalog, write_report};
 use hypercolumn_schemas::Lake;
 use lake::{Effect, MODEL, write_planted};
 use names::Names;

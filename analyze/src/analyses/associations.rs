@@ -9,6 +9,9 @@ use super::{Analysis, Correction, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::{Answer, ask};
 use crate::error::AnalyzeError;
+use crate::report::ReportError;
+use crate::report::figure::Section;
+use crate::report::sections::{SectionInputs, associations_section};
 use crate::settings::AnalysisSettings;
 use crate::stats::clusters::{
     ClusterEstimate, correlation_over_clusters, effect_size_over_clusters, mean_over_clusters,
@@ -61,6 +64,10 @@ impl Analysis for Associations {
 
     fn compute(&self, inputs: Inputs<'_>, (): &()) -> Result<Vec<Results>, AnalyzeError> {
         Ok(vec![Results::corrected(&associate_all(inputs)?, &[Correction::LEVEL])?])
+    }
+
+    fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
+        Ok(vec![associations_section(inputs)?])
     }
 }
 

@@ -5,6 +5,9 @@ use super::{Analysis, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::error::AnalyzeError;
+use crate::report::ReportError;
+use crate::report::figure::Section;
+use crate::report::sections::{SectionInputs, behavior_section};
 use crate::settings::AnalysisSettings;
 use hypercolumn_schemas::Table;
 use hypercolumn_schemas::tables::{self, BehaviorRow};
@@ -44,6 +47,10 @@ impl Analysis for Behavior {
 
     fn compute(&self, inputs: Inputs<'_>, (): &()) -> Result<Vec<Results>, AnalyzeError> {
         Ok(vec![Results::of(&score_answers(inputs)?)?])
+    }
+
+    fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
+        Ok(vec![behavior_section(inputs)?])
     }
 }
 

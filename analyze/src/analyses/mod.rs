@@ -1,9 +1,9 @@
 //! The analyses: each is one thing in one list.
 //!
 //! An analysis says what a study may ask of it (its entry), which tables it reads and writes, how an entry is checked
-//! against the prompts alone, and how results are computed. Study files, planning, checking, running and the messages
-//! all go through [`ANALYSES`]: a new kind is a module here with an [`Analysis`], its line in the list, its table in the
-//! schema crate, and its section of the report.
+//! against the prompts alone, how results are computed, and what the report shows of them. Study files, planning,
+//! checking, running, the report and the messages all go through [`ANALYSES`]: a new kind is a module here with an
+//! [`Analysis`], its line in the list, its table in the schema crate, and its section in [`crate::report::sections`].
 
 mod associations;
 mod attention_ratios;
@@ -25,6 +25,9 @@ use crate::design::Design;
 use crate::error::AnalyzeError;
 use crate::frames::{Correction, correct, frame_of_rows};
 use crate::prompts::TaskPrompts;
+use crate::report::ReportError;
+use crate::report::figure::Section;
+use crate::report::sections::SectionInputs;
 use crate::settings::AnalysisSettings;
 use entry::{Named, parse};
 use hypercolumn_schemas::{Progress, Row, Table};
@@ -128,6 +131,10 @@ pub(crate) trait Analysis: Sync + 'static {
 
     /// Computes the tables.
     fn compute(&self, inputs: Inputs<'_>, prepared: &Self::Prepared) -> Result<Vec<Results>, AnalyzeError>;
+
+    /// The report's sections about its tables, in the order of the page; a section is there for empty tables too, and
+    /// says which command fills them.
+    fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError>;
 }
 
 /// An [`Analysis`] without its types: what lists of analyses hold.
@@ -172,6 +179,12 @@ pub trait Registered: Sync {
     /// # Errors
     /// Errors of the lake and of statistics.
     fn compute(&self, inputs: Inputs<'_>, prepared: &dyn Any) -> Result<Vec<Results>, AnalyzeError>;
+
+    /// As [`Analysis::sections`].
+    ///
+    /// # Errors
+    /// [`ReportError::Question`] and [`ReportError::Column`].
+    fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError>;
 }
 
 impl<A: Analysis> Registered for A {
@@ -219,5 +232,9 @@ impl<A: Analysis> Registered for A {
     fn compute(&self, inputs: Inputs<'_>, prepared: &dyn Any) -> Result<Vec<Results>, AnalyzeError> {
         let prepared = prepared.downcast_ref::<A::Prepared>().expect("what this analysis prepared");
         Analysis::compute(self, inputs, prepared)
+    }
+
+    fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
+        Analysis::sections(self, inputs)
     }
 }

@@ -1,8 +1,8 @@
 //! Figures and sections as data, and their HTML. A figure is a claim in words, panels, and everything a
 //! reader needs to doubt it: numbers of prompts, intervals, undefined values, caveats, the SQL.
 
-use super::Finding;
 use super::chart::{Panel, Shape};
+use super::request::Finding;
 use super::shell::sql_command;
 use maud::{Markup, html};
 
@@ -79,7 +79,7 @@ pub(super) struct TaskFigures {
 
 /// One section of the report.
 #[derive(Clone, Debug)]
-pub(super) struct Section {
+pub struct Section {
     /// Anchor.
     pub(super) id: &'static str,
     /// Heading.

@@ -11,68 +11,38 @@
 //!
 //! | module | part of the page |
 //! | --- | --- |
-//! | [`behavior`] … [`associations`] | a section each |
+//! | [`sections`] | one module a section; the analyses call them |
+//! | [`request`] | what a report is about |
 //! | [`figure`], [`page`] | data of figures and sections, and their HTML |
 //! | [`chart`] | plots for plotly.js, which is in the file once and draws what comes into view |
 //! | [`question`] | SQL files filled with literals, so that the SQL shown is the SQL run |
 //! | [`layers`], [`wording`] | from numbers to sentences |
 //! | [`plot_data`], [`shell`] | texts of the user's data in plots and in commands; HTML is escaped by maud |
 
-mod alignment;
-mod associations;
-mod attention;
-mod behavior;
 mod chart;
 mod conditions;
 mod error;
-mod figure;
+pub(crate) mod figure;
 mod layers;
-mod matrices;
 mod page;
 mod palette;
 mod plot_data;
-mod probes;
 mod provenance;
 mod question;
+mod request;
 mod resampling;
+pub(crate) mod sections;
 mod shell;
 mod wording;
 
 pub use error::ReportError;
+pub use request::{Finding, HypothesisText, ReportRequest};
 
 use crate::catalog::Catalog;
 use conditions::{Conditions, read_conditions};
+use figure::Section;
 use page::Page;
-use std::fs;
-use std::path::Path;
-
-/// A hypothesis as the study wrote it.
-#[derive(Clone, Debug, Default)]
-pub struct HypothesisText {
-    /// The task.
-    pub task: String,
-    /// Its name, as in table `rsa`.
-    pub name: String,
-    /// SQL over pairs of prompts `a` and `b`.
-    pub sql: String,
-    /// Whether it is a control, which should not rise with examples.
-    pub is_control: bool,
-}
-
-/// What a report is about.
-#[derive(Clone, Debug, Default)]
-pub struct ReportRequest {
-    /// Title of the page, e.g. the study's name.
-    pub title: String,
-    /// The model, as the partitions of the lake spell it.
-    pub model: String,
-    /// The study's hypotheses; without them there are no similarity matrices.
-    pub hypotheses: Vec<HypothesisText>,
-    /// Further lines for the provenance: name and value, e.g. the study file, elapsed times.
-    pub facts: Vec<(String, String)>,
-    /// The `--lake` argument that commands need; `None` for the default lake.
-    pub lake_argument: Option<String>,
-}
+use sections::SectionInputs;
 
 /// A report that was written.
 #[derive(Clone, Debug)]
@@ -87,77 +57,24 @@ pub struct WrittenReport {
     pub findings: Vec<Finding>,
 }
 
-/// One thing that the tables say about one task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// The task.
-    pub task: String,
-    /// What it is about, one word.
-    pub topic: &'static str,
-    /// Full sentences with numbers and intervals.
-    pub text: String,
-    /// The same as a clause for the summary; empty where it is not in it.
-    pub brief: String,
+/// A page of HTML that is in no file yet.
+pub(crate) struct ComposedPage {
+    pub(crate) html: String,
+    pub(crate) report: WrittenReport,
 }
 
-impl ReportRequest {
-    /// The SQL of a hypothesis.
-    fn hypothesis_sql(&self, task: &str, name: &str) -> Option<&str> {
-        self.hypotheses.iter().find(|h| h.task == task && h.name == name).map(|h| h.sql.as_str())
-    }
-
-    /// Whether a hypothesis is a control: the study says so, or its name does.
-    fn is_control(&self, task: &str, name: &str) -> bool {
-        let declared = self.hypotheses.iter().any(|h| h.task == task && h.name == name && h.is_control);
-        declared || name.to_lowercase().contains("control")
-    }
-
-    /// That a table has no rows, and the command that makes them.
-    fn missing(&self, table: &str, command: &str) -> String {
-        let lake = shell::lake_option(self.lake_argument.as_deref());
-        format!(
-            "Table `{table}` has no rows for model `{}` yet. `hypercolumn {command}{lake}` makes them.",
-            self.model
-        )
-    }
-}
-
-/// Writes the report to `path`, replacing what was there only when the new page is whole.
+/// Makes the page of the sections that `ask` gives.
 ///
 /// # Errors
-/// [`ReportError::Question`] when DuckDB cannot answer, [`ReportError::Write`] when the file cannot be
-/// written. Empty tables are no error: their sections say which command fills them.
-pub fn write_report(
+/// [`ReportError::Question`] when DuckDB cannot answer. Empty tables are no error: their sections say which command
+/// fills them.
+pub(crate) fn compose(
     catalog: &Catalog,
     request: &ReportRequest,
-    path: &Path,
-) -> Result<WrittenReport, ReportError> {
-    let (html, report) = build_page(catalog, request)?;
-    let refused = |source| ReportError::Write { path: path.to_owned(), source };
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        fs::create_dir_all(parent).map_err(refused)?;
-    }
-    let mut staging = path.as_os_str().to_owned();
-    staging.push(format!(".{}.partial", std::process::id()));
-    let staging = Path::new(&staging);
-    let written = fs::write(staging, &html).and_then(|()| fs::rename(staging, path));
-    if let Err(source) = written {
-        // Best effort: the error that is reported is the one that matters.
-        let _ = fs::remove_file(staging);
-        return Err(refused(source));
-    }
-    Ok(report)
-}
-
-fn build_page(catalog: &Catalog, request: &ReportRequest) -> Result<(String, WrittenReport), ReportError> {
+    ask: impl Fn(SectionInputs<'_>) -> Result<Vec<Section>, ReportError>,
+) -> Result<ComposedPage, ReportError> {
     let tasks = read_conditions(catalog, &request.model)?;
-    let behavior = behavior::behavior_section(catalog, request, &tasks)?;
-    let (alignment, chosen) = alignment::alignment_section(catalog, request, &tasks)?;
-    let matrices = matrices::matrices_section(catalog, request, &tasks, &chosen)?;
-    let probes = probes::probes_section(catalog, request, &tasks)?;
-    let attention = attention::attention_section(catalog, request, &tasks)?;
-    let associations = associations::associations_section(catalog, request, &tasks)?;
-    let sections = vec![behavior, alignment, matrices, probes, attention, associations];
+    let sections = ask(SectionInputs { catalog, request, tasks: &tasks })?;
     let findings: Vec<Finding> = tasks
         .iter()
         .flat_map(|t| sections.iter().flat_map(|s| &s.findings).filter(|f| f.task == t.task))
@@ -176,7 +93,7 @@ fn build_page(catalog: &Catalog, request: &ReportRequest) -> Result<(String, Wri
     };
     let (html, n_figures) = page.render()?;
     let n_bytes = html.len() as u64;
-    Ok((html, WrittenReport { n_bytes, n_figures, summary, findings }))
+    Ok(ComposedPage { html, report: WrittenReport { n_bytes, n_figures, summary, findings } })
 }
 
 fn subtitle(request: &ReportRequest, tasks: &[Conditions]) -> String {

@@ -2,9 +2,9 @@
 //! content policy makes sure of it: only the page's own scripts run, known by a nonce that depends on the
 //! content, and no address can be reached.
 
-use super::Finding;
 use super::error::ReportError;
 use super::figure::{Numbering, Section};
+use super::request::Finding;
 use hypercolumn_schemas::content_key;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -1,9 +1,9 @@
 //! Where the numbers come from: the lake's commits with everything that their stages recorded.
 
-use super::ReportRequest;
 use super::error::ReportError;
 use super::figure::TextTable;
 use super::question::{Question, question};
+use super::request::ReportRequest;
 use super::wording::{count, thousands};
 use crate::catalog::Catalog;
 use hypercolumn_schemas::Commit;

@@ -6,9 +6,11 @@
 
 mod check;
 mod plan;
+mod write_report;
 
 pub use check::check;
 pub use plan::{Action, PlannedStep};
+pub use write_report::write_report;
 
 use crate::analyses::{Inputs, Results};
 use crate::catalog::Catalog;

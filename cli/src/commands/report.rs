@@ -6,8 +6,8 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedStudy, resolve_study};
-use hypercolumn_analyze::report::{HypothesisText, ReportRequest, write_report};
-use hypercolumn_analyze::{Catalog, Hypothesis};
+use hypercolumn_analyze::report::{HypothesisText, ReportRequest};
+use hypercolumn_analyze::{Catalog, Hypothesis, write_report};
 use hypercolumn_schemas::Lake;
 use std::path::Path;
 

@@ -85,6 +85,15 @@ fn no_modules_of_a_crate_import_each_other_in_a_circle() {
 }
 
 #[test]
+fn the_report_knows_neither_analyses_nor_the_stage() {
+    for source in sources::rust_files(&["analyze/src/report"]) {
+        let code = sources::code(&source.text);
+        let knows = ["crate::analyses", "crate::stage"].into_iter().find(|room| code.contains(room));
+        assert_eq!(knows, None, "{}", source.path);
+    }
+}
+
+#[test]
 fn no_file_is_longer_than_500_lines() {
     let long = all_files().into_iter().filter(|source| source.text.lines().count() > 500);
     let long: Vec<String> = long.map(|source| source.path).collect();

@@ -15,6 +15,9 @@ use crate::design::Grouping;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
+use crate::report::ReportError;
+use crate::report::figure::Section;
+use crate::report::sections::{SectionInputs, attention_section};
 use crate::settings::AnalysisSettings;
 use duckdb::params;
 use hypercolumn_schemas::{Table, tables};
@@ -168,6 +171,10 @@ impl Analysis for AttentionRatios {
         progress.finish();
         let corrections = [Correction::LEVEL, Correction::CHANGE];
         Ok(vec![Results::corrected(&rows, &corrections)?, Results::of(&measures)?])
+    }
+
+    fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
+        Ok(vec![attention_section(inputs)?])
     }
 }
 

@@ -14,6 +14,9 @@ use crate::design::{Design, Grouping};
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::INDEX;
+use crate::report::ReportError;
+use crate::report::figure::Section;
+use crate::report::sections::{SectionInputs, probes_section};
 use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
 use crate::states::StateSource;
 use crate::stats::probes::encode;
@@ -164,6 +167,10 @@ impl Analysis for Probes {
             Results::of(&scores.measures)?,
             Results::of(&scores.predictions)?,
         ])
+    }
+
+    fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
+        Ok(vec![probes_section(inputs)?])
     }
 }
 

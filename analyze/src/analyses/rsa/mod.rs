@@ -22,6 +22,9 @@ use crate::design::Grouping;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
+use crate::report::ReportError;
+use crate::report::figure::Section;
+use crate::report::sections::{SectionInputs, alignment_section, matrices_section};
 use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
 use crate::states::StateSource;
 use crate::stats::{Comparison, Normalization, Similarity};
@@ -205,6 +208,11 @@ impl Analysis for Rsa {
         let alignment = align_entries(inputs, prepared)?;
         let corrections = [Correction::LEVEL, Correction::CHANGE];
         Ok(vec![Results::corrected(&alignment.rows, &corrections)?, Results::of(&alignment.measures)?])
+    }
+
+    fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
+        let (alignment, chosen) = alignment_section(inputs)?;
+        Ok(vec![alignment, matrices_section(inputs, &chosen)?])
     }
 }
 

@@ -1,18 +1,19 @@
 //! Behaviour by condition: how good the answers are, with intervals from a bootstrap over items.
 
-use super::chart::{AxisPlan, Point, Reference, Series, intervals};
-use super::conditions::{Condition, Conditions, contrast};
-use super::error::ReportError;
-use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
-use super::palette;
-use super::question::{Question, question};
-use super::resampling::{CONFIDENCE, ItemScores, N_DRAWS, SEED, Statistic};
-use super::wording::{
+use super::SectionInputs;
+use crate::catalog::Catalog;
+use crate::report::chart::{AxisPlan, Point, Reference, Series, intervals};
+use crate::report::conditions::{Condition, Conditions, contrast};
+use crate::report::error::ReportError;
+use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
+use crate::report::palette;
+use crate::report::question::{Question, question};
+use crate::report::request::{Finding, ReportRequest};
+use crate::report::resampling::{CONFIDENCE, ItemScores, N_DRAWS, SEED, Statistic};
+use crate::report::wording::{
     Estimate, count, coverage, interval, number, percent, sentence_case, signed, thousands, with_interval,
     words,
 };
-use super::{Finding, ReportRequest};
-use crate::catalog::Catalog;
 use std::collections::BTreeMap;
 
 const SUMMARY: Question = question!("report_behavior");
@@ -87,11 +88,8 @@ struct TaskBehavior<'a> {
 ///
 /// # Errors
 /// When a question cannot be answered.
-pub(super) fn behavior_section(
-    catalog: &Catalog,
-    request: &ReportRequest,
-    tasks: &[Conditions],
-) -> Result<Section, ReportError> {
+pub(crate) fn behavior_section(inputs: SectionInputs<'_>) -> Result<Section, ReportError> {
+    let SectionInputs { catalog, request, tasks } = inputs;
     let mut section = Section {
         id: "behavior",
         title: "Behaviour by condition",
@@ -215,7 +213,7 @@ impl TaskBehavior<'_> {
         })
     }
 
-    fn panel(&self, metric: &str) -> super::chart::Panel {
+    fn panel(&self, metric: &str) -> crate::report::chart::Panel {
         let plan = plan(metric);
         let shown = self.shown(metric);
         let ticks =

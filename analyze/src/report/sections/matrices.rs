@@ -1,16 +1,17 @@
 //! The similarity matrix (RDM) of a task's prompts beside the hypothesis, at the layer where alignment
 //! changes most: first and last condition, prompts in the order of the hypothesis's groups.
 
-use super::ReportRequest;
-use super::alignment::Chosen;
-use super::chart::{Grid, Scale, heat_map};
-use super::conditions::Conditions;
-use super::error::ReportError;
-use super::figure::{Figure, Section, TaskFigures};
-use super::question::{Question, fill, question};
-use super::wording::{count, number, sentence_case, signed};
+use super::SectionInputs;
+use super::alignment::{ChosenLayer, ChosenLayers};
 use crate::catalog::Catalog;
 use crate::quote::literal;
+use crate::report::chart::{Grid, Scale, heat_map};
+use crate::report::conditions::Conditions;
+use crate::report::error::ReportError;
+use crate::report::figure::{Figure, Section, TaskFigures};
+use crate::report::question::{Question, fill, question};
+use crate::report::request::ReportRequest;
+use crate::report::wording::{count, number, sentence_case, signed};
 use crate::stats::summary::{mean, percentile};
 use crate::stats::{Normalization, Similarity, similarity};
 use arrow::array::{AsArray, RecordBatch};
@@ -39,12 +40,11 @@ type PairValues = HashMap<(String, String), f64>;
 ///
 /// # Errors
 /// When a question of the report's own cannot be answered. A study's hypothesis that fails is said so.
-pub(super) fn matrices_section(
-    catalog: &Catalog,
-    request: &ReportRequest,
-    tasks: &[Conditions],
-    chosen: &BTreeMap<String, Vec<Chosen>>,
+pub(crate) fn matrices_section(
+    inputs: SectionInputs<'_>,
+    chosen: &ChosenLayers,
 ) -> Result<Section, ReportError> {
+    let SectionInputs { catalog, request, tasks } = inputs;
     let mut section = Section {
         id: "matrices",
         title: "Similarity matrices",
@@ -82,7 +82,7 @@ fn read_figure(
     catalog: &Catalog,
     request: &ReportRequest,
     conditions: &Conditions,
-    chosen: &Chosen,
+    chosen: &ChosenLayer,
 ) -> Result<Figure, ReportError> {
     let Some((first, last)) = conditions.ends() else {
         return Ok(gap("There is only one condition, so there is no change to look at."));
@@ -114,7 +114,7 @@ fn read_figure(
     Ok(scene.figure([(&first.name, before), (&last.name, after)], vec![sql, hypothesis_sql]))
 }
 
-fn vectors_sql(request: &ReportRequest, task: &str, chosen: &Chosen, ends: (&str, &str)) -> String {
+fn vectors_sql(request: &ReportRequest, task: &str, chosen: &ChosenLayer, ends: (&str, &str)) -> String {
     let layer = chosen.place.layer.to_string();
     VECTORS.filled(&[
         ("model", &request.model),
@@ -130,7 +130,7 @@ fn vectors_sql(request: &ReportRequest, task: &str, chosen: &Chosen, ends: (&str
 
 fn read_pairs(catalog: &Catalog, sql: &str) -> Result<PairValues, ReportError> {
     let answer = HYPOTHESIS.ask_sql(catalog, sql.to_owned())?;
-    let pair = |row: super::question::Row<'_>| {
+    let pair = |row: crate::report::question::Row<'_>| {
         let items = (row.text("item_a").to_owned(), row.text("item_b").to_owned());
         Some((items, row.number("value")?))
     };
@@ -201,7 +201,7 @@ fn thin_out(order: Vec<usize>) -> Vec<usize> {
 
 /// What all panels of the figure share.
 struct Scene<'a> {
-    chosen: &'a Chosen,
+    chosen: &'a ChosenLayer,
     pairs: &'a PairValues,
     /// Positions in the list of items, in the order shown.
     order: &'a [usize],
@@ -242,7 +242,7 @@ impl Scene<'_> {
     }
 
     fn method(&self, states: &States) -> String {
-        let Chosen { similarity, normalization, pooling, role, .. } = self.chosen;
+        let ChosenLayer { similarity, normalization, pooling, role, .. } = self.chosen;
         let shown = if self.order.len() < states.items.len() {
             format!(" ({} of them drawn)", self.order.len())
         } else {
@@ -290,7 +290,7 @@ impl Scene<'_> {
             serde_json::from_value(parse(&self.chosen.similarity)).map_err(|e| e.to_string())?;
         let n = states.items.len();
         let similarities = similarity::compute_similarities(&states.values, n, normalization, kind)
-            .map_err(|e| super::wording::words(&e.to_string()))?;
+            .map_err(|e| crate::report::wording::words(&e.to_string()))?;
         let at = |a: usize, b: usize| {
             let (i, j) = (a.min(b), a.max(b));
             // Row-major upper triangle without the diagonal.

@@ -1,14 +1,15 @@
 //! Behaviour and representation: do items whose measure changes more also improve more?
 
-use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
-use super::conditions::{Condition, Conditions};
-use super::error::ReportError;
-use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures, TextTable};
-use super::layers::{Place, Q_LEVEL, layer_axis};
-use super::question::{Question, Row, question};
-use super::wording::{Estimate, count, coverage, layer_ranges, number, with_interval, words};
-use super::{Finding, ReportRequest};
+use super::SectionInputs;
 use crate::catalog::Catalog;
+use crate::report::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
+use crate::report::conditions::{Condition, Conditions};
+use crate::report::error::ReportError;
+use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures, TextTable};
+use crate::report::layers::{Place, Q_LEVEL, layer_axis};
+use crate::report::question::{Question, Row, question};
+use crate::report::request::{Finding, ReportRequest};
+use crate::report::wording::{Estimate, count, coverage, layer_ranges, number, with_interval, words};
 use std::collections::{BTreeMap, BTreeSet};
 
 const METRICS: Question = question!("report_metrics");
@@ -46,11 +47,8 @@ struct Associations<'a> {
 ///
 /// # Errors
 /// When a question cannot be answered.
-pub(super) fn associations_section(
-    catalog: &Catalog,
-    request: &ReportRequest,
-    tasks: &[Conditions],
-) -> Result<Section, ReportError> {
+pub(crate) fn associations_section(inputs: SectionInputs<'_>) -> Result<Section, ReportError> {
+    let SectionInputs { catalog, request, tasks } = inputs;
     let mut section = Section {
         id: "associations",
         title: "Behaviour and representation",

@@ -1,8 +1,8 @@
 //! Rows of table `rsa` as the figures of alignment need them.
 
-use super::super::layers::Place;
-use super::super::question::{Answer, Row};
-use super::super::wording::{Estimate, coverage, thousands, with_interval};
+use crate::report::layers::Place;
+use crate::report::question::{Answer, Row};
+use crate::report::wording::{Estimate, coverage, thousands, with_interval};
 
 /// How the rows of a figure were measured, apart from the normalization.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

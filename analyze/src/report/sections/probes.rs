@@ -1,15 +1,18 @@
 //! Probe scores by layer and condition, beside the baseline and the level that a probe reaches by chance.
 
-use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
-use super::conditions::{Condition, Conditions};
-use super::error::ReportError;
-use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
-use super::layers::{Place, Q_LEVEL, layer_axis};
-use super::palette;
-use super::question::{Question, Row, question};
-use super::wording::{Estimate, count, coverage, interval, layer_ranges, number, with_interval, words};
-use super::{Finding, ReportRequest};
+use super::SectionInputs;
 use crate::catalog::Catalog;
+use crate::report::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
+use crate::report::conditions::{Condition, Conditions};
+use crate::report::error::ReportError;
+use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
+use crate::report::layers::{Place, Q_LEVEL, layer_axis};
+use crate::report::palette;
+use crate::report::question::{Question, Row, question};
+use crate::report::request::{Finding, ReportRequest};
+use crate::report::wording::{
+    Estimate, count, coverage, interval, layer_ranges, number, with_interval, words,
+};
 use crate::stats::summary::mean;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,11 +57,8 @@ struct Target<'a> {
 ///
 /// # Errors
 /// When a question cannot be answered.
-pub(super) fn probes_section(
-    catalog: &Catalog,
-    request: &ReportRequest,
-    tasks: &[Conditions],
-) -> Result<Section, ReportError> {
+pub(crate) fn probes_section(inputs: SectionInputs<'_>) -> Result<Section, ReportError> {
+    let SectionInputs { catalog, request, tasks } = inputs;
     let mut section = Section {
         id: "probes",
         title: "Probes",
@@ -274,7 +274,7 @@ impl Target<'_> {
         format!(
             "{} probe{classes} on {}, {}. n = {} a condition in {}, kept whole over {} in {}; \
              {} refits to permuted targets; bands are {} intervals over groups and training sets, seed {}.{others}",
-            super::wording::sentence_case(&self.probe),
+            crate::report::wording::sentence_case(&self.probe),
             self.states,
             words(&self.metric),
             count(most, "prompt"),

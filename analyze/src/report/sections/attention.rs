@@ -1,16 +1,17 @@
 //! Attention to relevant against irrelevant parts: log-ratios by layer, and by layer and head.
 
-use super::chart::{AxisPlan, Grid, Panel, Point, Reference, Scale, Series, heat_map, lines};
-use super::conditions::{Condition, Conditions};
-use super::error::ReportError;
-use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
-use super::layers::{Place, Q_LEVEL, layer_axis};
-use super::question::{Question, Row, question};
-use super::wording::{
+use super::SectionInputs;
+use crate::catalog::Catalog;
+use crate::report::chart::{AxisPlan, Grid, Panel, Point, Reference, Scale, Series, heat_map, lines};
+use crate::report::conditions::{Condition, Conditions};
+use crate::report::error::ReportError;
+use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
+use crate::report::layers::{Place, Q_LEVEL, layer_axis};
+use crate::report::question::{Question, Row, question};
+use crate::report::request::{Finding, ReportRequest};
+use crate::report::wording::{
     Estimate, count, coverage, interval, layer_ranges, number, sentence_case, with_interval, words,
 };
-use super::{Finding, ReportRequest};
-use crate::catalog::Catalog;
 use crate::stats::summary::percentile;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,11 +53,8 @@ struct Ratio<'a> {
 ///
 /// # Errors
 /// When a question cannot be answered.
-pub(super) fn attention_section(
-    catalog: &Catalog,
-    request: &ReportRequest,
-    tasks: &[Conditions],
-) -> Result<Section, ReportError> {
+pub(crate) fn attention_section(inputs: SectionInputs<'_>) -> Result<Section, ReportError> {
+    let SectionInputs { catalog, request, tasks } = inputs;
     let mut section = Section {
         id: "attention",
         title: "Attention ratio",

@@ -3,15 +3,16 @@
 
 mod rows;
 
-use super::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
-use super::conditions::{Conditions, contrast};
-use super::error::ReportError;
-use super::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
-use super::layers::{Change, Place, Q_LEVEL, Verdict, change_sentence, judge, layer_axis};
-use super::question::{Question, question};
-use super::wording::{Estimate, count, layer_ranges, sentence_case, with_interval, words};
-use super::{Finding, ReportRequest};
+use super::SectionInputs;
 use crate::catalog::Catalog;
+use crate::report::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
+use crate::report::conditions::{Conditions, contrast};
+use crate::report::error::ReportError;
+use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
+use crate::report::layers::{Change, Place, Q_LEVEL, Verdict, change_sentence, judge, layer_axis};
+use crate::report::question::{Question, question};
+use crate::report::request::{Finding, ReportRequest};
+use crate::report::wording::{Estimate, count, layer_ranges, sentence_case, with_interval, words};
 use rows::{Cell, Setting, cell, inference, preference, setting};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +31,7 @@ const OBSERVATIONAL: &str =
 
 /// The layer at which a task's alignment changes most, for the similarity matrices.
 #[derive(Clone, Debug)]
-pub(super) struct Chosen {
+pub(crate) struct ChosenLayer {
     /// The hypothesis.
     pub(super) hypothesis: String,
     /// The place.
@@ -49,6 +50,9 @@ pub(super) struct Chosen {
     pub(super) is_reliable: bool,
 }
 
+/// The candidates of each task for a closer look, most changed first.
+pub(crate) type ChosenLayers = BTreeMap<String, Vec<ChosenLayer>>;
+
 /// One hypothesis of one task, read.
 struct Hypothesis<'a> {
     name: String,
@@ -61,15 +65,12 @@ struct Hypothesis<'a> {
     sql: String,
 }
 
-/// The section, and for each task the candidates for a closer look, most changed first.
+/// The section, and the layers that the similarity matrices show.
 ///
 /// # Errors
 /// When a question cannot be answered.
-pub(super) fn alignment_section(
-    catalog: &Catalog,
-    request: &ReportRequest,
-    tasks: &[Conditions],
-) -> Result<(Section, BTreeMap<String, Vec<Chosen>>), ReportError> {
+pub(crate) fn alignment_section(inputs: SectionInputs<'_>) -> Result<(Section, ChosenLayers), ReportError> {
+    let SectionInputs { catalog, request, tasks } = inputs;
     let mut section = Section {
         id: "alignment",
         title: "Alignment by layer",
@@ -310,7 +311,7 @@ impl Hypothesis<'_> {
         text
     }
 
-    fn shown_conditions(&self) -> Vec<super::conditions::Condition> {
+    fn shown_conditions(&self) -> Vec<crate::report::conditions::Condition> {
         let known: BTreeSet<&str> = self.cells.iter().map(|c| c.condition.as_str()).collect();
         let mut shown: Vec<_> =
             self.conditions.all.iter().filter(|c| known.contains(c.name.as_str())).cloned().collect();
@@ -320,7 +321,7 @@ impl Hypothesis<'_> {
     }
 
     fn legend(&self) -> Vec<LegendEntry> {
-        let entry = |c: super::conditions::Condition| LegendEntry {
+        let entry = |c: crate::report::conditions::Condition| LegendEntry {
             name: c.name,
             color: c.color,
             mark: if c.is_in_series { LegendMark::Line } else { LegendMark::Dashed },
@@ -354,7 +355,7 @@ impl Hypothesis<'_> {
     }
 
     fn series(&self, is_shown: impl Fn(&Cell) -> bool, point: impl Fn(&Cell) -> Point) -> Vec<Series> {
-        let of = |condition: super::conditions::Condition| {
+        let of = |condition: crate::report::conditions::Condition| {
             let cells = self.cells.iter().filter(|c| c.condition == condition.name && is_shown(c));
             let mut points: Vec<Point> = cells.map(&point).collect();
             points.sort_by(|a, b| a.x.total_cmp(&b.x));
@@ -379,7 +380,7 @@ impl Hypothesis<'_> {
         by_reason.iter().map(say).collect()
     }
 
-    fn chosen(&self) -> Option<Chosen> {
+    fn chosen(&self) -> Option<ChosenLayer> {
         if self.is_control {
             return None;
         }
@@ -388,7 +389,7 @@ impl Hypothesis<'_> {
         let (_, last) = self.compared()?;
         let changes = self.changes(last, normalization);
         let cell = changes.iter().find(|(c, _)| c.place == verdict.largest.place)?.0;
-        Some(Chosen {
+        Some(ChosenLayer {
             hypothesis: self.name.clone(),
             place: cell.place.clone(),
             site: cell.site.clone(),
