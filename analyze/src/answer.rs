@@ -6,7 +6,8 @@
 use crate::error::AnalyzeError;
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
+use duckdb::types::{ToSqlOutput, Value};
 use duckdb::{Connection, ToSql};
 
 /// An answer.
@@ -26,6 +27,54 @@ pub(crate) fn ask(
     let failed = || AnalyzeError::engine(action);
     let mut statement = connection.prepare(sql).map_err(failed())?;
     let batches = statement.query_arrow(parameters).map_err(failed())?.collect();
+    Ok(Answer { batches, action: action.to_owned() })
+}
+
+/// The value of a named parameter, `$name` in SQL.
+#[derive(Clone, Copy, Debug)]
+pub enum Parameter<'a> {
+    /// A VARCHAR.
+    Text(&'a str),
+    /// A BIGINT.
+    Integer(i64),
+    /// A VARCHAR with a JSON array, which `from_json($name, '["VARCHAR"]')` reads as VARCHAR[].
+    Texts(&'a [String]),
+}
+
+impl<'a> From<&'a str> for Parameter<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Parameter<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> duckdb::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Text(text) => text.to_sql(),
+            Self::Integer(number) => number.to_sql(),
+            Self::Texts(texts) => Ok(ToSqlOutput::Owned(Value::Text(serde_json::json!(texts).to_string()))),
+        }
+    }
+}
+
+/// As [`ask`], with parameters bound by name; one that `sql` does not name is an error.
+pub(crate) fn ask_named(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[(&str, Parameter<'_>)],
+    action: &str,
+) -> Result<Answer, AnalyzeError> {
+    let failed = || AnalyzeError::engine(action);
+    let bound: Vec<(&str, &dyn ToSql)> =
+        parameters.iter().map(|(name, p)| (*name, p as &dyn ToSql)).collect();
+    let mut statement = connection.prepare(sql).map_err(failed())?;
+    let batches = statement.query_arrow(bound.as_slice()).map_err(failed())?.collect();
     Ok(Answer { batches, action: action.to_owned() })
 }
 
@@ -90,15 +139,42 @@ impl Answer {
         &self.batches
     }
 
+    /// The vectors in the column `name`, `[n_dimensions]` each, whether DuckDB knows their length (an array) or not (a
+    /// list).
+    ///
+    /// # Errors
+    /// [`AnalyzeError::Answer`] where the column is absent or holds something else.
+    pub(crate) fn vectors(&self, name: &str) -> Result<Vec<Vec<f32>>, AnalyzeError> {
+        let mut vectors = Vec::new();
+        for batch in &self.batches {
+            let column = batch.column_by_name(name).ok_or_else(|| self.refuse(name, "is absent"))?;
+            for row in 0..column.len() {
+                let vector = match column.data_type() {
+                    DataType::FixedSizeList(..) => column.as_fixed_size_list().value(row),
+                    DataType::List(..) => column.as_list::<i32>().value(row),
+                    other => return Err(self.refuse(name, &format!("is no list but {other}"))),
+                };
+                let numbers = vector.as_primitive_opt::<Float32Type>();
+                let numbers = numbers.ok_or_else(|| self.refuse(name, "holds no float32"))?;
+                vectors.push(numbers.values().to_vec());
+            }
+        }
+        Ok(vectors)
+    }
+
+    fn refuse(&self, name: &str, reason: &str) -> AnalyzeError {
+        AnalyzeError::Answer {
+            action: self.action.clone(),
+            reason: format!("the column `{name}` of the answer {reason}"),
+        }
+    }
+
     /// The column `name`.
     ///
     /// # Errors
     /// [`AnalyzeError::Answer`] where it is absent, cannot be cast, or has a null that `T` does not allow.
     pub(crate) fn column<T: FromColumn>(&self, name: &str) -> Result<Vec<T>, AnalyzeError> {
-        let refuse = |reason: &str| AnalyzeError::Answer {
-            action: self.action.clone(),
-            reason: format!("the column `{name}` of the answer {reason}"),
-        };
+        let refuse = |reason: &str| self.refuse(name, reason);
         let mut values = Vec::new();
         let exact = CastOptions { safe: false, ..CastOptions::default() };
         for batch in &self.batches {
@@ -133,5 +209,26 @@ mod tests {
                 .contains("`m` of the answer is absent")
         );
         assert!(refused(answer.column::<i64>("word").expect_err("text")).contains("another type"));
+    }
+
+    #[test]
+    fn named_parameters_are_values_and_never_sql() {
+        let connection = Connection::open_in_memory().expect("a database");
+        let sql = "SELECT $text AS text, $n + 1 AS n, list_contains(from_json($texts, '[\"VARCHAR\"]'), $text) AS found";
+        let text = "it's \"$n\"; DROP TABLE x --";
+        let texts = ["a".to_owned(), text.to_owned()];
+        let parameters = [
+            ("text", Parameter::Text(text)),
+            ("n", Parameter::Integer(6)),
+            ("texts", Parameter::Texts(&texts)),
+        ];
+        let answer = ask_named(&connection, sql, &parameters, "test").expect("an answer");
+        assert_eq!(answer.column::<String>("text").expect("a text"), [text]);
+        assert_eq!(answer.column::<i64>("n").expect("a number"), [7]);
+        assert_eq!(answer.column::<i64>("found").expect("a boolean"), [1]);
+        assert!(
+            ask_named(&connection, "SELECT 1", &parameters, "test").is_err(),
+            "a parameter that SQL does not name"
+        );
     }
 }

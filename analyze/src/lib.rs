@@ -31,10 +31,11 @@ pub use analyses::{
     ANALYSES, AttentionRatio, CheckedTask, Entries, Entry, EntryError, EntryProblem, Hypothesis, Probe,
     ProbeKind, Registered, StatesAsked, StudyEntry, field_names,
 };
+pub use answer::Parameter;
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
 pub use design::TaskDesign;
 pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};
 pub use questions::Questions;
-pub use sql::{QueryResult, query};
+pub use sql::{QueryResult, query, query_named};
 pub use stage::{Action, PlannedStep, StepOutcome, check, plan, run, write_report};

@@ -4,10 +4,12 @@
 //! passes if DuckDB can write it down as a SELECT (which DESCRIBE, SUMMARIZE, SHOW, VALUES, FROM and
 //! WITH … SELECT are), or is EXPLAIN of one that passes.
 
+use crate::answer::Parameter;
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use duckdb::ToSql;
 use serde_json::Value;
 
 /// An answer: rows in batches, and the columns even where there is no row.
@@ -32,11 +34,25 @@ impl QueryResult {
 /// [`AnalyzeError::NotAQuestion`] for anything but one reading statement; [`AnalyzeError::Sql`] with
 /// DuckDB's message when the statement does not parse, names something that does not exist, or fails.
 pub fn query(catalog: &Catalog, sql: &str) -> Result<QueryResult, AnalyzeError> {
+    query_named(catalog, sql, &[])
+}
+
+/// As [`query`], with the values of the parameters `$name` in `sql`, which DuckDB binds.
+///
+/// # Errors
+/// As [`query`]; [`AnalyzeError::Sql`] too for a parameter that is missing or that `sql` does not name.
+pub fn query_named(
+    catalog: &Catalog,
+    sql: &str,
+    parameters: &[(&str, Parameter<'_>)],
+) -> Result<QueryResult, AnalyzeError> {
     check_is_question(catalog, sql)?;
+    let bound: Vec<(&str, &dyn ToSql)> =
+        parameters.iter().map(|(name, p)| (*name, p as &dyn ToSql)).collect();
     let refused =
         |source: duckdb::Error| AnalyzeError::Sql { sql: sql.to_owned(), message: source.to_string() };
     let mut statement = catalog.connection().prepare(sql).map_err(refused)?;
-    let arrow = statement.query_arrow([]).map_err(refused)?;
+    let arrow = statement.query_arrow(bound.as_slice()).map_err(refused)?;
     let schema = arrow.get_schema();
     Ok(QueryResult { schema, batches: arrow.collect() })
 }

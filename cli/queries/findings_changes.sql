@@ -28,7 +28,7 @@ placed AS (
     SELECT m.*, e.n_examples
     FROM measured AS m
     JOIN examples AS e USING (task, condition)
-    WHERE m.value IS NOT NULL AND list_contains($tasks, m.task)
+    WHERE m.value IS NOT NULL AND list_contains(from_json($tasks, '["VARCHAR"]'), m.task)
 ),
 ends AS (
     SELECT

@@ -183,7 +183,7 @@ pub trait Registered: Sync {
     /// As [`Analysis::sections`].
     ///
     /// # Errors
-    /// [`ReportError::Question`] and [`ReportError::Column`].
+    /// [`ReportError::Question`].
     fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError>;
 }
 

@@ -16,16 +16,6 @@ pub enum ReportError {
         /// What the engine said.
         source: AnalyzeError,
     },
-    /// An answer came in a type that cannot be read as text or number.
-    #[error("could not read column `{column}` of the report's question `{question}`")]
-    Column {
-        /// Name of the question's file.
-        question: &'static str,
-        /// The column.
-        column: String,
-        /// Arrow's reason.
-        source: arrow::error::ArrowError,
-    },
     /// The file could not be written.
     #[error("could not write report `{}`", path.display())]
     Write {

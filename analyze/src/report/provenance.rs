@@ -5,6 +5,7 @@ use super::figure::TextTable;
 use super::question::{Question, question};
 use super::request::ReportRequest;
 use super::wording::{count, thousands};
+use crate::answer::Parameter;
 use crate::catalog::Catalog;
 use hypercolumn_schemas::Commit;
 use maud::{Markup, html};
@@ -77,8 +78,8 @@ fn in_order_of_work(groups: BTreeMap<String, Vec<&Commit>>) -> Vec<(String, Vec<
 fn tabulate_group(catalog: &Catalog, commits: &[&Commit]) -> Result<TextTable, ReportError> {
     let Some(first) = commits.first() else { return Ok(TextTable::default()) };
     let files = || commits.iter().flat_map(|c| &c.files);
-    let newest = commits.iter().map(|c| c.committed_at_s).max().unwrap_or(0).to_string();
-    let moment = MOMENT.ask(catalog, &[("seconds", &newest)])?;
+    let newest = commits.iter().map(|c| c.committed_at_s).max().unwrap_or(0);
+    let moment = MOMENT.ask(catalog, &[("seconds", Parameter::Integer(newest as i64))])?;
     let moment = moment.rows().next().map_or_else(String::new, |r| r.text("moment").to_owned());
     let n_rows: u64 = files().map(|f| f.n_rows).sum();
     let n_bytes: u64 = files().map(|f| f.n_bytes).sum();

@@ -1,13 +1,14 @@
-//! The report's own questions: SQL files with named places, filled with literals, so that what a reader
-//! sees and repeats is what was run.
+//! The report's own questions: SQL files whose parameters DuckDB binds by name, and the same SQL with literals for
+//! a reader to run again.
 
 use super::error::ReportError;
+use crate::answer::{self, Parameter, ask_named};
 use crate::catalog::Catalog;
+use crate::error::AnalyzeError;
+use crate::expression::Expression;
 use crate::quote::literal;
-use crate::sql::query;
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field};
 use std::collections::HashMap;
 
 /// One SQL file of `analyze/queries`.
@@ -36,10 +37,11 @@ enum Cells {
     Number(Vec<Option<f64>>),
 }
 
-/// The rows that a question gave, and the SQL that gave them.
+/// The rows that a question gave, and the SQL that gives them again.
 pub(super) struct Answer {
-    /// The statement as it was run, comments left out.
+    /// The statement with its parameters as literals, comments left out: what a reader can run.
     pub(super) sql: String,
+    answer: answer::Answer,
     columns: HashMap<String, Cells>,
     n_rows: usize,
 }
@@ -52,54 +54,78 @@ pub(super) struct Row<'a> {
 }
 
 impl Question {
-    /// The statement with each `$name` replaced by its value as an SQL string.
-    pub(super) fn filled(self, places: &[(&str, &str)]) -> String {
-        let quoted: Vec<(&str, String)> = places.iter().map(|&(n, v)| (n, literal(v))).collect();
-        let raw: Vec<(&str, &str)> = quoted.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        fill(self.sql, &raw)
-    }
-
-    /// Asks it.
+    /// Asks the question with the values of its parameters `$name`, which DuckDB binds.
     ///
     /// # Errors
-    /// [`ReportError::Question`] or [`ReportError::Column`].
-    pub(super) fn ask(self, catalog: &Catalog, places: &[(&str, &str)]) -> Result<Answer, ReportError> {
-        self.ask_sql(catalog, self.filled(places))
+    /// [`ReportError::Question`].
+    pub(super) fn ask<'p, P>(self, catalog: &Catalog, parameters: &[(&str, P)]) -> Result<Answer, ReportError>
+    where
+        P: Copy + Into<Parameter<'p>>,
+    {
+        let parameters: Vec<_> = parameters.iter().map(|&(name, value)| (name, value.into())).collect();
+        self.ask_sql(catalog, self.sql, &parameters).map_err(|source| self.refused(source))
     }
 
-    /// Asks `sql`, made from this question.
+    /// Asks the question about a study's SQL, which stands for `$expression`.
     ///
     /// # Errors
-    /// As [`Question::ask`].
-    pub(super) fn ask_sql(self, catalog: &Catalog, sql: String) -> Result<Answer, ReportError> {
-        let batch = self.batch(catalog, &sql)?;
+    /// [`ReportError::Question`], with [`AnalyzeError::Expression`] where DuckDB cannot evaluate the expression.
+    pub(super) fn ask_about(
+        self,
+        catalog: &Catalog,
+        expression: Expression<'_>,
+        parameters: &[(&str, Parameter<'_>)],
+    ) -> Result<Answer, ReportError> {
+        let with_expression = |name: &str| (name == "expression").then(|| expression.parenthesized());
+        let mut answer =
+            self.ask_sql(catalog, &fill(self.sql, with_expression), parameters).map_err(|error| {
+                self.refused(match error {
+                    AnalyzeError::Engine { source, .. } => expression.refuse(source.to_string()),
+                    other => other,
+                })
+            })?;
+        answer.sql = fill(self.sql, |name| with_expression(name).or_else(|| literal_of(name, parameters)));
+        Ok(answer)
+    }
+
+    /// That this question has no answer.
+    pub(super) fn refused(self, source: AnalyzeError) -> ReportError {
+        ReportError::Question { question: self.name, source }
+    }
+
+    fn ask_sql(
+        self,
+        catalog: &Catalog,
+        sql: &str,
+        parameters: &[(&str, Parameter<'_>)],
+    ) -> Result<Answer, AnalyzeError> {
+        let action = format!("answer the report's question `{}`", self.name);
+        let answer = ask_named(catalog.connection(), sql, parameters, &action)?;
         let mut columns = HashMap::new();
-        for (field, values) in batch.schema().fields().iter().zip(batch.columns()) {
-            let refused =
-                |source| ReportError::Column { question: self.name, column: field.name().clone(), source };
-            columns.insert(field.name().clone(), read_cells(values).map_err(refused)?);
+        for field in answer.batches().first().map(|b| b.schema()).iter().flat_map(|s| s.fields()) {
+            if !field.data_type().is_nested() {
+                columns.insert(field.name().clone(), read_cells(&answer, field)?);
+            }
         }
-        Ok(Answer { sql, columns, n_rows: batch.num_rows() })
-    }
-
-    /// Asks `sql` and leaves the answer in Arrow.
-    ///
-    /// # Errors
-    /// As [`Question::ask`].
-    pub(super) fn batch(self, catalog: &Catalog, sql: &str) -> Result<RecordBatch, ReportError> {
-        let result =
-            query(catalog, sql).map_err(|source| ReportError::Question { question: self.name, source })?;
-        concat_batches(&result.schema, &result.batches).map_err(|source| ReportError::Column {
-            question: self.name,
-            column: "*".to_owned(),
-            source,
-        })
+        let n_rows = answer.batches().iter().map(RecordBatch::num_rows).sum();
+        let sql = fill(sql, |name| literal_of(name, parameters));
+        Ok(Answer { sql, answer, columns, n_rows })
     }
 }
 
-/// `template` without its comment lines, each `$name` replaced by raw SQL. Only the template's own
-/// places are looked at: a value that holds a `$name` stays as it is.
-pub(super) fn fill(template: &str, places: &[(&str, &str)]) -> String {
+/// The value of the parameter `name` as an SQL literal.
+fn literal_of(name: &str, parameters: &[(&str, Parameter<'_>)]) -> Option<String> {
+    let (_, value) = parameters.iter().find(|(n, _)| *n == name)?;
+    Some(match value {
+        Parameter::Text(text) => literal(text),
+        Parameter::Integer(number) => number.to_string(),
+        Parameter::Texts(texts) => literal(&serde_json::json!(texts).to_string()),
+    })
+}
+
+/// `template` without its comment lines, with SQL for each `$name` that `sql_of` knows. SQL that is put in is not
+/// looked at again.
+fn fill(template: &str, sql_of: impl Fn(&str) -> Option<String>) -> String {
     let body: Vec<&str> = template.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
     let body = body.join("\n");
     let mut out = String::with_capacity(body.len());
@@ -108,34 +134,26 @@ pub(super) fn fill(template: &str, places: &[(&str, &str)]) -> String {
     for part in parts {
         let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len());
         let (name, rest) = part.split_at(end);
-        match places.iter().find(|(n, _)| *n == name) {
-            Some((_, value)) => out.push_str(value),
-            None => {
-                out.push('$');
-                out.push_str(name);
-            }
-        }
+        out.push_str(&sql_of(name).unwrap_or_else(|| format!("${name}")));
         out.push_str(rest);
     }
     out
 }
 
-fn read_cells(values: &dyn Array) -> Result<Cells, arrow::error::ArrowError> {
-    let is_text = matches!(values.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-    let target = if is_text { DataType::Utf8 } else { DataType::Float64 };
-    let values = cast(values, &target)?;
-    Ok(match target {
-        DataType::Utf8 => {
-            Cells::Text(values.as_string::<i32>().iter().map(|v| v.map(str::to_owned)).collect())
-        }
-        // A NaN has no place in a table and none in a figure.
-        _ => Cells::Number(
-            values.as_primitive::<Float64Type>().iter().map(|v| v.filter(|n| n.is_finite())).collect(),
-        ),
+fn read_cells(answer: &answer::Answer, field: &Field) -> Result<Cells, AnalyzeError> {
+    let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    Ok(match is_text {
+        true => Cells::Text(answer.column(field.name())?),
+        false => Cells::Number(answer.column(field.name())?),
     })
 }
 
 impl Answer {
+    /// The whole answer, column by column.
+    pub(super) fn columns(&self) -> &answer::Answer {
+        &self.answer
+    }
+
     /// The rows in order.
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         (0..self.n_rows).map(|index| Row { answer: self, index })
@@ -175,9 +193,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_literals_and_are_not_filled_again() {
-        let question = Question { name: "q", sql: "-- grain: x\nSELECT $a, $ab, $c" };
-        let sql = question.filled(&[("a", "it's $ab"), ("ab", "y")]);
-        assert_eq!(sql, "SELECT 'it''s $ab', 'y', $c");
+    fn the_sql_that_is_shown_has_literals_which_are_not_filled_again() {
+        let parameters = [("a", Parameter::Text("it's $ab")), ("ab", Parameter::Integer(3))];
+        let sql = fill("-- grain: x\nSELECT $a, $ab, $c", |name| literal_of(name, &parameters));
+        assert_eq!(sql, "SELECT 'it''s $ab', 3, $c");
     }
 }

@@ -4,7 +4,7 @@ use super::print;
 use crate::failure::{Failure, could_not};
 use crate::output::render;
 use crate::progress::Reporter;
-use hypercolumn_analyze::{Catalog, query};
+use hypercolumn_analyze::{Catalog, Parameter, query_named};
 use hypercolumn_schemas::Lake;
 
 /// Each table: its title and its question.
@@ -20,18 +20,12 @@ const TABLES: [(&str, &str); 2] = [
 pub fn show(lake: &Lake, model: &str, tasks: &[String], reporter: &Reporter) -> Result<(), Failure> {
     let refuse = || could_not("read lake", lake.root().display());
     let catalog = Catalog::open(lake).map_err(refuse())?;
-    let list: Vec<_> = tasks.iter().map(|t| literal(t)).collect();
+    let parameters = [("model", Parameter::Text(model)), ("tasks", Parameter::Texts(tasks))];
     for (title, sql) in TABLES {
-        let sql = sql.replace("$model", &literal(model)).replace("$tasks", &format!("[{}]", list.join(", ")));
-        let answer = query(&catalog, &sql).map_err(refuse())?;
+        let answer = query_named(&catalog, sql, &parameters).map_err(refuse())?;
         if answer.n_rows() > 0 {
             print(&format!("\n{title}\n{}", render(&answer, reporter)?))?;
         }
     }
     Ok(())
-}
-
-/// `text` as an SQL string.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

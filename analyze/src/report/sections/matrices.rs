@@ -3,20 +3,19 @@
 
 use super::SectionInputs;
 use super::alignment::{ChosenLayer, ChosenLayers};
-use crate::catalog::Catalog;
-use crate::quote::literal;
+use crate::answer::{self, Parameter};
+use crate::catalog::{Catalog, PROMPT_PARAMS_VIEW};
+use crate::error::AnalyzeError;
+use crate::expression::Expression;
 use crate::report::chart::{Grid, Scale, heat_map};
 use crate::report::conditions::Conditions;
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, Section, TaskFigures};
-use crate::report::question::{Question, fill, question};
+use crate::report::question::{Answer, Question, Row, question};
 use crate::report::request::ReportRequest;
 use crate::report::wording::{count, number, sentence_case, signed};
 use crate::stats::summary::{mean, percentile};
 use crate::stats::{Normalization, Similarity, similarity};
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type};
 use std::collections::{BTreeMap, HashMap};
 
 const VECTORS: Question = question!("report_vectors");
@@ -88,20 +87,18 @@ fn read_figure(
         return Ok(gap("There is only one condition, so there is no change to look at."));
     };
     let task = conditions.task.as_str();
-    let sql = vectors_sql(request, task, chosen, (&first.name, &last.name));
-    let states = read_states(&VECTORS.batch(catalog, &sql)?)?;
+    let vectors = ask_vectors(catalog, request, task, chosen, [first, last].map(|c| c.name.as_str()))?;
+    let states = read_states(vectors.columns()).map_err(|error| VECTORS.refused(error))?;
     let (Some(before), Some(after)) = (states.get(&first.name), states.get(&last.name)) else {
         return Ok(gap(&request.missing("hidden_states", "extract")));
     };
-    let study_sql = request.hypothesis_sql(task, &chosen.hypothesis).unwrap_or_default();
-    let hypothesis_sql = fill(
-        HYPOTHESIS.sql,
-        &[("hypothesis", study_sql), ("task", &literal(task)), ("condition", &literal(&last.name))],
-    );
-    let pairs = match read_pairs(catalog, &hypothesis_sql) {
-        Ok(pairs) => pairs,
+    let sql = request.hypothesis_sql(task, &chosen.hypothesis).unwrap_or_default();
+    let expression = Expression { entry: &chosen.hypothesis, key: "sql", sql };
+    let values = match ask_pairs(catalog, expression, task, &last.name) {
+        Ok(values) => values,
         Err(error) => return Ok(gap(&refused(&chosen.hypothesis, &error))),
     };
+    let pairs = read_pairs(&values);
     if pairs.is_empty() {
         return Ok(gap(&format!(
             "The hypothesis “{}” says nothing about pairs within {}, so there is no matrix of one condition to \
@@ -111,58 +108,69 @@ fn read_figure(
     }
     let order = thin_out(order_items(&after.items, &pairs));
     let scene = Scene { chosen, pairs: &pairs, order: &order };
-    Ok(scene.figure([(&first.name, before), (&last.name, after)], vec![sql, hypothesis_sql]))
+    Ok(scene.figure([(&first.name, before), (&last.name, after)], vec![vectors.sql, values.sql]))
 }
 
-fn vectors_sql(request: &ReportRequest, task: &str, chosen: &ChosenLayer, ends: (&str, &str)) -> String {
-    let layer = chosen.place.layer.to_string();
-    VECTORS.filled(&[
-        ("model", &request.model),
-        ("task", task),
-        ("layer", &layer),
-        ("site", &chosen.site),
-        ("role", &chosen.role),
-        ("pooling", &chosen.pooling),
-        ("first", ends.0),
-        ("last", ends.1),
-    ])
+fn ask_vectors(
+    catalog: &Catalog,
+    request: &ReportRequest,
+    task: &str,
+    chosen: &ChosenLayer,
+    [first, last]: [&str; 2],
+) -> Result<Answer, ReportError> {
+    let parameters = [
+        ("model", Parameter::Text(&request.model)),
+        ("task", Parameter::Text(task)),
+        ("layer", Parameter::Integer(chosen.place.layer)),
+        ("site", Parameter::Text(&chosen.site)),
+        ("role", Parameter::Text(&chosen.role)),
+        ("pooling", Parameter::Text(&chosen.pooling)),
+        ("first", Parameter::Text(first)),
+        ("last", Parameter::Text(last)),
+    ];
+    VECTORS.ask(catalog, &parameters)
 }
 
-fn read_pairs(catalog: &Catalog, sql: &str) -> Result<PairValues, ReportError> {
-    let answer = HYPOTHESIS.ask_sql(catalog, sql.to_owned())?;
-    let pair = |row: crate::report::question::Row<'_>| {
+/// The hypothesis for each pair of items of one condition.
+fn ask_pairs(
+    catalog: &Catalog,
+    expression: Expression<'_>,
+    task: &str,
+    condition: &str,
+) -> Result<Answer, ReportError> {
+    let from = format!("{PROMPT_PARAMS_VIEW} AS a, {PROMPT_PARAMS_VIEW} AS b");
+    expression.check(catalog, "a.item_id", &from).map_err(|error| HYPOTHESIS.refused(error))?;
+    let parameters = [("task", Parameter::Text(task)), ("condition", Parameter::Text(condition))];
+    HYPOTHESIS.ask_about(catalog, expression, &parameters)
+}
+
+fn read_pairs(answer: &Answer) -> PairValues {
+    let pair = |row: Row<'_>| {
         let items = (row.text("item_a").to_owned(), row.text("item_b").to_owned());
         Some((items, row.number("value")?))
     };
-    Ok(answer.rows().filter_map(pair).collect())
+    answer.rows().filter_map(pair).collect()
 }
 
 fn refused(hypothesis: &str, error: &ReportError) -> String {
-    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    let cause = match error {
+        ReportError::Question { source: AnalyzeError::Expression { reason, .. }, .. } => reason.clone(),
+        ReportError::Question { source, .. } => source.to_string(),
+        other => other.to_string(),
+    };
     format!("The hypothesis “{hypothesis}” could not be evaluated over pairs of prompts: {cause}")
 }
 
-fn read_states(batch: &RecordBatch) -> Result<BTreeMap<String, States>, ReportError> {
+/// The states of each condition, in the order of the answer.
+fn read_states(answer: &answer::Answer) -> Result<BTreeMap<String, States>, AnalyzeError> {
     let mut states: BTreeMap<String, States> = BTreeMap::new();
-    let column = |name: &str, kind: &DataType| {
-        let refused =
-            |source| ReportError::Column { question: VECTORS.name, column: name.to_owned(), source };
-        let index = batch.schema().index_of(name).map_err(refused)?;
-        cast(batch.column(index), kind).map_err(refused)
-    };
-    let [prompts, items, conditions] = [
-        column("prompt_id", &DataType::Utf8)?,
-        column("item_id", &DataType::Utf8)?,
-        column("condition", &DataType::Utf8)?,
-    ];
-    let element = std::sync::Arc::new(arrow::datatypes::Field::new("item", DataType::Float32, true));
-    let vectors = column("vector", &DataType::List(element))?;
-    for row in 0..batch.num_rows() {
-        let of_condition = states.entry(conditions.as_string::<i32>().value(row).to_owned()).or_default();
-        of_condition.prompts.push(prompts.as_string::<i32>().value(row).to_owned());
-        of_condition.items.push(items.as_string::<i32>().value(row).to_owned());
-        let vector = vectors.as_list::<i32>().value(row);
-        of_condition.values.extend_from_slice(vector.as_primitive::<Float32Type>().values());
+    let names = answer.column::<String>("prompt_id")?.into_iter().zip(answer.column::<String>("item_id")?);
+    let conditions = answer.column::<String>("condition")?;
+    for (((prompt, item), condition), vector) in names.zip(conditions).zip(answer.vectors("vector")?) {
+        let of_condition = states.entry(condition).or_default();
+        of_condition.prompts.push(prompt);
+        of_condition.items.push(item);
+        of_condition.values.extend(vector);
     }
     Ok(states)
 }
