@@ -9,7 +9,7 @@ mod names;
 #[path = "report/table_rows.rs"]
 mod table_rows;
 
-use hypercolumn_analyze::report::{HypothesisText, ReportRequest, WrittenReport};
+use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, WrittenReport};
 use hypercolumn_analyze::{Catalog, write_report};
 use hypercolumn_schemas::Lake;
 use lake::{Effect, MODEL, write_planted};
@@ -21,7 +21,7 @@ const SECTIONS: [&str; 8] =
     ["summary", "behavior", "alignment", "matrices", "probes", "attention", "associations", "provenance"];
 
 fn request(names: &Names) -> ReportRequest {
-    let hypothesis = |task: &str, name: &str, sql: &str| HypothesisText {
+    let hypothesis = |task: &str, name: &str, sql: &str| ModelRdmText {
         task: task.to_owned(),
         name: name.to_owned(),
         sql: sql.to_owned(),
@@ -30,12 +30,12 @@ fn request(names: &Names) -> ReportRequest {
     ReportRequest {
         title: "What examples change".to_owned(),
         model: MODEL.to_owned(),
-        hypotheses: vec![
+        model_rdms: vec![
             hypothesis(&names.line_task, &names.same_line, "a.slope = b.slope"),
             hypothesis(&names.line_task, "slope distance", "-abs(a.slope - b.slope)"),
             hypothesis(&names.scene_task, "same activity asked", "a.line = b.line"),
         ],
-        facts: vec![("study".to_owned(), "planted.toml".to_owned())],
+        facts: vec![Fact { name: "study".to_owned(), value: "planted.toml".to_owned() }],
         lake_argument: None,
     }
 }
@@ -175,7 +175,7 @@ fn a_hypothesis_that_fails_is_said_so() {
     let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 6, 4);
     let catalog = Catalog::open(&lake).unwrap();
     let mut request = request(&names);
-    request.hypotheses[0].sql = "a.nothing = b.nothing".to_owned();
+    request.model_rdms[0].sql = "a.nothing = b.nothing".to_owned();
     let path = home.path().join("report.html");
     write_report(&catalog, &request, &path).unwrap();
     let html = fs::read_to_string(&path).unwrap();

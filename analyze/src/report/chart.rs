@@ -27,7 +27,6 @@ pub(super) struct Panel {
     pub(super) title: String,
     /// What plotly draws.
     pub(super) plot: PlotData,
-    /// Layout.
     pub(super) shape: Shape,
 }
 
@@ -38,9 +37,7 @@ pub(super) struct Point {
     pub(super) x: f64,
     /// Value; a gap where undefined.
     pub(super) y: Option<f64>,
-    /// Interval.
     pub(super) low: Option<f64>,
-    /// Interval.
     pub(super) high: Option<f64>,
     /// What a reader sees on pointing at it, plain text.
     pub(super) hover: String,
@@ -64,9 +61,7 @@ pub(super) struct Series {
 /// A horizontal line to compare with.
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
-    /// Its name.
     pub(super) name: String,
-    /// Height.
     pub(super) y: f64,
 }
 
@@ -88,13 +83,22 @@ impl AxisPlan {
     }
 }
 
+/// Both axes of a panel.
+#[derive(Clone, Debug)]
+pub(super) struct Axes {
+    pub(super) x: AxisPlan,
+    pub(super) y: AxisPlan,
+}
+
+/// Titles of the axes of a heat map, plain text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AxisTitles<'a> {
+    pub(super) x: &'a str,
+    pub(super) y: &'a str,
+}
+
 /// Lines over layers with interval bands.
-pub(super) fn lines(
-    title: &str,
-    (x, y): (AxisPlan, AxisPlan),
-    series: &[Series],
-    references: &[Reference],
-) -> Panel {
+pub(super) fn lines(title: &str, Axes { x, y }: Axes, series: &[Series], references: &[Reference]) -> Panel {
     let mut plot = Plot::new();
     let xs = || series.iter().flat_map(|s| &s.points).map(|p| p.x);
     let (first, last) = (xs().fold(f64::INFINITY, f64::min), xs().fold(f64::NEG_INFINITY, f64::max));
@@ -114,7 +118,7 @@ pub(super) fn lines(
 /// Points with intervals over conditions.
 pub(super) fn intervals(
     title: &str,
-    (x, y): (AxisPlan, AxisPlan),
+    Axes { x, y }: Axes,
     series: &[Series],
     references: &[Reference],
 ) -> Panel {
@@ -155,7 +159,7 @@ pub(super) struct Grid {
 }
 
 /// A heat map.
-pub(super) fn heat_map(title: &str, (x, y): (&str, &str), grid: &Grid, scale: Scale) -> Panel {
+pub(super) fn heat_map(title: &str, titles: AxisTitles<'_>, grid: &Grid, scale: Scale) -> Panel {
     let (stops, low, high): (&[(f64, &str)], f64, f64) = match scale {
         Scale::Diverging(limit) => (&palette::DIVERGING, -limit, limit),
         Scale::Single(low, high) => (&palette::SINGLE, low, high),
@@ -177,23 +181,23 @@ pub(super) fn heat_map(title: &str, (x, y): (&str, &str), grid: &Grid, scale: Sc
         .color_bar(bar);
     let mut plot = Plot::new();
     plot.add_trace(trace);
-    plot.set_layout(heat_map_layout((x, y), grid));
+    plot.set_layout(heat_map_layout(titles, grid));
     let shape = if grid.is_matrix { Shape::Square } else { Shape::Lines };
     Panel { title: title.to_owned(), plot: PlotData::of(&plot), shape }
 }
 
-fn heat_map_layout((x, y): (&str, &str), grid: &Grid) -> Layout {
+fn heat_map_layout(titles: AxisTitles<'_>, grid: &Grid) -> Layout {
     let n_rows = grid.rows.len() as f64;
     let left = if grid.is_matrix { 28 } else { 44 };
     let title = |text: &str| Title::with_text(plot_text(text));
     let x_axis = Axis::new()
-        .title(title(x))
+        .title(title(titles.x))
         .show_tick_labels(!grid.is_matrix)
         .show_grid(false)
         .zero_line(false)
         .tick_angle(0.0);
     let y_axis = Axis::new()
-        .title(title(y))
+        .title(title(titles.y))
         .show_tick_labels(!grid.is_matrix)
         .show_grid(false)
         .zero_line(false)

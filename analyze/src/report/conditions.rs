@@ -11,7 +11,6 @@ const CONDITIONS: Question = question!("report_conditions");
 /// One condition of a task.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
-    /// Its name.
     pub(super) name: String,
     /// In-context examples.
     pub(super) n_examples: i64,
@@ -25,9 +24,7 @@ pub(super) struct Condition {
 /// The conditions of one task, in order of examples.
 #[derive(Clone, Debug)]
 pub(super) struct Conditions {
-    /// The task's name.
     pub(super) task: String,
-    /// In order.
     pub(super) all: Vec<Condition>,
 }
 

@@ -54,7 +54,6 @@ pub(super) struct Figure {
     pub(super) method: String,
     /// Legend of all panels.
     pub(super) legend: Vec<LegendEntry>,
-    /// Plots.
     pub(super) panels: Vec<Panel>,
     /// A table below the plots.
     pub(super) table: Option<TextTable>,
@@ -71,18 +70,14 @@ pub(super) struct Figure {
 /// The figures of one task in one section.
 #[derive(Clone, Debug)]
 pub(super) struct TaskFigures {
-    /// The task.
     pub(super) task: String,
-    /// Its figures.
     pub(super) figures: Vec<Figure>,
 }
 
 /// One section of the report.
 #[derive(Clone, Debug)]
 pub struct Section {
-    /// Anchor.
     pub(super) id: &'static str,
-    /// Heading.
     pub(super) title: &'static str,
     /// What is asked, and how to read the figures.
     pub(super) question: &'static str,

@@ -13,7 +13,6 @@ const FINAL_NORM: &str = "final_norm";
 /// A layer and the site in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    /// The layer.
     pub(super) layer: i64,
     /// Whether it is the state after the model's last norm.
     pub(super) is_final_norm: bool,
@@ -30,7 +29,6 @@ impl Place {
         self.layer as f64 + if self.is_final_norm { 1.0 } else { 0.0 }
     }
 
-    /// In words.
     pub(super) fn name(&self) -> String {
         if self.is_final_norm { "the final norm".to_owned() } else { format!("layer {}", self.layer) }
     }
@@ -63,9 +61,7 @@ pub(super) fn layer_axis<'a>(places: impl Iterator<Item = &'a Place>) -> AxisPla
 /// A change at one place.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
-    /// Where.
     pub(super) place: Place,
-    /// How much.
     pub(super) estimate: Estimate,
     /// The table's q-value, if there is one.
     pub(super) q_value: Option<f64>,

@@ -6,8 +6,8 @@
 //! one layer, and the correction over layers behind the sentences. A sentence claims a change only where
 //! the interval excludes zero and the corrected p-value is below .05; otherwise it says that there is none.
 //!
-//! What this module leaves to others: all results (the rest of this crate), where the file goes and how
-//! its path is printed (the command line).
+//! What this module leaves to others: all results (the analyses), which sections a page has and its file
+//! ([`crate::write_report`]), and how the file's path is printed (the command line).
 //!
 //! | module | part of the page |
 //! | --- | --- |
@@ -15,7 +15,7 @@
 //! | [`request`] | what a report is about |
 //! | [`figure`], [`page`] | data of figures and sections, and their HTML |
 //! | [`chart`] | plots for plotly.js, which is in the file once and draws what comes into view |
-//! | [`question`] | SQL files filled with literals, so that the SQL shown is the SQL run |
+//! | [`question`] | SQL files with parameters by name, and the same SQL with literals for the reader |
 //! | [`layers`], [`wording`] | from numbers to sentences |
 //! | [`plot_data`], [`shell`] | texts of the user's data in plots and in commands; HTML is escaped by maud |
 
@@ -36,7 +36,7 @@ mod shell;
 mod wording;
 
 pub use error::ReportError;
-pub use request::{Finding, HypothesisText, ReportRequest};
+pub use request::{Fact, Finding, ModelRdmText, ReportRequest};
 
 use crate::catalog::Catalog;
 use conditions::{Conditions, read_conditions};

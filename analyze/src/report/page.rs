@@ -13,7 +13,6 @@ const DRAW: &str = include_str!("draw.js");
 
 /// What stands on the page, in order.
 pub(super) struct Page<'a> {
-    /// Title.
     pub(super) title: &'a str,
     /// Line under the title: model, tasks, counts.
     pub(super) subtitle: String,
@@ -21,7 +20,6 @@ pub(super) struct Page<'a> {
     pub(super) summary: &'a str,
     /// What it rests on, task by task.
     pub(super) findings: &'a [Finding],
-    /// Sections.
     pub(super) sections: Vec<Section>,
     /// The section of provenance.
     pub(super) provenance: Markup,

@@ -23,7 +23,7 @@ const MAX_LIST: usize = 40;
 /// When a date cannot be worked out.
 pub(super) fn render_provenance(catalog: &Catalog, request: &ReportRequest) -> Result<Markup, ReportError> {
     let mut rows = vec![vec!["model".to_owned(), request.model.clone()]];
-    rows.extend(request.facts.iter().map(|(name, value)| vec![name.clone(), value.clone()]));
+    rows.extend(request.facts.iter().map(|fact| vec![fact.name.clone(), fact.value.clone()]));
     rows.push(vec!["report written by".to_owned(), format!("hypercolumn {}", env!("CARGO_PKG_VERSION"))]);
     let groups = group_commits(catalog, &request.model);
     let missing = groups.is_empty().then(|| request.missing("commits", "run"));

@@ -2,17 +2,26 @@
 
 use super::shell::lake_option;
 
-/// A hypothesis as the study wrote it.
+/// A model RDM (hypothesis matrix) as the study wrote it.
 #[derive(Clone, Debug, Default)]
-pub struct HypothesisText {
-    /// The task.
+pub struct ModelRdmText {
+    /// The task whose prompts it is about.
     pub task: String,
-    /// Its name, as in table `rsa`.
+    /// Its name, as in the column `hypothesis` of table `rsa`.
     pub name: String,
     /// SQL over pairs of prompts `a` and `b`.
     pub sql: String,
-    /// Whether it is a control, which should not rise with examples.
+    /// Whether alignment with it should not rise with examples.
     pub is_control: bool,
+}
+
+/// A line of the provenance, e.g. the study file.
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// The line's first column.
+    pub name: String,
+    /// The line's second column.
+    pub value: String,
 }
 
 /// What a report is about.
@@ -22,10 +31,10 @@ pub struct ReportRequest {
     pub title: String,
     /// The model, as the partitions of the lake spell it.
     pub model: String,
-    /// The study's hypotheses; without them there are no similarity matrices.
-    pub hypotheses: Vec<HypothesisText>,
-    /// Further lines for the provenance: name and value, e.g. the study file, elapsed times.
-    pub facts: Vec<(String, String)>,
+    /// The study's model RDMs; without them the page has no similarity matrices.
+    pub model_rdms: Vec<ModelRdmText>,
+    /// Further lines for the provenance.
+    pub facts: Vec<Fact>,
     /// The `--lake` argument that commands need; `None` for the default lake.
     pub lake_argument: Option<String>,
 }
@@ -33,9 +42,9 @@ pub struct ReportRequest {
 /// One thing that the tables say about one task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The task.
+    /// The task, by which findings are grouped.
     pub task: String,
-    /// What it is about, one word.
+    /// One word for the kind of result, e.g. `Probe`.
     pub topic: &'static str,
     /// Full sentences with numbers and intervals.
     pub text: String,
@@ -44,14 +53,14 @@ pub struct Finding {
 }
 
 impl ReportRequest {
-    /// The SQL of a hypothesis.
-    pub(super) fn hypothesis_sql(&self, task: &str, name: &str) -> Option<&str> {
-        self.hypotheses.iter().find(|h| h.task == task && h.name == name).map(|h| h.sql.as_str())
+    /// The SQL of a model RDM.
+    pub(super) fn model_rdm_sql(&self, task: &str, name: &str) -> Option<&str> {
+        self.model_rdms.iter().find(|h| h.task == task && h.name == name).map(|h| h.sql.as_str())
     }
 
-    /// Whether a hypothesis is a control: the study says so, or its name does.
+    /// Whether a model RDM is a control: the study says so, or its name does.
     pub(super) fn is_control(&self, task: &str, name: &str) -> bool {
-        let declared = self.hypotheses.iter().any(|h| h.task == task && h.name == name && h.is_control);
+        let declared = self.model_rdms.iter().any(|h| h.task == task && h.name == name && h.is_control);
         declared || name.to_lowercase().contains("control")
     }
 

@@ -3,11 +3,9 @@
 /// A value and its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Estimate {
-    /// The value.
     pub(super) value: f64,
     /// Lower end of the interval, if there is one.
     pub(super) low: Option<f64>,
-    /// Upper end.
     pub(super) high: Option<f64>,
     /// Coverage of the interval, as a share.
     pub(super) confidence: f64,

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedStudy, resolve_study};
-use hypercolumn_analyze::report::{HypothesisText, ReportRequest};
+use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest};
 use hypercolumn_analyze::{Catalog, Hypothesis, write_report};
 use hypercolumn_schemas::Lake;
 use std::path::Path;
@@ -26,20 +26,20 @@ pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
 /// Writes the report of a study's results to `path`.
 pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Failure> {
     let catalog = Catalog::open(lake).map_err(could_not("read lake", lake.root().display()))?;
-    let hypotheses = study.questions.entries.typed::<Hypothesis>().map(|h| HypothesisText {
-        task: h.task.clone(),
-        name: h.hypothesis.clone(),
-        sql: h.sql.clone(),
-        is_control: h.control,
+    let model_rdms = study.questions.entries.typed::<Hypothesis>().map(|entry| ModelRdmText {
+        task: entry.task.clone(),
+        name: entry.hypothesis.clone(),
+        sql: entry.sql.clone(),
+        is_control: entry.control,
     });
     let root = lake.root().display().to_string();
     let request = ReportRequest {
         title: study.name.clone(),
         model: study.model.name.clone(),
-        hypotheses: hypotheses.collect(),
+        model_rdms: model_rdms.collect(),
         facts: vec![
-            ("study".into(), study.label.clone()),
-            ("model source".into(), study.model.source.to_string()),
+            Fact { name: "study".into(), value: study.label.clone() },
+            Fact { name: "model source".into(), value: study.model.source.to_string() },
         ],
         lake_argument: (root != "lake").then_some(root),
     };

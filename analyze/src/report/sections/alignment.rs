@@ -5,7 +5,7 @@ mod rows;
 
 use super::SectionInputs;
 use crate::catalog::Catalog;
-use crate::report::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
+use crate::report::chart::{Axes, AxisPlan, Panel, Point, Reference, Series, lines};
 use crate::report::conditions::{Conditions, contrast};
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
@@ -32,19 +32,14 @@ const OBSERVATIONAL: &str =
 /// The layer at which a task's alignment changes most, for the similarity matrices.
 #[derive(Clone, Debug)]
 pub(crate) struct ChosenLayer {
-    /// The hypothesis.
     pub(super) hypothesis: String,
-    /// The place.
     pub(super) place: Place,
     /// Site in the layer.
     pub(super) site: String,
     /// Role of the pooled segment.
     pub(super) role: String,
-    /// Pooling.
     pub(super) pooling: String,
-    /// Normalization.
     pub(super) normalization: String,
-    /// Similarity.
     pub(super) similarity: String,
     /// Whether the change is reliable.
     pub(super) is_reliable: bool,
@@ -335,7 +330,7 @@ impl Hypothesis<'_> {
         let x = layer_axis(self.cells.iter().map(|c| &c.place));
         let y = AxisPlan::titled(format!("alignment ({})", self.comparison()));
         let title = format!("Normalization: {normalization}");
-        lines(&title, (x, y), &series, &[Reference { name: "zero".to_owned(), y: 0.0 }])
+        lines(&title, Axes { x, y }, &series, &[Reference { name: "zero".to_owned(), y: 0.0 }])
     }
 
     fn change_panel(&self) -> Option<Panel> {
@@ -351,7 +346,7 @@ impl Hypothesis<'_> {
         let x = layer_axis(self.cells.iter().map(|c| &c.place));
         let y = AxisPlan::titled(format!("change of alignment ({})", self.comparison()));
         let title = format!("Change from {reference} ({normalization})");
-        Some(lines(&title, (x, y), &series, &[Reference { name: "zero".to_owned(), y: 0.0 }]))
+        Some(lines(&title, Axes { x, y }, &series, &[Reference { name: "zero".to_owned(), y: 0.0 }]))
     }
 
     fn series(&self, is_shown: impl Fn(&Cell) -> bool, point: impl Fn(&Cell) -> Point) -> Vec<Series> {

@@ -2,7 +2,7 @@
 
 use super::SectionInputs;
 use crate::catalog::Catalog;
-use crate::report::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
+use crate::report::chart::{Axes, AxisPlan, Panel, Point, Reference, Series, lines};
 use crate::report::conditions::{Condition, Conditions};
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures, TextTable};
@@ -266,7 +266,7 @@ impl Associations<'_> {
         let places: Vec<Place> = cells.map(|c| Place::new(c.layer, "")).collect();
         let y = AxisPlan { title: "Spearman correlation".to_owned(), range: Some(self.range()), ticks: None };
         let zero = Reference { name: "zero".to_owned(), y: 0.0 };
-        lines(measure, (layer_axis(places.iter()), y), &series, &[zero])
+        lines(measure, Axes { x: layer_axis(places.iter()), y }, &series, &[zero])
     }
 
     /// One scale for all measures, so that panels can be compared.

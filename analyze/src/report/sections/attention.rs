@@ -2,7 +2,9 @@
 
 use super::SectionInputs;
 use crate::catalog::Catalog;
-use crate::report::chart::{AxisPlan, Grid, Panel, Point, Reference, Scale, Series, heat_map, lines};
+use crate::report::chart::{
+    Axes, AxisPlan, AxisTitles, Grid, Panel, Point, Reference, Scale, Series, heat_map, lines,
+};
 use crate::report::conditions::{Condition, Conditions};
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
@@ -312,7 +314,7 @@ impl Ratio<'_> {
             "log contrast (per token)"
         });
         let zero = Reference { name: "zero".to_owned(), y: 0.0 };
-        lines(title, (layer_axis(places.iter()), y), &series, &[zero])
+        lines(title, Axes { x: layer_axis(places.iter()), y }, &series, &[zero])
     }
 
     /// The last condition, and its difference from the first, by layer and head.
@@ -363,7 +365,7 @@ fn head_map(title: &str, values: &BTreeMap<(i64, i64), f64>, value_title: &str) 
         value_title: value_title.to_owned(),
         is_matrix: false,
     };
-    heat_map(title, ("layer", "head"), &grid, Scale::Diverging(limit))
+    heat_map(title, AxisTitles { x: "layer", y: "head" }, &grid, Scale::Diverging(limit))
 }
 
 fn point(cell: &Cell) -> Point {

@@ -2,7 +2,7 @@
 
 use super::SectionInputs;
 use crate::catalog::Catalog;
-use crate::report::chart::{AxisPlan, Point, Reference, Series, intervals};
+use crate::report::chart::{Axes, AxisPlan, Point, Reference, Series, intervals};
 use crate::report::conditions::{Condition, Conditions, contrast};
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
@@ -234,7 +234,7 @@ impl TaskBehavior<'_> {
         };
         let range = plan.is_share.then_some((-0.04, 1.04));
         let y = AxisPlan { title: plan.unit, range, ticks: None };
-        intervals(&plan.title, (x, y), &series, &references)
+        intervals(&plan.title, Axes { x, y }, &series, &references)
     }
 
     fn series(&self, metric: &str, shown: &[&Condition], statistic: Statistic) -> Series {

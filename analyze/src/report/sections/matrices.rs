@@ -1,4 +1,4 @@
-//! The similarity matrix (RDM) of a task's prompts beside the hypothesis, at the layer where alignment
+//! The similarity matrix of a task's prompts beside the model RDM (hypothesis matrix), at the layer where alignment
 //! changes most: first and last condition, prompts in the order of the hypothesis's groups.
 
 use super::SectionInputs;
@@ -7,7 +7,7 @@ use crate::answer::{self, Parameter};
 use crate::catalog::{Catalog, PROMPT_PARAMS_VIEW};
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
-use crate::report::chart::{Grid, Scale, heat_map};
+use crate::report::chart::{AxisTitles, Grid, Scale, heat_map};
 use crate::report::conditions::Conditions;
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, Section, TaskFigures};
@@ -32,7 +32,7 @@ struct States {
     values: Vec<f32>,
 }
 
-/// The hypothesis over pairs of items.
+/// The model RDM over pairs of items.
 type PairValues = HashMap<(String, String), f64>;
 
 /// The section.
@@ -56,12 +56,12 @@ pub(crate) fn matrices_section(
     for conditions in tasks {
         let candidates = chosen.get(&conditions.task).map(Vec::as_slice).unwrap_or_default();
         let known =
-            candidates.iter().find(|c| request.hypothesis_sql(&conditions.task, &c.hypothesis).is_some());
+            candidates.iter().find(|c| request.model_rdm_sql(&conditions.task, &c.hypothesis).is_some());
         let figure = match known {
             Some(chosen) => read_figure(catalog, request, conditions, chosen)?,
             None if candidates.is_empty() => continue,
             None => gap(
-                "The SQL of this task's hypotheses was not given to the report, so no matrix can be drawn.",
+                "The SQL of this task's hypothesis matrices was not given to the report, so no matrix can be drawn.",
             ),
         };
         section.tasks.push(TaskFigures { task: conditions.task.clone(), figures: vec![figure] });
@@ -92,7 +92,7 @@ fn read_figure(
     let (Some(before), Some(after)) = (states.get(&first.name), states.get(&last.name)) else {
         return Ok(gap(&request.missing("hidden_states", "extract")));
     };
-    let sql = request.hypothesis_sql(task, &chosen.hypothesis).unwrap_or_default();
+    let sql = request.model_rdm_sql(task, &chosen.hypothesis).unwrap_or_default();
     let expression = Expression { entry: &chosen.hypothesis, key: "sql", sql };
     let values = match ask_pairs(catalog, expression, task, &last.name) {
         Ok(values) => values,
@@ -131,7 +131,7 @@ fn ask_vectors(
     VECTORS.ask(catalog, &parameters)
 }
 
-/// The hypothesis for each pair of items of one condition.
+/// The model RDM of one condition, pair by pair.
 fn ask_pairs(
     catalog: &Catalog,
     expression: Expression<'_>,
@@ -226,8 +226,9 @@ impl Scene<'_> {
         let hypothesis = self.hypothesis_grid(&states[1].1.items);
         let (low, high) = self.ends();
         let axis = format!("prompts, in groups of “{}”", chosen.hypothesis);
+        let titles = AxisTitles { x: &axis, y: "prompts" };
         let scale = Scale::Single(low, high);
-        figure.panels.push(heat_map("Hypothesis", (&axis, "prompts"), &hypothesis, scale));
+        figure.panels.push(heat_map("Hypothesis matrix (model RDM)", titles, &hypothesis, scale));
         let mut contrasts = Vec::new();
         for (name, states, grid) in grids {
             match grid {
@@ -235,7 +236,7 @@ impl Scene<'_> {
                     contrasts.extend(self.contrast(&grid, &states.items).map(|c| (name, c)));
                     let title = format!("{name}, {place}");
                     let scale = Scale::Diverging(limit);
-                    figure.panels.push(heat_map(&title, (&axis, "prompts"), &grid, scale));
+                    figure.panels.push(heat_map(&title, titles, &grid, scale));
                 }
                 Err(reason) => figure.gaps.push(format!("Undefined in {name}: {reason}.")),
             }

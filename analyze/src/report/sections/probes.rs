@@ -2,7 +2,7 @@
 
 use super::SectionInputs;
 use crate::catalog::Catalog;
-use crate::report::chart::{AxisPlan, Panel, Point, Reference, Series, lines};
+use crate::report::chart::{Axes, AxisPlan, Panel, Point, Reference, Series, lines};
 use crate::report::conditions::{Condition, Conditions};
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
@@ -313,7 +313,7 @@ impl Target<'_> {
         let x = layer_axis(self.cells.iter().map(|c| &c.place));
         let unit = if self.metric == "r2" { "R²".to_owned() } else { words(&self.metric) };
         let y = AxisPlan { title: unit, range: self.range(), ticks: None };
-        lines(title, (x, y), &series, baseline.as_slice())
+        lines(title, Axes { x, y }, &series, baseline.as_slice())
     }
 
     fn gaps(&self) -> Vec<String> {
