@@ -114,7 +114,20 @@ fn items_that_share_what_a_hypothesis_uses_are_warned_of() {
     let quiet = Warnings::default();
     let design = TaskDesign { cluster: Some("size".to_owned()), reference: None };
     analyse(&questions(entries, design), &quiet).unwrap();
-    assert!(quiet.0.lock().unwrap().is_empty());
+    assert!(!quiet.0.lock().unwrap().iter().any(|said| said.contains("`units`")));
+}
+
+#[test]
+fn permutations_too_few_for_a_family_are_warned_of() {
+    let warnings = Warnings::default();
+    let probe = json!({"probe": [{"task": TASK, "target": "class"}]});
+    analyse(&questions(probe, TaskDesign::default()), &warnings).unwrap();
+    // Five layers and two conditions: one row of ten has q ≥ 10 / 20.
+    let said = warnings.0.lock().unwrap().join("\n");
+    assert!(
+        said.contains("n_refits = 19 and a family of 10 rows") && said.contains("n_refits = 200"),
+        "{said}"
+    );
 }
 
 #[test]

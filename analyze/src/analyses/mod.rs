@@ -34,6 +34,7 @@ use hypercolumn_schemas::{Progress, Row, Table};
 use polars::prelude::DataFrame;
 use serde_json::Value;
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Every analysis, in the order in which they run: a later one may read the results of those before it.
@@ -89,6 +90,39 @@ impl Results {
         Ok(Self { table: R::TABLE, frame })
     }
 }
+
+/// A number of permutations and the key that sets it.
+#[derive(Clone, Copy)]
+struct Permutations {
+    key: &'static str,
+    n: u32,
+}
+
+/// Warns where so few permutations face so many rows that one row alone cannot become significant. With n permutations
+/// no p-value is below 1 / (1 + n), and in a family of m rows no q of k such rows below m / (k (1 + n)).
+fn warn_of_resolution<'r>(
+    inputs: Inputs<'_>,
+    families: impl Iterator<Item = &'r str>,
+    permutations: Permutations,
+) {
+    let mut sizes: BTreeMap<&str, u32> = BTreeMap::new();
+    families.for_each(|family| *sizes.entry(family).or_default() += 1);
+    let Some((family, m)) = sizes.into_iter().max_by_key(|(_, size)| *size) else { return };
+    let Permutations { key, n } = permutations;
+    let n_needed = f64::from(m) / (SIGNIFICANT * f64::from(1 + n));
+    if n > 0 && n_needed > 1.0 {
+        inputs.progress.warn(&format!(
+            "{}: with {key} = {n} and a family of {m} rows ({family}), q_value can be below {SIGNIFICANT} only where at \
+             least {:.0} rows have the smallest p; p_value_fwer has no such limit. {key} = {:.0} finds one",
+            inputs.prompts.task,
+            n_needed.ceil(),
+            (f64::from(m) / SIGNIFICANT).ceil()
+        ));
+    }
+}
+
+/// Level of q at which one row is to be found.
+const SIGNIFICANT: f64 = 0.05;
 
 /// A kind of question.
 pub(crate) trait Analysis: Sync + 'static {

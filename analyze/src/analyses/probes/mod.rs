@@ -8,7 +8,7 @@ mod fit;
 mod probe_rows;
 
 use super::entry::{Entry, Named, StatesAsked};
-use super::{Analysis, Correction, Inputs, Results};
+use super::{Analysis, Correction, Inputs, Permutations, Results, warn_of_resolution};
 use crate::analyses::CheckedTask;
 use crate::design::{Design, Grouping};
 use crate::error::AnalyzeError;
@@ -162,6 +162,8 @@ impl Analysis for Probes {
     fn compute(&self, inputs: Inputs<'_>, prepared: &Vec<Prepared>) -> Result<Vec<Results>, AnalyzeError> {
         let scores = fit::fit_entries(inputs, prepared)?;
         let rows = scores.rows();
+        let refits = Permutations { key: "n_refits", n: inputs.settings.n_refits };
+        warn_of_resolution(inputs, rows.iter().map(|row| row.family.as_str()), refits);
         Ok(vec![
             Results::corrected(&rows, &[Correction::LEVEL])?,
             Results::of(&scores.measures)?,

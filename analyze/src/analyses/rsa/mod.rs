@@ -16,7 +16,7 @@ mod similarities;
 mod units;
 
 use super::entry::{Entry, Named, StatesAsked};
-use super::{Analysis, Correction, Inputs, Results};
+use super::{Analysis, Correction, Inputs, Permutations, Results, warn_of_resolution};
 use crate::analyses::CheckedTask;
 use crate::design::Grouping;
 use crate::error::AnalyzeError;
@@ -206,6 +206,8 @@ impl Analysis for Rsa {
 
     fn compute(&self, inputs: Inputs<'_>, prepared: &Vec<Prepared>) -> Result<Vec<Results>, AnalyzeError> {
         let alignment = align_entries(inputs, prepared)?;
+        let permutations = Permutations { key: "n_permutations", n: inputs.settings.n_permutations };
+        warn_of_resolution(inputs, alignment.rows.iter().map(|row| row.family.as_str()), permutations);
         let corrections = [Correction::LEVEL, Correction::CHANGE];
         Ok(vec![Results::corrected(&alignment.rows, &corrections)?, Results::of(&alignment.measures)?])
     }
