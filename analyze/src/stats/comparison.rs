@@ -1,7 +1,7 @@
 //! How well a measure (similarities of pairs of prompts) fits a hypothesis about the same pairs.
 //!
 //! Both sides run the same way, larger = more alike. Inference is left to [`super::permutation`] and
-//! [`super::bootstrap`].
+//! [`super::dyadic`].
 
 use super::error::{NumericsError, Undefined, check_finite, check_length};
 use super::kendall::PairCounts;

@@ -4,10 +4,9 @@
 //! Measure and hypothesis are each replaced by what a linear regression on the nuisances leaves of them
 //! (after ranking, for Spearman); the partial correlation is the Pearson correlation of the residuals.
 //! [`hold_constant`] returns the residuals in the form that [`super::permutation`] and
-//! [`super::bootstrap`] take, to be used there with [`Comparison::Pearson`]. Such a permutation test
+//! [`super::dyadic`] take, to be used there with [`Comparison::Pearson`]. Such a permutation test
 //! shuffles the residuals of the hypothesis (Legendre 2000, "Comparison of permutation methods for the
-//! partial correlation and partial Mantel tests"), which is approximate, not exact; a bootstrap
-//! keeps the regression of the full sample.
+//! partial correlation and partial Mantel tests"), which is approximate, not exact.
 
 use super::comparison::{Comparison, center, compare, dot};
 use super::error::{NumericsError, Undefined, check_finite, check_length};
