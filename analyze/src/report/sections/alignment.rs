@@ -23,7 +23,7 @@ const ROGUE: &str = "A few rogue dimensions dominate cosine in transformers, so 
      the raw one stands beside it.";
 const CHOSEN_LAYER: &str = "The layer named is the one of the largest change, picked after looking: its size there is \
      an optimistic estimate.";
-const CHEAP: &str = "Permutation tests ask whether shuffled prompts would fit as well. They treat prompts as \
+const CHEAP: &str = "Permutation tests ask whether permuted units would fit as well. They treat units as \
      exchangeable, which is cheap, and do not protect against what goes with the hypothesis, such as \
      shared words or length.";
 const OBSERVATIONAL: &str =
