@@ -11,6 +11,9 @@ pub struct AnalysisSettings {
     pub seed: u64,
     /// Permutations of a test of RSA; 0 leaves their p-values out.
     pub n_permutations: u32,
+    /// Resamples of the multiplier bootstrap over clusters, which corrects changes over layers and sites; 0 leaves their
+    /// family-wise p-values out.
+    pub n_bootstraps: u32,
     /// Refits of a probe to permuted targets; 0 leaves their p-values and chance levels out.
     pub n_refits: u32,
     /// Coverage of intervals, above 0 and below 1.
@@ -28,6 +31,7 @@ impl Default for AnalysisSettings {
         Self {
             seed: 7,
             n_permutations: 1_000,
+            n_bootstraps: 500,
             n_refits: 200,
             confidence: 0.95,
             n_folds: 5,

@@ -278,6 +278,7 @@ impl World<'_> {
             change_ci_high: changed(change + 0.03),
             family: hypothesis.to_owned(),
             n_permutations: 1000,
+            n_bootstraps: 500,
             confidence: 0.95,
             seed: "7".to_owned(),
             reason: is_undefined.then(|| "constant_measure".to_owned()),

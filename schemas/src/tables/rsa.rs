@@ -41,6 +41,7 @@ table! {
     change_ci_high: Option<f64> = "Upper end.",
     family: String = "Name of the rows that are corrected together.",
     n_permutations: i32 = "Permutations; the smallest p-value is 1 / (1 + n).",
+    n_bootstraps: i32 = "Resamples of the multiplier bootstrap behind change_p_value_fwer: random signs of the clusters.",
     confidence: f64 = "Coverage of the intervals.",
     seed: String = "Seed of the study, as text (64-bit unsigned); every test has its own random stream under it.",
     reason: Option<String> = "Why the estimate is undefined, e.g. constant_hypothesis, too_few_prompts.",

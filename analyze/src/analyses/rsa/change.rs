@@ -80,12 +80,12 @@ impl ChangeScope<'_> {
             .filter_map(|(estimate, difference)| Some(((*estimate)?, &difference.as_ref()?.1)))
             .collect();
         let mut corrected =
-            familywise_p_values(&family, self.stream, settings.n_permutations as usize).into_iter();
+            familywise_p_values(&family, self.stream, settings.n_bootstraps as usize).into_iter();
         let change =
             |(difference, estimate): (&Option<(f64, ClusterPairSums)>, &Option<ClusterEstimate>)| Change {
                 estimate: difference.as_ref().map(|(value, _)| *value),
                 p_value: estimate.map(|e| e.p_value),
-                p_value_fwer: estimate.and_then(|_| corrected.next()).filter(|_| settings.n_permutations > 0),
+                p_value_fwer: estimate.and_then(|_| corrected.next()).filter(|_| settings.n_bootstraps > 0),
                 interval: estimate.map(|e| e.interval(settings.confidence)),
             };
         differences.iter().zip(tested).map(change).collect()

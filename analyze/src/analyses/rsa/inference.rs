@@ -275,6 +275,7 @@ impl Inference<'_> {
             change_ci_high: change.interval.map(|i| i.high),
             family: self.family(*way),
             n_permutations: settings.n_permutations as i32,
+            n_bootstraps: settings.n_bootstraps as i32,
             confidence: settings.confidence,
             seed: settings.seed.to_string(),
             reason: test.reason.clone(),

@@ -163,7 +163,7 @@ impl Analysis for Rsa {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -173,7 +173,8 @@ impl Analysis for Rsa {
 
     fn settings(&self, shared: &AnalysisSettings) -> Value {
         json!({
-            "seed": shared.seed, "n_permutations": shared.n_permutations, "confidence": shared.confidence,
+            "seed": shared.seed, "n_permutations": shared.n_permutations,
+            "n_bootstraps": shared.n_bootstraps, "confidence": shared.confidence,
         })
     }
 
