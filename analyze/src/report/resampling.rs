@@ -6,11 +6,11 @@ use crate::stats::resampling::bootstrap_clusters;
 use crate::stats::summary::{percentile, percentile_interval};
 use std::collections::BTreeMap;
 
-/// Draws of items.
+/// Resamples of items.
 pub(super) const N_DRAWS: usize = 2000;
 /// Coverage of the intervals.
 pub(super) const CONFIDENCE: f64 = 0.95;
-/// Seed of the draws.
+/// Seed of the resamples.
 pub(super) const SEED: u64 = 7;
 
 /// What stands for a condition.

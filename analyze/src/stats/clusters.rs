@@ -152,7 +152,11 @@ pub fn correlation_over_clusters(
     let degrees_of_freedom = (n_clusters - 1) as f64;
     let small_sample = n_clusters as f64 / degrees_of_freedom;
     let tested = (products.sum_of_squares() * small_sample).sqrt();
-    let p_value = if tested > 0.0 { t_p_value(value / tested, degrees_of_freedom) } else { 0.0 };
+    let p_value = match tested > 0.0 {
+        true => t_p_value(value / tested, degrees_of_freedom),
+        // Clusters that all contribute the same leave no doubt of a correlation, and none of its absence.
+        false => f64::from(u8::from(value == 0.0)),
+    };
     let standard_error = full.sum_of_squares().sqrt() * small_sample;
     Ok(ClusterEstimate { value, standard_error, degrees_of_freedom, p_value, n_clusters })
 }

@@ -1,4 +1,4 @@
-//! Correction of a declared family of p-values. Max-statistic correction, which needs the draws, is in
+//! Correction of a declared family of p-values. Max-statistic correction, which needs the permutations, is in
 //! [`super::permutation`].
 
 /// Benjamini-Hochberg q-values (Benjamini & Hochberg 1995), aligned with `p_values`.

@@ -1,11 +1,11 @@
-//! Ranks with ties, and sorted orders that are found once and reused for every reweighting.
+//! Ranks with ties, and sorted orders that are found once and reused for every mask.
 //!
 //! Ties are exact equality of f64: similarity takes care that equal vectors give equal values.
 
 /// The ascending order of a vector, with its groups of tied values.
 ///
 /// Sorting is the only part of a ranking that costs more than one pass, and it does not depend on
-/// weights or masks, so permutation and bootstrap keep one of these per measure.
+/// masks, so a permutation test keeps one of these per measure.
 #[derive(Debug, Clone)]
 pub struct SortedOrder {
     /// Positions in ascending order of value.

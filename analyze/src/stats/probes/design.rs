@@ -1,5 +1,5 @@
 //! Vectors made ready for every fold of a plan: standardised and in principal components, and these again for the inner
-//! folds. It holds no target, so all targets with the same folds, and their control tasks, share it.
+//! folds. It holds no target, so all targets with the same folds, and their refits, share it.
 
 use super::folds::FoldPlan;
 use super::pca::{PcaBasis, Standardized, Vectors};

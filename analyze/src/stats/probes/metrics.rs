@@ -1,4 +1,4 @@
-//! Scores of held-out predictions, each prompt with a weight (a bootstrap draw is a reweighting).
+//! Scores of held-out predictions, each prompt with a weight (a jackknife leaves groups out by weights of zero).
 //!
 //! The definitions are scikit-learn's. Accuracy, balanced accuracy (mean recall over the classes that
 //! occur among the labels) and macro F1 (mean over the classes that occur among labels or predictions)
