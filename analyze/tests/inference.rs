@@ -160,6 +160,57 @@ fn a_family_is_what_is_corrected_together() {
 }
 
 #[test]
+fn nuisances_are_held_constant() {
+    let entries = json!({"rsa": [
+        {"task": TASK, "hypothesis": "plain", "sql": "a.class = b.class", "comparison": ["spearman"]},
+        {"task": TASK, "hypothesis": "held", "sql": "a.class = b.class",
+         "nuisances": ["abs(a.number - b.number)", "words_in_common", "length"]},
+        {"task": TASK, "hypothesis": "itself", "sql": "a.class = b.class", "nuisances": ["2 * CAST(a.class = b.class AS INT)"]},
+        {"task": TASK, "hypothesis": "beyond words", "sql": "a.class = b.class", "nuisances": ["layer_0"]},
+    ]});
+    let (_home, lake) = analyse(&questions(entries, TaskDesign::default()), &()).unwrap();
+    let sql = "SELECT max(abs(h.unadjusted - p.estimate)) FROM rsa AS h JOIN rsa AS p USING (condition, layer, normalization)
+        WHERE h.hypothesis = 'held' AND p.hypothesis = 'plain'";
+    assert!(number(&lake, sql) < 1e-12, "{}", number(&lake, sql));
+    let sql =
+        "SELECT count(*) FROM rsa WHERE hypothesis = 'held' AND (comparison <> 'spearman' OR estimate IS NULL
+        OR p_value IS NULL OR estimate = unadjusted OR p_value_fwer < p_value)";
+    assert_eq!(number(&lake, sql), 0.0);
+    let sql = "SELECT count(*) FROM rsa WHERE hypothesis = 'itself' AND reason IS DISTINCT FROM 'explained_by_nuisance'";
+    assert_eq!(number(&lake, sql), 0.0);
+    let sql =
+        "SELECT count(*) FROM rsa WHERE hypothesis = 'beyond words' AND (estimate IS NULL) <> (layer = 0)";
+    assert_eq!(number(&lake, sql), 0.0);
+    // What layers 2 and 3 are made to represent is not in the words; change is tested as without nuisances.
+    let sql = "SELECT max(p_value) FROM rsa WHERE hypothesis = 'beyond words' AND layer = 3 AND condition = 'icl_4'";
+    assert!(number(&lake, sql) <= 0.01);
+    let sql = "SELECT max(change_p_value) FROM rsa WHERE hypothesis = 'beyond words' AND layer = 3";
+    assert!(number(&lake, sql) <= 0.01);
+}
+
+#[test]
+fn cka_compares_kernels() {
+    let entry = json!({"comparison": ["cka"], "similarity": ["inner_product"], "normalization": ["center"]});
+    let (_home, lake) = analyse(&questions(rsa(entry), TaskDesign::default()), &()).unwrap();
+    let of_layer = |layer: i32, what: &str| {
+        number(&lake, &format!("SELECT {what} FROM rsa WHERE layer = {layer} AND condition = 'icl_4'"))
+    };
+    assert!(of_layer(3, "p_value") <= 0.01 && of_layer(3, "ci_low") > 0.0);
+    assert!(of_layer(1, "abs(estimate)") < 0.2 && of_layer(3, "estimate") > 0.3);
+}
+
+#[test]
+fn comparisons_that_have_no_such_form_are_refused() {
+    let refused = |entry| refusal(rsa(entry), TaskDesign::default());
+    let held = refused(json!({"comparison": ["rho_a"], "nuisances": ["length"]}));
+    assert!(held.contains("rho_a has no form") && held.contains("spearman"), "{held}");
+    let rectangle = refused(json!({"comparison": ["cka"], "rows": "number < 20"}));
+    assert!(rectangle.contains("cka compares all prompts"), "{rectangle}");
+    let sql = refused(json!({"comparison": ["spearman"], "nuisances": ["a.nonsense"]}));
+    assert!(sql.contains("nuisances") && sql.contains("nonsense"), "{sql}");
+}
+
+#[test]
 fn the_maximum_over_heads_is_not_tested_and_attention_that_was_not_kept_is_said() {
     let ratio = |query: &str| {
         json!({"attention_ratio": [{"task": TASK, "query": query, "relevant": "role = 'informative'",

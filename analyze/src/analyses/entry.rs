@@ -279,7 +279,7 @@ mod tests {
         let entries = Entries::from_json(&study).expect("entries");
         let rsa = entries.typed::<Hypothesis>().next().expect("an entry");
         assert_eq!(Entry::segment(rsa), "prompt");
-        assert_eq!(rsa.comparison, [Comparison::RhoA, Comparison::Spearman]);
+        assert_eq!(rsa.comparisons(), [Comparison::RhoA, Comparison::Spearman]);
         assert_eq!(entries.typed::<Probe>().next().expect("an entry").group, None);
         let ratio = entries.typed::<AttentionRatio>().next().expect("an entry");
         assert_eq!(ratio.label(), "final to informative over role = 'distractor' AND segment > 1");

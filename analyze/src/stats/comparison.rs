@@ -27,6 +27,10 @@ pub enum Comparison {
     KendallTauB,
     /// Cosine of the two vectors, not centred.
     Cosine,
+    /// Linear centred kernel alignment, debiased: the correlation of what the effects of single prompts leave of both
+    /// ([`super::prompt_effects`]). Over inner products of vectors it is the published statistic; it is 0 on average for
+    /// unrelated kernels and can be negative.
+    Cka,
 }
 
 impl std::fmt::Display for Comparison {
@@ -38,6 +42,7 @@ impl std::fmt::Display for Comparison {
             Self::KendallTauA => "kendall_tau_a",
             Self::KendallTauB => "kendall_tau_b",
             Self::Cosine => "cosine",
+            Self::Cka => "cka",
         })
     }
 }
@@ -51,6 +56,11 @@ impl Comparison {
     /// Whether the statistic is a scaled inner product, so that many can come from one matrix product.
     pub(super) fn is_linear(self) -> bool {
         !matches!(self, Self::KendallTauA | Self::KendallTauB)
+    }
+
+    /// Whether the statistic is a correlation of what is left when something is held constant.
+    pub fn has_partial_form(self) -> bool {
+        matches!(self, Self::Spearman | Self::Pearson | Self::Cka)
     }
 
     /// The vector whose inner product with that of the other side, divided by

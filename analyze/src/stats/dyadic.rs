@@ -73,6 +73,11 @@ impl PairClusters {
         Self { cells: kept.collect(), ..*self }.add_up(&influence(x, y, comparison))
     }
 
+    /// Adds up influences of the pairs at `positions`, both `[n_positions]`.
+    pub fn add_up_at(&self, positions: &[usize], influences: &[f64]) -> ClusterPairSums {
+        Self { cells: positions.iter().map(|&p| self.cells[p]).collect(), ..*self }.add_up(influences)
+    }
+
     /// Adds up the influences of the pairs, `[n_pairs]`.
     pub(super) fn add_up(&self, influences: &[f64]) -> ClusterPairSums {
         let n = influences.len() as f64;

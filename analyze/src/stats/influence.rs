@@ -11,7 +11,7 @@ use super::ranking::SortedOrder;
 /// Influences of the rows of `x` and `y`, both `[n]`, on their comparison; `[n]`, with mean 0. Both must vary.
 pub(super) fn influence(x: &[f64], y: &[f64], comparison: Comparison) -> Vec<f64> {
     let mut influences = match comparison {
-        Comparison::Pearson => of_values(&standardized(x), &standardized(y)),
+        Comparison::Pearson | Comparison::Cka => of_values(&standardized(x), &standardized(y)),
         Comparison::Cosine => of_values(&scaled(x), &scaled(y)),
         Comparison::Spearman | Comparison::RhoA => of_ranks(x, y, comparison),
         Comparison::KendallTauA | Comparison::KendallTauB => of_signs(x, y, comparison),
@@ -52,7 +52,65 @@ fn of_values(x: &[f64], y: &[f64]) -> Vec<f64> {
     x.iter().zip(y).map(|(a, b)| a * b - 0.5 * r * (a * a + b * b)).collect()
 }
 
+/// What is left of one side of a partial comparison.
+#[derive(Debug, Clone)]
+pub(super) struct PartialSide {
+    /// What nuisances leave of the prepared values, `[n]`.
+    pub(super) residual: Vec<f64>,
+    /// Coefficients of the nuisances, `[n_nuisances]`.
+    pub(super) coefficients: Vec<f64>,
+}
+
+/// Influences on partial comparisons with one hypothesis.
+///
+/// Regression makes residuals orthogonal to the nuisances, so that to first order coefficients count as known, and the
+/// influences are those of the residuals' correlation; under Spearman every row also moves the ranks of the others, on both
+/// sides and in each nuisance.
+#[derive(Debug)]
+pub(super) struct PartialInfluence {
+    /// Ranks of hypothesis and nuisances; `None` unless the comparison is one of ranks.
+    ranked: Option<(Ranked, Vec<Ranked>)>,
+}
+
+impl PartialInfluence {
+    /// Prepares the hypothesis `y`, `[n]`, and the nuisances, each `[n]`.
+    pub(super) fn new(y: &[f64], nuisances: &[Vec<f64>], comparison: Comparison) -> Self {
+        let rank = || (Ranked::new(y), nuisances.iter().map(|z| Ranked::new(z)).collect());
+        Self { ranked: comparison.is_ranked().then(rank) }
+    }
+
+    /// Influences of the rows of the measure `values`, `[n]`, whose residuals are `x`; `[n]`, with mean 0.
+    pub(super) fn of(&self, values: &[f64], x: &PartialSide, y: &PartialSide) -> Vec<f64> {
+        let (u, v) = (scaled(&x.residual), scaled(&y.residual));
+        let mut influences = of_values(&u, &v);
+        if let Some((hypothesis, nuisances)) = &self.ranked {
+            let n = values.len() as f64;
+            let r = dot(&u, &v) / n;
+            // Derivatives of the correlation by the ranks, as shares of n, of either side.
+            let slope = |a: &[f64], b: &[f64], side: &PartialSide| -> Vec<f64> {
+                let spread = (dot(&side.residual, &side.residual) / n).sqrt() / n;
+                a.iter().zip(b).map(|(a, b)| (b - r * a) / spread).collect()
+            };
+            let (by_x, by_y) = (slope(&u, &v, x), slope(&v, &u, y));
+            let mut add = |ranked: &Ranked, slopes: &[f64]| {
+                let above = ranked.mean_above(slopes);
+                influences.iter_mut().zip(above).for_each(|(i, a)| *i += a);
+            };
+            add(&Ranked::new(values), &by_x);
+            add(hypothesis, &by_y);
+            let coefficients = x.coefficients.iter().zip(&y.coefficients);
+            for (nuisance, (of_x, of_y)) in nuisances.iter().zip(coefficients) {
+                let slopes: Vec<f64> = by_x.iter().zip(&by_y).map(|(x, y)| -of_x * x - of_y * y).collect();
+                add(nuisance, &slopes);
+            }
+        }
+        center(&mut influences);
+        influences
+    }
+}
+
 /// One side of a rank correlation.
+#[derive(Debug)]
 struct Ranked {
     order: SortedOrder,
     /// Centred mid-ranks as shares of n, `[n]`.

@@ -16,8 +16,7 @@
 //! | [`pairs`] | which pairs of prompts are compared, and what does the hypothesis say of them? |
 //! | [`ranking`] | mid-ranks and sorted orders, computed once and reused |
 //! | [`comparison`] | how well does a similarity matrix fit a hypothesis? |
-//! | [`partial`] | the same with nuisance matrices held constant |
-//! | [`alignment`] | linear CKA between two kernels, debiased |
+//! | [`partial`] | the same with nuisances, or (CKA) effects of prompts, held constant |
 //! | [`permutation`] | could shuffled labels fit as well? |
 //! | [`dyadic`] | how much would the fit vary with other clusters of prompts? |
 //! | [`clusters`] | how much would a mean or a correlation? |
@@ -28,21 +27,23 @@
 //! | [`probes`] | what can a linear model read from the vectors of prompts it has not seen? |
 //! | [`summary`] | means, percentiles and their intervals |
 
-pub mod alignment;
 pub mod clusters;
 pub mod comparison;
 pub mod correlation;
 pub mod dyadic;
 mod error;
+mod held_constant;
 mod influence;
 mod kendall;
 mod matrix;
 pub mod multiple_testing;
+mod orthonormal;
 pub mod paired;
 pub mod pairs;
 pub mod partial;
 pub mod permutation;
 pub mod probes;
+mod prompt_effects;
 mod random;
 pub mod ranking;
 pub mod resampling;

@@ -24,9 +24,10 @@ use rayon::prelude::*;
 
 use super::comparison::{Comparison, is_constant};
 use super::error::{NumericsError, Undefined, check_finite, check_length};
+use super::held_constant::HeldConstant;
 use super::pairs::{ModelRdm, PairList};
 use super::random::RandomStream;
-use blocked::PermutedStatistics;
+use blocked::{PermutedStatistics, Sides};
 use labels::LabelPermuter;
 
 /// Which permutations count against the hypothesis.
@@ -101,6 +102,30 @@ pub fn permutation_test(
     exchangeability: Exchangeability<'_>,
     settings: PermutationSettings,
 ) -> Result<PermutationResult, NumericsError> {
+    let nothing = HeldConstant::default();
+    test(Sides { measures, hypothesis, pairs, comparison, held: &nothing }, exchangeability, settings)
+}
+
+/// Tests the Pearson correlation of residual measures with a residual hypothesis, both without what is `held` constant;
+/// every permuted hypothesis is freed of it again.
+pub(super) fn permutation_test_holding(
+    measures: &[&[f64]],
+    hypothesis: &ModelRdm,
+    pairs: &PairList,
+    held: &HeldConstant,
+    exchangeability: Exchangeability<'_>,
+    settings: PermutationSettings,
+) -> Result<PermutationResult, NumericsError> {
+    let comparison = Comparison::Pearson;
+    test(Sides { measures, hypothesis, pairs, comparison, held }, exchangeability, settings)
+}
+
+fn test(
+    sides: Sides<'_>,
+    exchangeability: Exchangeability<'_>,
+    settings: PermutationSettings,
+) -> Result<PermutationResult, NumericsError> {
+    let Sides { measures, hypothesis, pairs, .. } = sides;
     check_length("hypothesis", pairs.n_prompts(), hypothesis.n_prompts())?;
     for measure in measures {
         check_length("measure", pairs.len(), measure.len())?;
@@ -116,7 +141,7 @@ pub fn permutation_test(
     if is_constant(&observed_values) {
         return Err(Undefined::ConstantHypothesis.into());
     }
-    let computer = PermutedStatistics::new(measures, hypothesis, pairs, &observed_positions, comparison);
+    let computer = PermutedStatistics::new(sides, &observed_positions, exchangeability.labels);
     let observed: Vec<Result<f64, Undefined>> =
         computer.compute_observed().into_iter().map(|s| s.ok_or(Undefined::ConstantMeasure)).collect();
     let blocks = compute_permutations(&computer, &permuter, settings);

@@ -43,6 +43,8 @@ pub enum Similarity {
     /// Negated Mahalanobis distance in the covariance of the prompts, shrunk towards a scaled identity
     /// by the amount of Ledoit & Wolf (2004).
     Mahalanobis,
+    /// Inner product: the linear kernel, which `cka` is defined on.
+    InnerProduct,
 }
 
 impl std::fmt::Display for Normalization {
@@ -63,6 +65,7 @@ impl std::fmt::Display for Similarity {
             Self::Euclidean => "euclidean",
             Self::SquaredEuclidean => "squared_euclidean",
             Self::Mahalanobis => "mahalanobis",
+            Self::InnerProduct => "inner_product",
         })
     }
 }
@@ -187,6 +190,7 @@ impl SimilarityTable {
                 center_rows(&mut x);
                 scale_to_unit_length(&mut x)?;
             }
+            Similarity::InnerProduct => {}
             // Distances do not depend on the origin; near the vectors' mean they lose fewer digits.
             _ if n_prompts > 0 => shift_and_scale(&mut x, false),
             _ => {}
@@ -206,6 +210,7 @@ impl SimilarityTable {
         match self.similarity {
             Similarity::Cosine | Similarity::Correlation if a == b => 1.0,
             Similarity::Cosine | Similarity::Correlation => product.clamp(-1.0, 1.0),
+            Similarity::InnerProduct => product,
             _ if a == b => 0.0,
             Similarity::SquaredEuclidean => -self.squared_distance(a, b, product),
             Similarity::Euclidean | Similarity::Mahalanobis => -self.squared_distance(a, b, product).sqrt(),

@@ -35,7 +35,7 @@ const fn conservative(name: &'static str, p_values: &'static str, covers: Option
     Procedure { name, p_values, covers, is_conservative: true }
 }
 
-const PROCEDURES: [Procedure; 16] = [
+const PROCEDURES: [Procedure; 18] = [
     procedure(
         "RSA, one prompt an item",
         "SELECT p_value FROM rsa WHERE hypothesis = 'items' AND condition = 'c1'",
@@ -59,6 +59,16 @@ const PROCEDURES: [Procedure; 16] = [
         Some(
             "SELECT ci_low <= 0 AND ci_high >= 0 FROM rsa WHERE hypothesis = 'rectangle' AND condition = 'c1'",
         ),
+    ),
+    conservative(
+        "RSA, nuisances held constant",
+        "SELECT p_value FROM rsa WHERE hypothesis = 'held' AND condition = 'c1'",
+        Some("SELECT ci_low <= 0 AND ci_high >= 0 FROM rsa WHERE hypothesis = 'held' AND condition = 'c1'"),
+    ),
+    procedure(
+        "RSA, CKA",
+        "SELECT p_value FROM rsa WHERE hypothesis = 'kernels' AND condition = 'c1'",
+        Some("SELECT ci_low <= 0 AND ci_high >= 0 FROM rsa WHERE hypothesis = 'kernels' AND condition = 'c1'"),
     ),
     conservative(
         "RSA, change",
@@ -149,6 +159,10 @@ fn questions(seed: u64) -> Questions {
              "comparison": ["pearson"], "normalization": ["center"]},
             {"task": TASK, "hypothesis": "rectangle", "sql": "a.kind = b.kind", "rows": "side = 'a'",
              "columns": "side = 'b'", "comparison": ["spearman"], "normalization": ["standardize"]},
+            {"task": TASK, "hypothesis": "held", "sql": "a.kind = b.kind", "where": "side = 'a'",
+             "normalization": ["standardize"], "nuisances": ["abs(a.number - b.number)", "a.level * b.level"]},
+            {"task": TASK, "hypothesis": "kernels", "sql": "a.kind = b.kind", "where": "side = 'a'",
+             "comparison": ["cka"], "similarity": ["inner_product"], "normalization": ["center"]},
         ],
         "probe": [
             {"task": TASK, "target": "kind"}, {"task": TASK, "target": "number"}, {"task": TASK, "target": "level"},

@@ -257,6 +257,8 @@ impl World<'_> {
             hypothesis: hypothesis.to_owned(),
             comparison: "rho_a".to_owned(),
             estimate: number(estimate),
+            nuisances: None,
+            unadjusted: None,
             p_value: number(0.01),
             q_value: number(0.02),
             p_value_fwer: number(0.02),

@@ -5,7 +5,7 @@ use crate::table;
 table! {
     RSA as RsaRow;
     name: "rsa",
-    version: 2,
+    version: 3,
     grain: "condition × layer × site × role × pooling × normalization × similarity × hypothesis × comparison",
     doc: "Representational similarity analysis: how far the similarities of prompts, as the model represents them, follow a hypothesis.",
     partitions: [Model, Task],
@@ -20,7 +20,9 @@ table! {
     hypothesis: String = "Name of the hypothesis in the study.",
     comparison: String = "rho_a, spearman, …: how the two sets of pairs are compared.",
     estimate: Option<f64> = "The alignment; null where undefined, see reason.",
-    p_value: Option<f64> = "Permutation (Mantel) test, one-sided for a positive alignment: (1 + b) / (1 + n). Labels of whole units are permuted.",
+    nuisances: Option<String> = "What is held constant, separated by semicolons: SQL over two prompts, words_in_common, length, layer_0; null where nothing is.",
+    unadjusted: Option<f64> = "With nuisances, the same comparison without them.",
+    p_value: Option<f64> = "Permutation (Mantel) test, one-sided for a positive alignment: (1 + b) / (1 + n). Labels of whole units are permuted. With nuisances the larger of two: residuals permuted (Dekker et al. 2007), and Student's t over clusters.",
     q_value: Option<f64> = "Benjamini-Hochberg over the rows of the family.",
     p_value_fwer: Option<f64> = "Family-wise error p-value: the same permutations, corrected over layers and sites by their largest statistic.",
     ci_low: Option<f64> = "Lower end of the interval over clusters: variance of pairs that share a cluster (Aronow et al. 2015), Student's t, Fisher's z.",

@@ -1,6 +1,6 @@
 //! Changes of alignment between two conditions, on the items that both have.
 
-use super::clustered::{Clustered, Way, cluster};
+use super::clustered::{Aligner, Clustered, Way};
 use super::condition_subset::ConditionSubset;
 use super::similarities::Measured;
 use crate::error::AnalyzeError;
@@ -8,7 +8,7 @@ use crate::settings::AnalysisSettings;
 use crate::stats::PairList;
 use crate::stats::RandomStream;
 use crate::stats::clusters::ClusterEstimate;
-use crate::stats::dyadic::{ClusterPairSums, PairClusters, familywise_p_values};
+use crate::stats::dyadic::{ClusterPairSums, familywise_p_values};
 use crate::stats::summary::Interval;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -41,23 +41,34 @@ pub(super) struct ChangeScope<'a> {
 struct Shared {
     positions: Vec<usize>,
     pairs: PairList,
-    clusters: PairClusters,
 }
 
 impl ChangeScope<'_> {
     /// The change at every layer and site.
     pub(super) fn changes(&self, way: Way) -> Result<Vec<Change>, AnalyzeError> {
-        let (before, after) = (self.share(self.before)?, self.share(self.after)?);
+        let (before, after) = (self.share(self.before), self.share(self.after));
         let of = |s: usize| self.measured.of(s, way.normalization, way.similarity);
-        let align = |s: usize, at: usize, shared: &Shared| -> Option<Clustered> {
-            let rdm = of(s)[at].as_ref().ok()?;
-            let values: Vec<f64> = shared.positions.iter().map(|&k| rdm[k]).collect();
-            cluster(&values, &self.subsets[s], &shared.pairs, &shared.clusters, way.comparison)
+        let values = |s: usize, rdm: &[f64], shared: &Shared| -> Vec<f64> {
+            debug_assert_eq!(rdm.len(), self.subsets[s].pairs.len());
+            shared.positions.iter().map(|&k| rdm[k]).collect()
+        };
+        let aligner = |s: usize, shared: &Shared| {
+            let zero = self.measured.layer_zero(s, way.normalization, way.similarity);
+            let zero = zero.map(|rdm| values(s, rdm, shared));
+            let subset = &self.subsets[s];
+            Aligner::new(subset, &shared.pairs, way.comparison, self.n_clusters, zero.as_deref())
+        };
+        let aligners = (aligner(self.before, &before)?, aligner(self.after, &after)?);
+        let align = |s: usize, at: usize, shared: &Shared, aligner: &Aligner| -> Option<Clustered> {
+            aligner.align(&values(s, of(s)[at].as_ref().ok()?, shared))
         };
         let differences: Vec<Option<(f64, ClusterPairSums)>> = (0..of(self.after).len())
             .into_par_iter()
             .map(|at| {
-                let (b, a) = (align(self.before, at, &before)?, align(self.after, at, &after)?);
+                let (b, a) = (
+                    align(self.before, at, &before, &aligners.0)?,
+                    align(self.after, at, &after, &aligners.1)?,
+                );
                 Some((a.value - b.value, a.sums.minus(&b.sums)))
             })
             .collect();
@@ -91,7 +102,7 @@ impl ChangeScope<'_> {
         differences.iter().zip(tested).map(change).collect()
     }
 
-    fn share(&self, s: usize) -> Result<Shared, AnalyzeError> {
+    fn share(&self, s: usize) -> Shared {
         let (before, after) =
             (self.subsets[self.before].distinct_items(), self.subsets[self.after].distinct_items());
         let both: BTreeSet<u32> = before.intersection(&after).copied().collect();
@@ -101,7 +112,6 @@ impl ChangeScope<'_> {
         // The columns of a rectangle may be those of another condition, which both sides then have.
         let positions = subset.pairs.positions_where(|i, j| is_shared(i) && (is_column(j) || is_shared(j)));
         let pairs = subset.pairs.select(&positions);
-        let clusters = PairClusters::new(&pairs, &subset.clusters, self.n_clusters)?;
-        Ok(Shared { positions, pairs, clusters })
+        Shared { positions, pairs }
     }
 }

@@ -1,10 +1,11 @@
-//! One comparison of one RDM with the hypothesis, and its variation over clusters.
+//! The comparison of RDMs with the hypothesis over some pairs of a subset, and its variation over clusters.
 
 use super::condition_subset::ConditionSubset;
 use crate::stats::clusters::ClusterEstimate;
 use crate::stats::comparison::compare_vectors;
 use crate::stats::dyadic::{ClusterPairSums, PairClusters};
-use crate::stats::{Comparison, ModelRdm, Normalization, PairList, Similarity};
+use crate::stats::partial::PartialComparison;
+use crate::stats::{Comparison, ModelRdm, Normalization, NumericsError, PairList, Similarity};
 
 /// How vectors and matrices are compared.
 #[derive(Clone, Copy)]
@@ -17,6 +18,8 @@ pub(super) struct Way {
 /// An estimate with the influences of its pairs, added up between clusters.
 pub(super) struct Clustered {
     pub(super) value: f64,
+    /// The same with nuisances left in.
+    pub(super) unadjusted: Option<f64>,
     pub(super) sums: ClusterPairSums,
 }
 
@@ -26,21 +29,74 @@ impl Clustered {
     }
 }
 
-/// The comparison of an RDM over `pairs`, `[n_pairs]`, with its variation over clusters; `None` where it is undefined.
-pub(super) fn cluster(
-    rdm: &[f64],
-    subset: &ConditionSubset,
-    pairs: &PairList,
-    clusters: &PairClusters,
+/// What the comparisons of all layers of a subset share.
+pub(super) struct Aligner {
     comparison: Comparison,
-) -> Option<Clustered> {
-    let hypothesis = model_rdm(subset);
-    let y: Vec<Option<f64>> = pairs.iter().map(|(i, j)| hypothesis.value(i, j)).collect();
-    let defined: Vec<f64> = y.iter().flatten().copied().collect();
-    let x: Vec<f64> = rdm.iter().zip(&y).filter(|(_, y)| y.is_some()).map(|(x, _)| *x).collect();
-    let value = compare_vectors(&x, &defined, comparison).ok()?;
-    let is_defined: Vec<bool> = y.iter().map(Option::is_some).collect();
-    Some(Clustered { value, sums: clusters.influences(&x, &defined, &is_defined, comparison) })
+    /// The hypothesis at the pairs, `[n_pairs]`.
+    hypothesis: Vec<Option<f64>>,
+    /// With something held constant: the comparison, or why there is none; and, with nuisances, the one without them.
+    partial: Option<Result<PartialComparison, NumericsError>>,
+    without: Option<PartialComparison>,
+    pub(super) clusters: PairClusters,
+}
+
+impl Aligner {
+    /// Compares over `pairs` of the subset, whose clusters are numbered below `n_clusters`; `layer_zero`, `[n_pairs]`, are
+    /// the similarities at layer 0.
+    pub(super) fn new(
+        subset: &ConditionSubset,
+        pairs: &PairList,
+        comparison: Comparison,
+        n_clusters: usize,
+        layer_zero: Option<&[f64]>,
+    ) -> Result<Self, NumericsError> {
+        let model = model_rdm(subset);
+        let clusters = PairClusters::new(pairs, &subset.clusters, n_clusters)?;
+        let has_nuisances = !subset.nuisances.is_empty();
+        let nuisances: Vec<Vec<Option<f64>>> =
+            subset.nuisances.iter().map(|nuisance| nuisance.values(pairs, layer_zero)).collect();
+        let is_partial = has_nuisances || comparison == Comparison::Cka;
+        let partial = is_partial.then(|| PartialComparison::new(model, &nuisances, pairs, comparison));
+        let without =
+            has_nuisances.then(|| PartialComparison::new(model, &[], pairs, comparison).ok()).flatten();
+        let hypothesis = pairs.iter().map(|(i, j)| model.value(i, j)).collect();
+        Ok(Self { comparison, hypothesis, partial, without, clusters })
+    }
+
+    /// The comparison with something held constant, where something is.
+    pub(super) fn partial(&self) -> Option<&Result<PartialComparison, NumericsError>> {
+        self.partial.as_ref()
+    }
+
+    /// Pairs compared.
+    pub(super) fn n_pairs(&self) -> usize {
+        match &self.partial {
+            Some(Ok(partial)) => partial.positions().len(),
+            _ => self.hypothesis.iter().flatten().count(),
+        }
+    }
+
+    /// The comparison with an RDM, `[n_pairs]`; `None` where it is undefined.
+    pub(super) fn align(&self, rdm: &[f64]) -> Option<Clustered> {
+        if let Some(partial) = &self.partial {
+            let partial = partial.as_ref().ok()?;
+            let held = partial.hold_constant(rdm).ok()?;
+            let without = |without: &PartialComparison| {
+                without.hold_constant(rdm).ok().map(|held| without.estimate(&held))
+            };
+            return Some(Clustered {
+                value: partial.estimate(&held),
+                unadjusted: self.without.as_ref().and_then(without),
+                sums: self.clusters.add_up_at(partial.positions(), &partial.influences(&held)),
+            });
+        }
+        let (x, y): (Vec<f64>, Vec<f64>) =
+            rdm.iter().zip(&self.hypothesis).filter_map(|(x, y)| Some((*x, (*y)?))).unzip();
+        let value = compare_vectors(&x, &y, self.comparison).ok()?;
+        let is_defined: Vec<bool> = self.hypothesis.iter().map(Option::is_some).collect();
+        let sums = self.clusters.influences(&x, &y, &is_defined, self.comparison);
+        Some(Clustered { value, unadjusted: None, sums })
+    }
 }
 
 pub(super) fn model_rdm(subset: &ConditionSubset) -> &ModelRdm {

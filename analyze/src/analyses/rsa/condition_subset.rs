@@ -45,6 +45,29 @@ pub(super) struct ConditionSubset {
     pub pairs: PairList,
     /// The hypothesis; filled by [`super::model_rdm::evaluate`].
     pub hypothesis: Option<ModelRdm>,
+    /// What is held constant; filled by [`super::nuisances::evaluate`].
+    pub nuisances: Vec<Nuisance>,
+}
+
+/// A nuisance, evaluated over the prompts of a condition.
+pub(super) enum Nuisance {
+    /// A value for each pair.
+    Pairs(ModelRdm),
+    /// The similarities at layer 0.
+    LayerZero,
+}
+
+impl Nuisance {
+    /// Values at `pairs`, null where there is none; `layer_zero`, `[n_pairs]`, is `None` where layer 0 is undefined.
+    pub(super) fn values(&self, pairs: &PairList, layer_zero: Option<&[f64]>) -> Vec<Option<f64>> {
+        match self {
+            Self::Pairs(rdm) => pairs.iter().map(|(i, j)| rdm.value(i, j)).collect(),
+            Self::LayerZero => match layer_zero {
+                Some(values) => values.iter().copied().map(Some).collect(),
+                None => vec![None; pairs.len()],
+            },
+        }
+    }
 }
 
 /// Whether pairs within a unit take part.
@@ -184,6 +207,7 @@ fn build(
         blocks,
         pairs,
         hypothesis: None,
+        nuisances: Vec::new(),
         prompts,
     }
 }

@@ -11,6 +11,7 @@ mod clustered;
 mod condition_subset;
 mod inference;
 mod model_rdm;
+mod nuisances;
 mod prompt_alignment;
 mod similarities;
 mod units;
@@ -70,8 +71,13 @@ pub struct Hypothesis {
     #[serde(default = "cosine")]
     pub similarity: Vec<Similarity>,
     /// How similarities are compared with the hypothesis; the first gives the measure.
-    #[serde(default = "rank_comparisons")]
-    pub comparison: Vec<Comparison>,
+    /// If absent, rho_a and spearman; with nuisances spearman.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Vec<Comparison>>,
+    /// What is held constant: SQL over two prompts `a` and `b`, or `words_in_common`, `length` (of the prompts' texts),
+    /// `layer_0` (the same similarity at layer 0).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nuisances: Vec<String>,
     /// Sites; all of them if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<Vec<Site>>,
@@ -113,8 +119,29 @@ fn cosine() -> Vec<Similarity> {
     vec![Similarity::Cosine]
 }
 
-fn rank_comparisons() -> Vec<Comparison> {
-    vec![Comparison::RhoA, Comparison::Spearman]
+impl Hypothesis {
+    /// The comparisons; the first gives the measure.
+    pub(crate) fn comparisons(&self) -> &[Comparison] {
+        match &self.comparison {
+            Some(comparisons) => comparisons,
+            None if self.nuisances.is_empty() => &[Comparison::RhoA, Comparison::Spearman],
+            None => &[Comparison::Spearman],
+        }
+    }
+
+    fn problem_of_comparison(&self) -> Option<String> {
+        let lacks_form = |c: &&Comparison| !self.nuisances.is_empty() && !c.has_partial_form();
+        if let Some(comparison) = self.comparisons().iter().find(lacks_form) {
+            return Some(format!(
+                "`comparison` {comparison} has no form in which nuisances are held constant; spearman, pearson and cka have"
+            ));
+        }
+        let is_rectangle = self.rows.is_some() || self.columns.is_some();
+        let is_refused = is_rectangle && self.comparisons().contains(&Comparison::Cka);
+        is_refused.then(|| {
+            "`comparison` cka compares all prompts with each other, not `rows` with `columns`".to_owned()
+        })
+    }
 }
 
 impl Entry for Hypothesis {
@@ -139,10 +166,12 @@ impl Entry for Hypothesis {
             ("pooling", self.pooling.len()),
             ("normalization", self.normalization.len()),
             ("similarity", self.similarity.len()),
-            ("comparison", self.comparison.len()),
+            ("comparison", self.comparisons().len()),
         ];
-        let (key, _) = counts.into_iter().find(|(_, n)| *n == 0)?;
-        Some(format!("`{key}` must name at least one"))
+        match counts.into_iter().find(|(_, n)| *n == 0) {
+            Some((key, _)) => Some(format!("`{key}` must name at least one")),
+            None => self.problem_of_comparison(),
+        }
     }
 
     fn to_json(&self) -> Value {
@@ -163,7 +192,7 @@ impl Analysis for Rsa {
     }
 
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -190,7 +219,8 @@ impl Analysis for Rsa {
             Expression { entry: name, key, sql }.check(task.catalog, INDEX, table)?;
         }
         let sql = Expression { entry: name, key: "sql", sql: &asked.sql };
-        model_rdm::check(task.catalog, table, sql)
+        model_rdm::check(task.catalog, table, sql)?;
+        asked.nuisances.iter().try_for_each(|nuisance| nuisances::check(task.catalog, table, name, nuisance))
     }
 
     fn prepare(
@@ -251,6 +281,13 @@ fn prepare_one(
         let mut subsets = condition_subset::split(prompts, &design.items, &selected, &source.is_present);
         let expression = Expression { entry: label, key: "sql", sql: &entry.sql };
         model_rdm::evaluate(catalog, prompts, expression, &mut subsets)?;
+        nuisances::evaluate(catalog, prompts, label, &entry.nuisances, &mut subsets)?;
+        let holds_layer_0 = entry.nuisances.iter().any(|nuisance| nuisance.trim() == nuisances::LAYER_0);
+        if holds_layer_0 && !source.layers(entry.site.as_deref()).contains(&0) {
+            return Err(named.refuse(
+                "its nuisance layer_0 needs states of layer 0, site embed, which are not compared here",
+            ));
+        }
         let Settled { units, cluster, within } = units::settle(inputs, named, &mut subsets)?;
         prepared.push(Prepared { entry: entry.clone(), pooling, subsets, units, cluster, within });
     }

@@ -24,17 +24,30 @@ pub(super) fn evaluate(
 ) -> Result<(), AnalyzeError> {
     check(catalog, &prompts.table, expression)?;
     for subset in subsets {
-        let (rows, columns) = subset.prompts.split_at(subset.n_rows);
-        let columns = if subset.is_rectangle { columns } else { rows };
-        let answer = expression.ask(catalog, &pairs_query(&prompts.table, expression, rows, columns))?;
-        let pairs = answer.column::<i64>("a")?.into_iter().zip(answer.column::<i64>("b")?);
-        let of_pairs = pairs.zip(answer.column::<Option<f64>>("value")?);
-        let values: Vec<(usize, usize, Option<f64>)> =
-            of_pairs.map(|((a, b), value)| (a as usize, b as usize, value)).collect();
-        check_values(prompts, expression, subset, &values)?;
-        subset.hypothesis = Some(build(subset, &values)?);
+        subset.hypothesis = Some(evaluate_one(catalog, prompts, expression, subset)?);
     }
     Ok(())
+}
+
+/// The expression over the pairs of one subset.
+///
+/// # Errors
+/// As [`evaluate`].
+pub(super) fn evaluate_one(
+    catalog: &Catalog,
+    prompts: &TaskPrompts,
+    expression: Expression<'_>,
+    subset: &ConditionSubset,
+) -> Result<ModelRdm, AnalyzeError> {
+    let (rows, columns) = subset.prompts.split_at(subset.n_rows);
+    let columns = if subset.is_rectangle { columns } else { rows };
+    let answer = expression.ask(catalog, &pairs_query(&prompts.table, expression, rows, columns))?;
+    let pairs = answer.column::<i64>("a")?.into_iter().zip(answer.column::<i64>("b")?);
+    let of_pairs = pairs.zip(answer.column::<Option<f64>>("value")?);
+    let values: Vec<(usize, usize, Option<f64>)> =
+        of_pairs.map(|((a, b), value)| (a as usize, b as usize, value)).collect();
+    check_values(prompts, expression, subset, &values)?;
+    build(subset, &values)
 }
 
 /// Refuses a hypothesis that is not one number or boolean a pair of the table's prompts.

@@ -12,8 +12,12 @@ impl Inference<'_> {
     /// Each prompt's own alignment: the comparison over its pairs alone.
     pub(super) fn measure_prompts(&self, f: usize, subset: &ConditionSubset, alignment: &mut Alignment) {
         let entry = self.scope.entry;
-        let first = entry.normalization.first().zip(entry.similarity.first()).zip(entry.comparison.first());
-        let Some(((&normalization, &similarity), &comparison)) = first else { return };
+        let first = entry
+            .normalization
+            .first()
+            .zip(entry.similarity.first())
+            .zip(entry.comparisons().first().copied());
+        let Some(((&normalization, &similarity), comparison)) = first else { return };
         let partners = partners_of_rows(subset);
         let rdms = self.measured.of(f, normalization, similarity);
         let name = format!("{ALIGNMENT}{}", self.scope.measure_name());

@@ -45,6 +45,17 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// The similarities of subset `f` at layer 0, `[n_pairs]`.
+    pub(super) fn layer_zero(
+        &self,
+        f: usize,
+        normalization: Normalization,
+        similarity: Similarity,
+    ) -> Option<&[f64]> {
+        let at = self.layer_sites.iter().position(|layer_site| layer_site.layer == 0)?;
+        self.of(f, normalization, similarity).get(at)?.as_deref().ok()
+    }
+
     /// The RDMs of subset `f`, one a layer and site.
     pub(super) fn of(&self, f: usize, normalization: Normalization, similarity: Similarity) -> &[Rdm] {
         let way = self.ways.iter().position(|way| *way == (normalization, similarity));

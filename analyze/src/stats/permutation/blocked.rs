@@ -5,9 +5,13 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::super::comparison::{Comparison, center, compare_vectors, dot, is_constant, is_usable_measure};
+use super::super::held_constant::HeldConstant;
 use super::super::matrix::Matrix;
+use super::super::orthonormal::{OrthonormalBasis, is_negligible};
 use super::super::pairs::{ModelRdm, PairList};
+use super::super::prompt_effects::PromptEffects;
 use super::super::ranking::{SortedOrder, mid_ranks};
+use super::labels::UnitLabels;
 
 /// One permutation's statistics.
 pub(super) struct Permuted {
@@ -17,11 +21,29 @@ pub(super) struct Permuted {
     pub(super) is_remasked: bool,
 }
 
+/// What is compared.
+#[derive(Clone, Copy)]
+pub(super) struct Sides<'a> {
+    /// Each `[n_pairs]`.
+    pub(super) measures: &'a [&'a [f64]],
+    pub(super) hypothesis: &'a ModelRdm,
+    /// The pairs listed.
+    pub(super) pairs: &'a PairList,
+    pub(super) comparison: Comparison,
+    /// What measures are free of, and permuted hypotheses are freed of.
+    pub(super) held: &'a HeldConstant,
+}
+
 /// What all permutations share.
 pub(super) struct PermutedStatistics<'a> {
     measures: &'a [&'a [f64]],
     hypothesis: &'a ModelRdm,
     comparison: Comparison,
+    held: &'a HeldConstant,
+    /// Directions of the nuisances, nuisances x pairs.
+    directions: Matrix,
+    /// Effects of prompts that a permuted hypothesis may have; none where permutations keep it free of them.
+    effects: Option<&'a PromptEffects>,
     /// Pairs in the observed statistic.
     observed: PairList,
     /// Listed pairs that are not, because the hypothesis is undefined there.
@@ -39,13 +61,8 @@ pub(super) struct PermutedStatistics<'a> {
 }
 
 impl<'a> PermutedStatistics<'a> {
-    pub(super) fn new(
-        measures: &'a [&'a [f64]],
-        hypothesis: &'a ModelRdm,
-        listed: &'a PairList,
-        observed_positions: &[usize],
-        comparison: Comparison,
-    ) -> Self {
+    pub(super) fn new(sides: Sides<'a>, observed_positions: &[usize], labels: UnitLabels) -> Self {
+        let Sides { measures, hypothesis, pairs: listed, comparison, held } = sides;
         let observed = listed.select(observed_positions);
         let undefined =
             listed.select(&listed.positions_where(|i, j| hypothesis.level(i, j) == ModelRdm::NONE));
@@ -66,10 +83,16 @@ impl<'a> PermutedStatistics<'a> {
         let complete =
             is_complete.then(|| CompleteModelRdm::new(hypothesis, &observed, comparison)).flatten();
         let orders = OnceLock::new();
+        let directions = Matrix::from_rows(held.basis.directions.clone(), observed.len());
+        // Units that exchange prompt by prompt carry the pairs of one another along, and with them the residuals' sums.
+        let effects = held.effects.as_ref().filter(|_| labels == UnitLabels::Shared);
         Self {
             measures,
             hypothesis,
             comparison,
+            held,
+            directions,
+            effects,
             observed,
             undefined,
             listed,
@@ -106,10 +129,18 @@ impl<'a> PermutedStatistics<'a> {
             })
             .collect();
         let products = self.prepared.times_transposed(&permuted);
+        let along = self.directions.times_transposed(&permuted);
         let permutation = |(d, column): (usize, &Column)| match *column {
             Column::Remasked => self.compute_from_definition(&labels[d]),
             Column::Constant => Permuted { statistics: vec![None; self.measures.len()], is_remasked: false },
-            Column::Filled { squares } => self.scale_products(&products, d, squares),
+            Column::Filled { squares } => {
+                let free = self.effects.map_or(squares, |effects| effects.residual_squares(permuted.row(d)));
+                let explained: f64 = (0..along.n_rows()).map(|k| along.get(k, d).powi(2)).sum();
+                match is_negligible(free - explained, squares) {
+                    true => Permuted { statistics: vec![None; self.measures.len()], is_remasked: false },
+                    false => self.scale_products(&products, d, free - explained),
+                }
+            }
         };
         columns.iter().enumerate().map(permutation).collect()
     }
@@ -177,10 +208,23 @@ impl<'a> PermutedStatistics<'a> {
     }
 
     fn compare_values(&self, included: &[bool], y: &[f64]) -> Vec<Option<f64>> {
+        // On other pairs, what is held constant has to be removed from both sides anew.
+        let constant = Some(vec![1.0; y.len()]).filter(|_| !self.directions.values().is_empty());
+        let directions = self.held.basis.directions.iter().map(|direction| keep(direction, included));
+        let basis = OrthonormalBasis::new(constant.into_iter().chain(directions));
+        let free = |mut values: Vec<f64>| {
+            basis.remove(&mut values);
+            values
+        };
+        let before = dot(y, y);
+        let y = free(y.to_vec());
+        if self.held.effects.is_some() || is_negligible(dot(&y, &y), before) {
+            return vec![None; self.measures.len()];
+        }
         let compare = |measure: &&[f64]| {
-            let x = keep(measure, included);
+            let x = free(keep(measure, included));
             let is_usable = is_usable_measure(&x, self.comparison);
-            is_usable.then(|| compare_vectors(&x, y, self.comparison).ok()).flatten()
+            is_usable.then(|| compare_vectors(&x, &y, self.comparison).ok()).flatten()
         };
         self.measures.iter().map(compare).collect()
     }

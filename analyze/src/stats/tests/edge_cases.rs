@@ -1,11 +1,10 @@
 //! What is undefined says why; nothing is ever NaN.
 
-use super::super::alignment::{debiased_cka, hypothesis_kernel, linear_kernel};
 use super::super::comparison::{Comparison, compare, compare_vectors};
 use super::super::correlation::{CorrelationKind, correlate};
 use super::super::multiple_testing::benjamini_hochberg;
 use super::super::paired::{one_sample_t, paired_t, wilcoxon_signed_rank};
-use super::super::partial::compare_partial;
+use super::super::partial::PartialComparison;
 use super::super::similarity::{Normalization, Similarity, compute_similarities, normalize};
 use super::super::summary::{mean, percentile, standard_deviation};
 use super::super::{ModelRdm, NumericsError, PairList, Undefined};
@@ -138,21 +137,34 @@ fn paired_tests_that_do_not_exist_say_why() {
 #[test]
 fn a_hypothesis_that_is_its_own_nuisance_is_explained() {
     let (pairs, hypothesis) = (PairList::upper_triangle(8), same_group(&[0, 0, 1, 1, 2, 2, 3, 3]));
-    let measure = noise(pairs.len(), &mut random(1));
-    let found = compare_partial(&measure, &hypothesis, &[&hypothesis], &pairs, Comparison::Spearman);
-    assert_eq!(reason(found), Undefined::ExplainedByNuisance);
-    let refused = compare_partial(&measure, &hypothesis, &[], &pairs, Comparison::RhoA);
+    let own = vec![pairs.iter().map(|(i, j)| hypothesis.value(i, j)).collect()];
+    let made = |nuisances: &[Vec<Option<f64>>], comparison| {
+        PartialComparison::new(&hypothesis, nuisances, &pairs, comparison).map(|_| ())
+    };
+    assert_eq!(reason(made(&own, Comparison::Spearman)), Undefined::ExplainedByNuisance);
+    let refused = made(&[], Comparison::RhoA);
     assert_eq!(refused, Err(NumericsError::NoPartialForm { comparison: "rho_a".to_owned() }));
+    let other = vec![noise(pairs.len(), &mut random(1)).into_iter().map(Some).collect::<Vec<_>>()];
+    let partial = PartialComparison::new(&hypothesis, &other, &pairs, Comparison::Spearman).unwrap();
+    let itself: Vec<f64> = other[0].iter().flatten().copied().collect();
+    assert_eq!(reason(partial.hold_constant(&itself)), Undefined::ExplainedByNuisance);
 }
 
 #[test]
-fn cka_is_one_with_itself_and_undefined_for_the_constant() {
-    let x: Vec<f32> = noise(60, &mut random(2)).iter().map(|v| *v as f32).collect();
-    let kernel = linear_kernel(&x, 10).unwrap();
-    assert!((debiased_cka(&kernel, &kernel).unwrap() - 1.0).abs() < 1e-12);
-    let constant = hypothesis_kernel(&same_group(&[0; 10])).unwrap();
-    assert_eq!(reason(debiased_cka(&kernel, &constant)), Undefined::ConstantHypothesis);
-    assert_eq!(reason(debiased_cka(&constant, &kernel)), Undefined::ConstantMeasure);
-    let holed = ModelRdm::from_pairs(10, [(0, 1, Some(1.0))]).unwrap();
-    assert_eq!(hypothesis_kernel(&holed), Err(Undefined::IncompleteHypothesis));
+fn cka_is_one_with_itself_and_undefined_for_what_only_prompts_add() {
+    let pairs = PairList::upper_triangle(10);
+    let kernel = noise(pairs.len(), &mut random(2));
+    let of = |values: &[f64]| {
+        let values: Vec<Option<f64>> = values.iter().copied().map(Some).collect();
+        let hypothesis = ModelRdm::on_pairs(&pairs, &values).unwrap();
+        PartialComparison::new(&hypothesis, &[], &pairs, Comparison::Cka)
+    };
+    let itself = of(&kernel).unwrap();
+    assert!((itself.estimate(&itself.hold_constant(&kernel).unwrap()) - 1.0).abs() < 1e-12);
+    let additive: Vec<f64> = pairs.iter().map(|(i, j)| (i * i + j * j) as f64).collect();
+    assert_eq!(reason(of(&additive).map(|_| ())), Undefined::ConstantHypothesis);
+    assert_eq!(reason(itself.hold_constant(&additive)), Undefined::ConstantMeasure);
+    let holed = ModelRdm::from_pairs(10, (1..8).map(|j| (0, j, Some(j as f64)))).unwrap();
+    let holed = PartialComparison::new(&holed, &[], &pairs, Comparison::Cka);
+    assert_eq!(reason(holed.map(|_| ())), Undefined::IncompleteHypothesis);
 }

@@ -1,8 +1,9 @@
 //! The numerics against other implementations (`reference`), against planted truth and themselves
-//! (`permutation`, `clusters`, `edge_cases`).
+//! (`permutation`, `partial`, `clusters`, `edge_cases`).
 
 mod clusters;
 mod edge_cases;
+mod partial;
 mod permutation;
 mod reference;
 

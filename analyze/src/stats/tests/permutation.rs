@@ -8,7 +8,7 @@ use super::super::permutation::*;
 use super::super::{ModelRdm, PairList, RandomStream, Undefined};
 use super::{COMPARISONS, noise, on_threads, random, same_group};
 
-fn settings(n_permutations: usize, seed: u64) -> PermutationSettings {
+pub(super) fn settings(n_permutations: usize, seed: u64) -> PermutationSettings {
     let stream = RandomStream::new(seed, &[]);
     PermutationSettings { n_permutations, stream, alternative: Alternative::Greater }
 }

@@ -3,12 +3,11 @@
 
 use serde_json::Value;
 
-use super::super::alignment::{debiased_cka, linear_kernel};
 use super::super::comparison::{Comparison, compare};
 use super::super::correlation::{CorrelationKind, correlate};
 use super::super::multiple_testing::benjamini_hochberg;
 use super::super::paired::{SignedRankMethod, one_sample_t, paired_t, wilcoxon_signed_rank};
-use super::super::partial::compare_partial;
+use super::super::partial::PartialComparison;
 use super::super::ranking::mid_ranks;
 use super::super::similarity::{Normalization, Similarity, compute_rectangle, compute_similarities};
 use super::super::summary::percentile;
@@ -85,17 +84,13 @@ fn comparisons_are_those_of_rsatoolbox_and_scipy() {
             let found = compare(&measure, &hypothesis, &pairs, comparison).unwrap();
             assert_close(found, expected.as_f64().unwrap(), name);
         }
-        let nuisances: Vec<ModelRdm> = case["nuisances"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|n| ModelRdm::on_pairs(&pairs, &optional_numbers(n)).unwrap())
-            .collect();
-        let nuisances: Vec<&ModelRdm> = nuisances.iter().collect();
+        let nuisances: Vec<Vec<Option<f64>>> =
+            case["nuisances"].as_array().unwrap().iter().map(optional_numbers).collect();
         for (name, comparison) in
             [("partial_spearman", Comparison::Spearman), ("partial_pearson", Comparison::Pearson)]
         {
-            let found = compare_partial(&measure, &hypothesis, &nuisances, &pairs, comparison).unwrap();
+            let partial = PartialComparison::new(&hypothesis, &nuisances, &pairs, comparison).unwrap();
+            let found = partial.estimate(&partial.hold_constant(&measure).unwrap());
             assert_close(found, case[name].as_f64().unwrap(), name);
         }
     }
@@ -149,8 +144,17 @@ fn corrections_percentiles_and_ranks_are_those_of_statsmodels_numpy_and_scipy() 
 fn debiased_cka_is_that_of_the_published_formula() {
     for case in read("alignment")["cases"].as_array().unwrap() {
         let n = count(&case["n"]);
-        let kernel = |name: &str| linear_kernel(&vectors(&case[name]), n).unwrap();
-        let found = debiased_cka(&kernel("x"), &kernel("y")).unwrap();
-        assert_close(found, case["debiased_cka"].as_f64().unwrap(), "debiased CKA");
+        let pairs = PairList::upper_triangle(n);
+        let kernel = |name: &str, normalization| {
+            compute_similarities(&vectors(&case[name]), n, normalization, Similarity::InnerProduct).unwrap()
+        };
+        let y: Vec<Option<f64>> = kernel("y", Normalization::None).into_iter().map(Some).collect();
+        let hypothesis = ModelRdm::on_pairs(&pairs, &y).unwrap();
+        let partial = PartialComparison::new(&hypothesis, &[], &pairs, Comparison::Cka).unwrap();
+        // Effects of prompts include the origin, so that centring changes nothing.
+        for normalization in [Normalization::None, Normalization::Center] {
+            let found = partial.estimate(&partial.hold_constant(&kernel("x", normalization)).unwrap());
+            assert_close(found, case["debiased_cka"].as_f64().unwrap(), "debiased CKA");
+        }
     }
 }

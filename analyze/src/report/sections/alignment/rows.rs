@@ -86,8 +86,12 @@ pub(super) fn cell(row: Row<'_>) -> Cell {
 /// Units, permutations, clusters and seed, in words.
 pub(super) fn inference(answer: &Answer) -> String {
     let Some(row) = answer.rows().next() else { return String::new() };
+    let held = match row.text("nuisances") {
+        "" => String::new(),
+        nuisances => format!(", and Student's t over clusters; held constant: {nuisances}"),
+    };
     format!(
-        "{} permutations of {} units (equal {}); bands: {} intervals over {} clusters (equal {}); seed {}",
+        "{} permutations of {} units (equal {}){held}; bands: {} intervals over {} clusters (equal {}); seed {}",
         thousands(row.integer("n_permutations") as usize),
         row.integer("n_units"),
         row.text("units"),
