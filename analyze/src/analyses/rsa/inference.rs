@@ -272,7 +272,7 @@ impl Inference<'_> {
         let mut corrected = familywise_p_values(&family, stream, n_resamples).into_iter();
         for (test, estimate) in tests.iter_mut().zip(&estimates) {
             let p_value = estimate.map(|e| one_sided(&e));
-            let p_value_fwer = estimate.and_then(|_| corrected.next());
+            let p_value_fwer = estimate.and_then(|_| corrected.next()).filter(|_| n_resamples > 0);
             test.p_value = test.p_value.zip(p_value).map(|(a, b)| a.max(b));
             test.p_value_fwer = test.p_value_fwer.zip(p_value_fwer).map(|(a, b)| a.max(b));
         }
