@@ -6,10 +6,12 @@ mod html;
 mod lake;
 #[path = "report/names.rs"]
 mod names;
+#[path = "report/prompt_rows.rs"]
+mod prompt_rows;
 #[path = "report/table_rows.rs"]
 mod table_rows;
 
-use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, WrittenReport};
+use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster, WrittenReport};
 use hypercolumn_analyze::{Catalog, write_report};
 use hypercolumn_schemas::Lake;
 use lake::{Effect, MODEL, write_planted};
@@ -17,8 +19,18 @@ use names::Names;
 use std::fs;
 use std::path::Path;
 
-const SECTIONS: [&str; 8] =
-    ["summary", "behavior", "alignment", "matrices", "probes", "attention", "associations", "provenance"];
+const SECTIONS: [&str; 10] = [
+    "summary",
+    "behavior",
+    "alignment",
+    "matrices",
+    "probes",
+    "attention",
+    "associations",
+    "prompts",
+    "methods",
+    "provenance",
+];
 
 fn request(names: &Names) -> ReportRequest {
     let hypothesis = |task: &str, name: &str, sql: &str| ModelRdmText {
@@ -35,6 +47,8 @@ fn request(names: &Names) -> ReportRequest {
             hypothesis(&names.line_task, "slope distance", "-abs(a.slope - b.slope)"),
             hypothesis(&names.scene_task, "same activity asked", "a.line = b.line"),
         ],
+        clusters: vec![TaskCluster { task: names.line_task.clone(), sql: "line".to_owned() }],
+        study_text: Some("name = \"planted\" # <b>".to_owned()),
         facts: vec![Fact { name: "study".to_owned(), value: "planted.toml".to_owned() }],
         lake_argument: None,
     }
@@ -90,6 +104,42 @@ fn every_section_has_its_figures_and_the_summary_its_direction() {
     assert!(alignment.contains("Undefined in icl_0 (none), layers 0: constant measure."));
     assert!(section(&html, "behavior").contains("undefined because nothing to score was found in"));
     assert!(section(&html, "provenance").contains("model.content_hash"));
+}
+
+#[test]
+fn the_page_shows_prompts_methods_and_the_study_and_saves_its_plots() {
+    let home = tempfile::tempdir().unwrap();
+    let names = Names::default();
+    let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 8, 6);
+    let (html, _) = report(&lake, &names, &home.path().join("report.html"));
+    let prompts = section(&html, "prompts");
+    assert_eq!(prompts.matches("<details class=\"prompt\"").count(), 8, "one prompt a task and condition");
+    assert!(prompts.contains("title=\"example, in points\">(0.5,3)</mark>"), "{prompts}");
+    assert!(prompts.contains("<dt>response</dt><dd><code> 12.5</code>"), "{prompts}");
+    let methods = section(&html, "methods");
+    assert!(methods.contains("prompts with equal line form one cluster"), "{methods}");
+    assert!(methods.contains("come from 1000 permutations of whole units"), "{methods}");
+    assert!(methods.contains("plans of 5 outer folds"), "{methods}");
+    assert!(methods.contains("name = &quot;planted&quot; # &lt;b&gt;"), "{methods}");
+    let n_plots = html.matches("<script type=\"application/json\"").count();
+    for format in ["svg", "png", "csv"] {
+        assert_eq!(html.matches(&format!("data-save=\"{format}\"")).count(), n_plots, "{format}");
+    }
+}
+
+#[test]
+fn intervals_of_behavior_are_over_clusters() {
+    let home = tempfile::tempdir().unwrap();
+    let names = Names::default();
+    let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 8, 6);
+    let path = home.path().join("report.html");
+    let behavior = section(&report(&lake, &names, &path).0, "behavior").to_owned();
+    assert!(behavior.contains("in 8 clusters (equal line)"), "{behavior}");
+    assert!(behavior.contains("n = 48 items in 48 clusters"), "the other task has no clusters but items");
+    let request = ReportRequest { clusters: Vec::new(), ..request(&names) };
+    write_report(&Catalog::open(&lake).unwrap(), &request, &path).unwrap();
+    let of_items = fs::read_to_string(&path).unwrap();
+    assert!(section(&of_items, "behavior").contains("in 48 clusters (equal item_id)"));
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct ResolvedStudy {
     pub questions: Questions,
     /// The study's file, or what to call the built-in one.
     pub label: String,
+    /// The study's text.
+    pub text: String,
 }
 
 /// One task of a study.
@@ -78,7 +80,8 @@ pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<Resolv
         .map_err(|p| study.refuse(p))?;
     let designs = tasks.iter().map(|task| (task.name.clone(), task.design.clone())).collect();
     let questions = study.questions(designs);
-    Ok(ResolvedStudy { name: study.file.name.get_ref().clone(), model, tasks, questions, label: study.label })
+    let name = study.file.name.get_ref().clone();
+    Ok(ResolvedStudy { name, model, tasks, questions, label: study.label, text: study.text })
 }
 
 /// The model of the command line, or else of the study; a name for it likewise.

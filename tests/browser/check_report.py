@@ -3,8 +3,9 @@
     python3 tests/browser/check_report.py REPORT.html [--screenshots DIR]
 
 The page must open without a console error and without a request to anything but its own file; every
-figure must have marks and labelled axes; nothing may stand out of a window of 420 or 1600 pixels. What
-fails is printed, one line each, and the exit status is 1.
+figure must have marks and labelled axes; nothing may stand out of a window of 420 or 1600 pixels. Plots
+must leave as SVG, PNG and CSV, be readable on a dark page, and be drawn on paper. What fails is printed,
+one line each, and the exit status is 1.
 
 Needs Chromium and its driver (Debian: chromium, chromium-driver) and tests/browser/requirements.txt.
 CHROMIUM and CHROMEDRIVER name them where they are elsewhere.
@@ -12,6 +13,7 @@ CHROMIUM and CHROMEDRIVER name them where they are elsewhere.
 
 import argparse
 import base64
+import csv
 import json
 import os
 import shutil
@@ -96,7 +98,7 @@ return {
 """
 
 
-PARTS = "#summary, figure, #provenance"
+PARTS = "#summary, #prompts, figure, #methods, #provenance"
 
 BOX = """
 const box = document.querySelectorAll(arguments[0])[arguments[1]].getBoundingClientRect();
@@ -169,6 +171,116 @@ def check_overflow(browser: webdriver.Chrome, width: int) -> list[str]:
     return [f"at {width} pixels the page is {found['page']} wide; standing out: {found['nodes']}"]
 
 
+# The first plot of lines and the first heat map.
+SAVED_PLOTS = """
+const plots = [...document.querySelectorAll('.plot')];
+const isMap = (plot) => plot.querySelector('.heatmaplayer image') !== null;
+const first = (wanted) => plots.find((plot) => isMap(plot) === wanted);
+return [first(false), first(true)].filter(Boolean).map((plot) => plot.id);
+"""
+
+PRESS = """
+document.querySelector(`button[data-save="${arguments[1]}"][aria-controls="${arguments[0]}"]`).click();
+"""
+
+POINTS = """
+const plot = document.getElementById(arguments[0]);
+const {data} = JSON.parse(document.getElementById(plot.id + '-data').textContent);
+return data.reduce((n, t) => n + (t.type === 'heatmap' ? t.z.flat().length : t.fill === 'toself' ? 0 : t.x.length), 0);
+"""
+
+# Luminance contrast (WCAG) of every drawn line, point and axis title with the page; the least.
+CONTRAST = """
+const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+const luminance = (c) => c.slice(0, 3).map((v) => v / 255)
+  .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+const page = luminance(rgb(getComputedStyle(document.body).backgroundColor));
+const contrast = (color) => {
+  const own = luminance(rgb(color));
+  return (Math.max(own, page) + 0.05) / (Math.min(own, page) + 0.05);
+};
+const marks = [...document.querySelectorAll('.scatterlayer path.js-line')].filter((n) => n.getAttribute('d'));
+const titles = [...document.querySelectorAll('.xtitle, .ytitle')];
+const least = (nodes, property) => Math.min(...nodes.map((n) => contrast(getComputedStyle(n)[property])));
+return {page, marks: least(marks, 'stroke'), titles: least(titles, 'fill')};
+"""
+
+
+def check_saving(browser: webdriver.Chrome, directory: Path) -> list[str]:
+    """A plot of lines and a heat map, saved in every format."""
+    settings = {"behavior": "allow", "downloadPath": str(directory)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", settings)
+    failures = []
+    for plot in browser.execute_script(SAVED_PLOTS):
+        for form in ("svg", "png", "csv"):
+            before = set(directory.iterdir())
+            browser.execute_script(PRESS, plot, form)
+            deadline = time.monotonic() + 20
+            new: list[Path] = []
+            while not new and time.monotonic() < deadline:
+                time.sleep(0.1)
+                new = [p for p in directory.iterdir() if p not in before and p.suffix == f".{form}"]
+            if not new:
+                failures.append(f"{plot} was not saved as {form}")
+                continue
+            time.sleep(0.2)
+            content = new[0].read_bytes()
+            if form == "csv":
+                rows = list(csv.reader(content.decode().splitlines()))
+                n_points = browser.execute_script(POINTS, plot)
+                if len(rows) != n_points + 1 or len({len(row) for row in rows}) != 1:
+                    failures.append(f"{plot} has {n_points} points and {len(rows) - 1} rows in its table")
+            elif (form == "png" and not content.startswith(b"\x89PNG")) or (form == "svg" and b"<svg" not in content):
+                failures.append(f"{plot} was saved as something that is no {form}")
+    return failures
+
+
+def check_dark(browser: webdriver.Chrome, screenshots: Path | None, name: str) -> list[str]:
+    """Lines and titles stand out from a dark page; changing back leaves the light page as it was."""
+    feature = [{"name": "prefers-color-scheme", "value": "dark"}]
+    light = browser.execute_script(CONTRAST)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": feature})
+    time.sleep(1.5)
+    dark = browser.execute_script(CONTRAST)
+    if screenshots:
+        screenshot(browser, screenshots / f"{name}-dark-top.png")
+        for number in (1, 2, 3, 5):
+            screenshot(browser, screenshots / f"{name}-dark-{number:02}.png", PARTS, number)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    time.sleep(1.5)
+    failures = [] if dark["page"] < 0.05 < light["page"] else ["a dark page is not dark"]
+    failures += [
+        f"on a {shade} page the {what} have a contrast of {found[what]:.1f}"
+        for shade, found in (("light", light), ("dark", dark))
+        for what, least in (("marks", 1.9), ("titles", 4.5))
+        if found[what] is None or found[what] < least
+    ]
+    if browser.execute_script(CONTRAST) != light:
+        failures.append("a page that was dark does not become light again")
+    return failures
+
+
+def check_print(browser: webdriver.Chrome, screenshots: Path | None, name: str) -> list[str]:
+    """Everything is unfolded and drawn on paper, and no wider than it."""
+    browser.execute_script("window.dispatchEvent(new Event('beforeprint'));")
+    time.sleep(2.0)
+    failures = []
+    if left := browser.execute_script(UNDRAWN):
+        failures.append(f"{left} plots are not drawn on paper")
+    wide = browser.execute_script(
+        "return [...document.querySelectorAll('.plot .main-svg')].filter((n) => "
+        "n.getBoundingClientRect().width > n.closest('.panel').getBoundingClientRect().width + 1).length;"
+    )
+    if wide:
+        failures.append(f"{wide} plots are wider than their panel on paper")
+    page = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
+    if screenshots:
+        (screenshots / f"{name}.pdf").write_bytes(base64.b64decode(page["data"]))
+    browser.execute_script("window.dispatchEvent(new Event('afterprint'));")
+    return failures
+
+
 def check_logs(browser: webdriver.Chrome, address: str) -> list[str]:
     """Errors on the console, and every request but the one for the page itself."""
     failures = [
@@ -225,6 +337,12 @@ def check(report: Path, screenshots: Path | None) -> list[str]:
                     for number in range(len(browser.find_elements("css selector", PARTS))):
                         path = screenshots / f"{report.stem}-{width}-{number:02}.png"
                         screenshot(browser, path, PARTS, number)
+            resize(browser, WIDTHS[0])
+            draw_everything(browser)
+            with tempfile.TemporaryDirectory() as directory:
+                failures += check_saving(browser, Path(directory))
+            failures += check_dark(browser, screenshots, report.stem)
+            failures += check_print(browser, screenshots, report.stem)
             failures += check_logs(browser, address)
         finally:
             browser.quit()

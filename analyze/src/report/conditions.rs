@@ -25,6 +25,8 @@ pub(super) struct Condition {
 #[derive(Clone, Debug)]
 pub(super) struct Conditions {
     pub(super) task: String,
+    /// Prompts of all conditions.
+    pub(super) n_prompts: usize,
     pub(super) all: Vec<Condition>,
 }
 
@@ -66,19 +68,21 @@ pub(super) fn contrast(first: &Condition, last: &Condition) -> String {
 /// When the question cannot be answered.
 pub(super) fn read_conditions(catalog: &Catalog, model: &str) -> Result<Vec<Conditions>, ReportError> {
     let answer = CONDITIONS.ask(catalog, &[("model", model)])?;
-    let mut tasks: BTreeMap<String, Vec<Condition>> = BTreeMap::new();
+    let mut tasks: BTreeMap<String, (usize, Vec<Condition>)> = BTreeMap::new();
     for row in answer.rows() {
-        tasks.entry(row.text("task").to_owned()).or_default().push(Condition {
+        let (n_prompts, all) = tasks.entry(row.text("task").to_owned()).or_default();
+        *n_prompts += row.integer("n_prompts") as usize;
+        all.push(Condition {
             name: row.text("condition").to_owned(),
             n_examples: row.integer("n_examples"),
             is_in_series: row.integer("n_scored") > 0,
             color: palette::ASIDE.to_owned(),
         });
     }
-    Ok(tasks.into_iter().map(|(task, all)| finish(task, all)).collect())
+    Ok(tasks.into_iter().map(|(task, (n_prompts, all))| finish(task, n_prompts, all)).collect())
 }
 
-fn finish(task: String, mut all: Vec<Condition>) -> Conditions {
+fn finish(task: String, n_prompts: usize, mut all: Vec<Condition>) -> Conditions {
     if !all.iter().any(|c| c.is_in_series) {
         all.iter_mut().for_each(|c| c.is_in_series = true);
     }
@@ -86,5 +90,5 @@ fn finish(task: String, mut all: Vec<Condition>) -> Conditions {
     for (i, condition) in all.iter_mut().filter(|c| c.is_in_series).enumerate() {
         condition.color = palette::sequential(i, n);
     }
-    Conditions { task, all }
+    Conditions { task, n_prompts, all }
 }

@@ -217,6 +217,13 @@ impl LegendEntry {
     }
 }
 
+/// Formats that a plot is saved in, and what a reader is told of each.
+const SAVED_AS: [(&str, &str); 3] = [
+    ("svg", "Save the plot as a vector graphic"),
+    ("png", "Save the plot as an image of three times its size"),
+    ("csv", "Save the plotted numbers as a table"),
+];
+
 impl Panel {
     fn render(&self, numbering: &mut Numbering, figure: &str) -> Markup {
         numbering.n_plots += 1;
@@ -227,7 +234,14 @@ impl Panel {
         };
         html! {
             div.panel {
-                h5 { (self.title) }
+                div.heading {
+                    h5 { (self.title) }
+                    div.save role="group" aria-label={ "Save: " (figure) ": " (self.title) } {
+                        @for (format, says) in SAVED_AS {
+                            button type="button" data-save=(format) aria-controls=(id) title=(says) { (format) }
+                        }
+                    }
+                }
                 div class={ "plot " (shape) } id=(id) role="img" aria-label={ (figure) ": " (self.title) } {}
                 script type="application/json" id={ (id) "-data" } { (self.plot) }
             }

@@ -2,7 +2,7 @@
 //! from the numbers, in figures, and in the SQL that gives the numbers again.
 //!
 //! Every section reads result tables through the [`crate::Catalog`] and nothing else. What it
-//! computes itself is small: intervals of behaviour (a bootstrap over items), the similarity matrices of
+//! computes itself is small: intervals of behaviour (a bootstrap over clusters), the similarity matrices of
 //! one layer, and the correction over layers behind the sentences. A sentence claims a change only where
 //! the interval excludes zero and the corrected p-value is below .05; otherwise it says that there is none.
 //!
@@ -17,6 +17,7 @@
 //! | [`chart`] | plots for plotly.js, which is in the file once and draws what comes into view |
 //! | [`question`] | SQL files with parameters by name, and the same SQL with literals for the reader |
 //! | [`layers`], [`wording`] | from numbers to sentences |
+//! | [`prompt_texts`], [`methods`], [`provenance`] | what the model read, the methods in words, what the commits recorded |
 //! | [`plot_data`], [`shell`] | texts of the user's data in plots and in commands; HTML is escaped by maud |
 
 mod chart;
@@ -24,9 +25,11 @@ mod conditions;
 mod error;
 pub(crate) mod figure;
 mod layers;
+mod methods;
 mod page;
 mod palette;
 mod plot_data;
+mod prompt_texts;
 mod provenance;
 mod question;
 mod request;
@@ -36,7 +39,7 @@ mod shell;
 mod wording;
 
 pub use error::ReportError;
-pub use request::{Fact, Finding, ModelRdmText, ReportRequest};
+pub use request::{Fact, Finding, ModelRdmText, ReportRequest, TaskCluster};
 
 use crate::catalog::Catalog;
 use conditions::{Conditions, read_conditions};
@@ -87,7 +90,9 @@ pub(crate) fn compose(
         subtitle: subtitle(request, &tasks),
         summary: &summary,
         findings: &findings,
+        prompts: prompt_texts::render_prompt_texts(catalog, request, &tasks)?,
         sections,
+        methods: methods::render_methods(catalog, request, &tasks),
         provenance: provenance::render_provenance(catalog, request)?,
         lake: request.lake_argument.as_deref(),
     };

@@ -20,7 +20,11 @@ pub(super) struct Page<'a> {
     pub(super) summary: &'a str,
     /// What it rests on, task by task.
     pub(super) findings: &'a [Finding],
+    /// The section of prompts.
+    pub(super) prompts: Markup,
     pub(super) sections: Vec<Section>,
+    /// The section of methods.
+    pub(super) methods: Markup,
     /// The section of provenance.
     pub(super) provenance: Markup,
     /// The `--lake` argument of commands.
@@ -36,7 +40,9 @@ impl Page<'_> {
         let mut numbering = Numbering::default();
         let main = html! {
             (self.render_head())
+            (self.prompts)
             @for section in &self.sections { (section.render(&mut numbering, self.lake)) }
+            (self.methods)
             (self.provenance)
         };
         let main = PreEscaped(without_controls(&main.into_string()));
@@ -53,7 +59,7 @@ impl Page<'_> {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta http-equiv="Content-Security-Policy" content=(policy);
-                    meta name="color-scheme" content="light";
+                    meta name="color-scheme" content="light dark";
                     link rel="icon" href="data:,";
                     title { (without_controls(self.title)) }
                     style { (PreEscaped(STYLE)) }
@@ -114,9 +120,11 @@ impl Page<'_> {
                 p.brand { "hypercolumn" }
                 ol {
                     li { a href="#summary" { "In short" } }
+                    li { a href="#prompts" { "Prompts" } }
                     @for section in &self.sections {
                         li { a href={ "#" (section.id) } { (section.title) } }
                     }
+                    li { a href="#methods" { "Methods" } }
                     li { a href="#provenance" { "Provenance" } }
                 }
             }

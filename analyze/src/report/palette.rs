@@ -48,3 +48,9 @@ pub(super) fn translucent(color: &str, alpha: f64) -> String {
     let channel = |i: usize| color.get(i..i + 2).and_then(|c| u8::from_str_radix(c, 16).ok()).unwrap_or(128);
     format!("rgba({},{},{},{alpha})", channel(1), channel(3), channel(5))
 }
+
+/// Colours of the roles of segments, told apart by colour-blind readers (Okabe & Ito 2008); more roles take them again.
+pub(super) fn role(number: usize) -> &'static str {
+    const ROLES: [&str; 7] = ["#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#8b93a1"];
+    ROLES[number % ROLES.len()]
+}

@@ -15,6 +15,15 @@ pub struct ModelRdmText {
     pub is_control: bool,
 }
 
+/// The clusters of one task's prompts.
+#[derive(Clone, Debug, Default)]
+pub struct TaskCluster {
+    /// The task.
+    pub task: String,
+    /// SQL over one prompt: prompts with equal values belong to one cluster.
+    pub sql: String,
+}
+
 /// A line of the provenance, e.g. the study file.
 #[derive(Clone, Debug)]
 pub struct Fact {
@@ -33,6 +42,10 @@ pub struct ReportRequest {
     pub model: String,
     /// The study's model RDMs; without them the page has no similarity matrices.
     pub model_rdms: Vec<ModelRdmText>,
+    /// The clusters of tasks whose items are not independent.
+    pub clusters: Vec<TaskCluster>,
+    /// Text of the study's file.
+    pub study_text: Option<String>,
     /// Further lines for the provenance.
     pub facts: Vec<Fact>,
     /// The `--lake` argument that commands need; `None` for the default lake.
@@ -56,6 +69,11 @@ impl ReportRequest {
     /// The SQL of a model RDM.
     pub(super) fn model_rdm_sql(&self, task: &str, name: &str) -> Option<&str> {
         self.model_rdms.iter().find(|h| h.task == task && h.name == name).map(|h| h.sql.as_str())
+    }
+
+    /// SQL that a task's clusters have in common, where the study or the generator names one.
+    pub(super) fn cluster(&self, task: &str) -> Option<&str> {
+        self.clusters.iter().find(|cluster| cluster.task == task).map(|cluster| cluster.sql.as_str())
     }
 
     /// Whether a model RDM is a control: the study says so, or its name does.

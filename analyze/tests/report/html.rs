@@ -48,10 +48,21 @@ fn split_tag(text: &str) -> (&str, &str) {
 
 fn attribute_names(mut attributes: &str) -> Vec<&str> {
     let mut names = Vec::new();
-    while !attributes.trim().is_empty() {
-        let (name, value) = attributes.split_once("=\"").expect("a quoted value");
-        names.push(name.trim());
-        attributes = value.split_once('"').expect("the end of a value").1;
+    loop {
+        attributes = attributes.trim_start();
+        let end = attributes.find([' ', '=']).unwrap_or(attributes.len());
+        let (name, rest) = attributes.split_at(end);
+        if name.is_empty() {
+            return names;
+        }
+        names.push(name);
+        // A boolean attribute, as `open`, has no value.
+        attributes = match rest.strip_prefix('=') {
+            Some(value) => {
+                let value = value.strip_prefix('"').expect("a quoted value");
+                value.split_once('"').expect("the end of a value").1
+            }
+            None => rest,
+        };
     }
-    names
 }

@@ -35,10 +35,10 @@ fn bump(layer: i32, peak: f64, width: f64) -> f64 {
     (-((f64::from(layer) - peak) / width).powi(2)).exp()
 }
 
-struct Item {
-    id: String,
-    group: usize,
-    slope: i64,
+pub(crate) struct Item {
+    pub(crate) id: String,
+    pub(crate) group: usize,
+    pub(crate) slope: i64,
     difficulty: f64,
 }
 
@@ -61,10 +61,11 @@ pub fn write_planted(root: &Path, names: &Names, effect: Effect, n_groups: usize
     lake
 }
 
-struct World<'a> {
-    names: &'a Names,
-    task: &'a str,
-    is_lines: bool,
+/// One task that is being planted.
+pub(crate) struct World<'a> {
+    pub(crate) names: &'a Names,
+    pub(crate) task: &'a str,
+    pub(crate) is_lines: bool,
     effect: Effect,
     items: Vec<Item>,
 }
@@ -74,8 +75,8 @@ impl World<'_> {
         let source = serde_json::json!({"settings": {"seed": 7, "examples": [0, 1, 2, 4]}});
         let details = Record::Ingest(IngestRecord { source, ..IngestRecord::default() });
         let task = self.task.to_owned();
-        commit(lake, Slot::Ingest { task: task.clone() }, details, &[self.prompts()]);
-        let mut extracted = vec![self.choices()];
+        commit(lake, Slot::Ingest { task: task.clone() }, details, &[self.prompts(), self.segments()]);
+        let mut extracted = vec![self.choices(), self.responses()];
         extracted.extend((0..=N_BLOCKS).map(|layer| self.hidden_states(layer, random)));
         let details = Record::Extract(Box::new(ExtractRecord {
             model: ModelRecord {
@@ -94,20 +95,27 @@ impl World<'_> {
             details,
             &extracted,
         );
-        let analyzed = [
-            self.behavior(random),
-            self.rsa(random),
-            self.probes(random),
-            self.ratios(random),
-            self.associations(random),
-        ];
-        let settings = serde_json::json!({"seed": "7", "n_permutations": 1000});
-        let details = Record::Analyze(AnalyzeRecord { settings, ..AnalyzeRecord::default() });
-        let slot = Slot::Analyze { study: "s".into(), model: MODEL.into(), task, question: "all".into() };
-        commit(lake, slot, details, &analyzed);
+        self.commit_analysis(lake, "behavior", self.behavior(random));
+        self.commit_analysis(lake, "rsa", self.rsa(random));
+        self.commit_analysis(lake, "probes", self.probes(random));
+        self.commit_analysis(lake, "attention_ratios", self.ratios(random));
+        self.commit_analysis(lake, "associations", self.associations(random));
     }
 
-    fn of_model(&self) -> Partition {
+    fn commit_analysis(&self, lake: &Lake, question: &str, rows: Rows) {
+        let settings = serde_json::json!({
+            "shared": {"seed": 7, "n_permutations": 1000, "n_bootstraps": 500, "n_refits": 200, "n_folds": 5,
+                "n_inner_folds": 3, "n_repeats": 2, "confidence": 0.95},
+            "entries": [{"similarity": ["cosine"], "comparison": ["rho_a"], "pooling": ["mean"],
+                "normalization": ["standardize", "none"]}],
+        });
+        let details = Record::Analyze(AnalyzeRecord { settings, ..AnalyzeRecord::default() });
+        let (study, model, task) = ("s".to_owned(), MODEL.to_owned(), self.task.to_owned());
+        let slot = Slot::Analyze { study, model, task, question: question.to_owned() };
+        commit(lake, slot, details, &[rows]);
+    }
+
+    pub(crate) fn of_model(&self) -> Partition {
         Partition::of_model(MODEL, self.task)
     }
 
@@ -116,48 +124,12 @@ impl World<'_> {
         if self.effect == Effect::Rise { [0.0, 0.45, 0.75, 1.0][condition] } else { 0.0 }
     }
 
-    fn each(&self) -> impl Iterator<Item = (usize, &str, &Item)> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (usize, &str, &Item)> {
         self.names
             .conditions
             .iter()
             .enumerate()
             .flat_map(|(c, name)| self.items.iter().map(move |item| (c, name.as_str(), item)))
-    }
-
-    fn prompts(&self) -> Rows {
-        let mut rows = Rows::new(&tables::PROMPTS, Partition::of_task(self.task));
-        for (c, condition, item) in self.each() {
-            let params = serde_json::json!({"line": item.group, "slope": item.slope, "x": item.id.len()});
-            rows.push(vec![
-                t(&format!("{}-{c}", item.id)),
-                t(&item.id),
-                t(condition),
-                Cell::I([0, 1, 2, 4][c]),
-                t(&self.names.prompt),
-                t("12.5"),
-                t(&params.to_string()),
-            ]);
-        }
-        rows
-    }
-
-    fn choices(&self) -> Rows {
-        let mut rows = Rows::new(&tables::CHOICES, self.of_model());
-        for (c, _, item) in self.each().filter(|_| !self.is_lines) {
-            for choice in 1..=3 {
-                let prompt = format!("{}-{c}", item.id);
-                let name = format!("choice_{choice}");
-                rows.push(vec![
-                    t(&prompt),
-                    t(&name),
-                    t("x"),
-                    Cell::I(2),
-                    Cell::F(-3.0),
-                    Cell::B(choice == 1),
-                ]);
-            }
-        }
-        rows
     }
 
     fn behavior(&self, random: &mut ChaCha8Rng) -> Rows {

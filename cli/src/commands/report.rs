@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ResolvedStudy, resolve_study};
-use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest};
+use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster};
 use hypercolumn_analyze::{Catalog, Hypothesis, write_report};
 use hypercolumn_schemas::Lake;
 use std::path::Path;
@@ -32,11 +32,16 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
         sql: entry.sql.clone(),
         is_control: entry.control,
     });
+    let clusters = study.questions.designs.iter();
+    let clusters = clusters
+        .filter_map(|(task, design)| Some(TaskCluster { task: task.clone(), sql: design.cluster.clone()? }));
     let root = lake.root().display().to_string();
     let request = ReportRequest {
         title: study.name.clone(),
         model: study.model.name.clone(),
         model_rdms: model_rdms.collect(),
+        clusters: clusters.collect(),
+        study_text: Some(study.text.clone()),
         facts: vec![
             Fact { name: "study".into(), value: study.label.clone() },
             Fact { name: "model source".into(), value: study.model.source.to_string() },

@@ -1,7 +1,8 @@
-//! Behaviour by condition: how good the answers are, with intervals from a bootstrap over items.
+//! Behaviour by condition: how good the answers are, with intervals from a bootstrap over clusters.
 
 use super::SectionInputs;
 use crate::catalog::Catalog;
+use crate::expression::Expression;
 use crate::report::chart::{Axes, AxisPlan, Point, Reference, Series, intervals};
 use crate::report::conditions::{Condition, Conditions, contrast};
 use crate::report::error::ReportError;
@@ -9,12 +10,12 @@ use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigure
 use crate::report::palette;
 use crate::report::question::{Question, question};
 use crate::report::request::{Finding, ReportRequest};
-use crate::report::resampling::{CONFIDENCE, ItemScores, N_DRAWS, SEED, Statistic};
+use crate::report::resampling::{CONFIDENCE, ItemScores, N_RESAMPLES, SEED, Statistic};
 use crate::report::wording::{
     Estimate, count, coverage, interval, number, percent, sentence_case, signed, thousands, with_interval,
     words,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SUMMARY: Question = question!("report_behavior");
 const ITEMS: Question = question!("report_behavior_items");
@@ -39,7 +40,9 @@ fn plan(metric: &str) -> MetricPlan {
         "absolute_error" => {
             ("Absolute error", "absolute error (units of the answer)", Some(true), Statistic::Median, false)
         }
-        "exact" => ("Expected answer in the response", "share of items", Some(false), Statistic::Mean, true),
+        "exact" | "contains" => {
+            ("Expected answer in the response", "share of items", Some(false), Statistic::Mean, true)
+        }
         "expected_logprob" => (
             "Log-probability of the expected answer",
             "log-probability (nats)",
@@ -80,6 +83,9 @@ struct TaskBehavior<'a> {
     /// Metric and condition.
     tallies: BTreeMap<String, BTreeMap<String, Tally>>,
     scores: BTreeMap<String, ItemScores>,
+    /// SQL whose values the resampled clusters have in common.
+    cluster: String,
+    n_clusters: usize,
     chance: BTreeMap<String, f64>,
     sql: Vec<String>,
 }
@@ -121,7 +127,9 @@ fn read_task<'a>(
 ) -> Result<TaskBehavior<'a>, ReportError> {
     let places = [("model", request.model.as_str()), ("task", conditions.task.as_str())];
     let summary = SUMMARY.ask(catalog, &places)?;
-    let items = ITEMS.ask(catalog, &places)?;
+    let cluster = request.cluster(&conditions.task).unwrap_or("item_id");
+    let expression = Expression { entry: &conditions.task, key: "cluster", sql: cluster };
+    let items = ITEMS.ask_about(catalog, expression, &places.map(|(name, value)| (name, value.into())))?;
     let chance = CHANCE.ask(catalog, &places)?;
     let mut tallies: BTreeMap<String, BTreeMap<String, Tally>> = BTreeMap::new();
     for row in summary.rows() {
@@ -136,17 +144,21 @@ fn read_task<'a>(
         of_metric.insert(row.text("condition").to_owned(), tally);
     }
     let mut scores: BTreeMap<String, ItemScores> = BTreeMap::new();
+    let mut clusters = BTreeSet::new();
     for row in items.rows() {
         if let Some(score) = row.number("score") {
+            clusters.insert(row.text("cluster"));
             let of_metric = scores.entry(row.text("metric").to_owned()).or_default();
-            of_metric.insert(row.text("condition"), row.text("item_id"), score);
+            of_metric.insert(row.text("condition"), row.text("item_id"), row.text("cluster"), score);
         }
     }
+    let (cluster, n_clusters) = (cluster.to_owned(), clusters.len());
     let chance: BTreeMap<String, f64> = chance
         .rows()
         .filter_map(|row| Some((row.text("condition").to_owned(), row.number("chance")?)))
         .collect();
-    Ok(TaskBehavior { conditions, tallies, scores, chance, sql: vec![summary.sql, items.sql] })
+    let sql = vec![summary.sql, items.sql];
+    Ok(TaskBehavior { conditions, tallies, scores, cluster, n_clusters, chance, sql })
 }
 
 impl TaskBehavior<'_> {
@@ -190,12 +202,13 @@ impl TaskBehavior<'_> {
     fn method(&self) -> String {
         let n_items = self.tallies.values().flat_map(|t| t.values()).map(|t| t.n_items).max().unwrap_or(0);
         format!(
-            "n = {} a condition, each seen in every condition. Bars are {} percentile intervals over \
-             {} bootstrap resamples of items (seed {SEED}); changes are taken within the same items. Items of one cluster \
-             count as independent here; the tests of table associations do not take them so.",
+            "n = at most {} a condition, in {} (equal {}). Bars are {} intervals over {} bootstrap resamples of clusters \
+             (expanded percentiles, seed {SEED}); changes are taken within the same items.",
             count(n_items, "item"),
+            count(self.n_clusters, "cluster"),
+            self.cluster,
             coverage(CONFIDENCE),
-            thousands(N_DRAWS)
+            thousands(N_RESAMPLES)
         )
     }
 
@@ -280,7 +293,7 @@ impl TaskBehavior<'_> {
     }
 
     fn metrics_by_interest(&self) -> Vec<&String> {
-        let order = ["absolute_error", "forced_choice", "expected_logprob", "exact"];
+        let order = ["absolute_error", "forced_choice", "expected_logprob", "contains", "exact"];
         let mut metrics: Vec<&String> = self.tallies.keys().collect();
         metrics.sort_by_key(|m| order.iter().position(|o| o == m).unwrap_or(order.len()));
         metrics
@@ -294,7 +307,7 @@ impl TaskBehavior<'_> {
         let level = |c: &Condition| self.estimate(metric, &c.name, plan.statistic).map(|e| e.value);
         let write = |v: f64| if plan.is_share { percent(v) } else { number(v) };
         let levels = format!("{} to {}", write(level(first)?), write(level(last)?));
-        let (change, _) = self.scores.get(metric)?.change(&first.name, &last.name, plan.statistic)?;
+        let change = self.scores.get(metric)?.change(&first.name, &last.name, plan.statistic)?.estimate;
         let brief = match (change.excludes_zero(), change.value > 0.0) {
             (false, _) => format!("{} does not change reliably ({levels})", subject(metric, plan.statistic)),
             (true, true) => format!("{} rises from {levels}", subject(metric, plan.statistic)),
@@ -308,11 +321,18 @@ impl TaskBehavior<'_> {
         let (first, last) = self.conditions.ends()?;
         let level = |c: &Condition| self.estimate(metric, &c.name, plan.statistic).map(|e| e.value);
         let (before, after) = (level(first)?, level(last)?);
-        let (change, n) = self.scores.get(metric)?.change(&first.name, &last.name, plan.statistic)?;
+        let found = self.scores.get(metric)?.change(&first.name, &last.name, plan.statistic)?;
+        let change = found.estimate;
         let write = |v: f64| if plan.is_share { percent(v) } else { number(v) };
         let subject = subject(metric, plan.statistic);
         let contrast = sentence_case(&contrast(first, last));
-        let size = format!("change {}, {}, n = {}", signed(change.value), interval(change), count(n, "item"));
+        let size = format!(
+            "change {}, {}, n = {} in {}",
+            signed(change.value),
+            interval(change),
+            count(found.n_items, "item"),
+            count(found.n_clusters, "cluster")
+        );
         let levels = format!("from {} to {}", write(before), write(after));
         let chance = self.chance.get(&last.name).filter(|_| metric == "forced_choice");
         let chance = chance.map_or_else(String::new, |c| format!("; chance is {}", percent(*c)));
@@ -335,7 +355,7 @@ impl TaskBehavior<'_> {
 /// What a metric's statistic is, in words.
 fn subject(metric: &str, statistic: Statistic) -> String {
     match (metric, statistic) {
-        ("exact", _) => "the share of responses that hold the expected answer".to_owned(),
+        ("exact" | "contains", _) => "the share of responses that hold the expected answer".to_owned(),
         ("forced_choice", _) => "the share of right forced choices".to_owned(),
         ("expected_logprob", _) => "the mean log-probability of the expected answer".to_owned(),
         (_, Statistic::Median) => format!("the median {}", words(metric)),
