@@ -118,7 +118,10 @@ fn the_page_shows_prompts_methods_and_the_study_and_saves_its_plots() {
     assert!(prompts.contains("<dt>response</dt><dd><code> 12.5</code>"), "{prompts}");
     let methods = section(&html, "methods");
     assert!(methods.contains("prompts with equal line form one cluster"), "{methods}");
-    assert!(methods.contains("come from 1000 permutations of whole units"), "{methods}");
+    // The planted entry names no comparison: the default's are said, as the table has them.
+    assert!(methods.contains("their similarities with the hypothesis by rho a"), "{methods}");
+    assert!(methods.contains("come from 1\u{202f}000 permutations of whole units"), "{methods}");
+    assert!(!methods.contains("nuisances"), "{methods}");
     assert!(methods.contains("plans of 5 outer folds"), "{methods}");
     assert!(methods.contains("name = &quot;planted&quot; # &lt;b&gt;"), "{methods}");
     let n_plots = html.matches("<script type=\"application/json\"").count();

@@ -1,6 +1,8 @@
 //! The methods, as a paper would say them: sentences made from the settings that each stage recorded with its files.
 
 use super::conditions::Conditions;
+use super::error::ReportError;
+use super::question::{Question, question};
 use super::request::ReportRequest;
 use super::resampling::{CONFIDENCE, N_RESAMPLES};
 use super::wording::{count, coverage, thousands};
@@ -10,10 +12,19 @@ use maud::{Markup, html};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+const COMPARISONS: Question = question!("report_comparisons");
+
 /// The section as HTML.
-pub(super) fn render_methods(catalog: &Catalog, request: &ReportRequest, tasks: &[Conditions]) -> Markup {
-    let paragraphs = paragraphs(catalog, request, tasks);
-    html! {
+///
+/// # Errors
+/// When a question cannot be answered.
+pub(super) fn render_methods(
+    catalog: &Catalog,
+    request: &ReportRequest,
+    tasks: &[Conditions],
+) -> Result<Markup, ReportError> {
+    let paragraphs = paragraphs(catalog, request, tasks)?;
+    Ok(html! {
         section #methods aria-labelledby="methods-title" {
             h2 #methods-title { "Methods" }
             p.question { "How the numbers were made, in words for a paper, from the settings that the stages recorded." }
@@ -31,10 +42,14 @@ pub(super) fn render_methods(catalog: &Catalog, request: &ReportRequest, tasks: 
                 }
             }
         }
-    }
+    })
 }
 
-fn paragraphs(catalog: &Catalog, request: &ReportRequest, tasks: &[Conditions]) -> Vec<String> {
+fn paragraphs(
+    catalog: &Catalog,
+    request: &ReportRequest,
+    tasks: &[Conditions],
+) -> Result<Vec<String>, ReportError> {
     let records = Records::of(catalog, &request.model);
     let mut paragraphs = Vec::new();
     if !tasks.is_empty() {
@@ -42,7 +57,9 @@ fn paragraphs(catalog: &Catalog, request: &ReportRequest, tasks: &[Conditions]) 
     }
     paragraphs.extend(records.extraction());
     paragraphs.push(behavior());
-    paragraphs.extend(records.rsa());
+    let comparisons = COMPARISONS.ask(catalog, &[("model", request.model.as_str())])?;
+    let comparisons = comparisons.rows().map(|row| row.text("comparison").to_owned()).collect();
+    paragraphs.extend(records.rsa(&comparisons));
     paragraphs.extend(records.probes());
     paragraphs.extend(records.attention());
     paragraphs.extend(records.associations());
@@ -52,7 +69,7 @@ fn paragraphs(catalog: &Catalog, request: &ReportRequest, tasks: &[Conditions]) 
          hypercolumn {}.",
         env!("CARGO_PKG_VERSION")
     ));
-    paragraphs
+    Ok(paragraphs)
 }
 
 fn prompts(request: &ReportRequest, tasks: &[Conditions]) -> String {
@@ -124,29 +141,38 @@ impl<'a> Records<'a> {
             count(model.n_layers, "block"),
             count(model.n_heads, "head"),
             model.d_model,
-            if record.backend.dtype.is_empty() { "f32" } else { &record.backend.dtype },
-            if record.backend.name.is_empty() { "reference" } else { &record.backend.name },
+            record.backend.dtype,
+            record.backend.name,
         ))
     }
 
-    fn rsa(&self) -> Option<String> {
+    /// `comparisons` are those of the table: an entry that names none has the default's.
+    fn rsa(&self, comparisons: &BTreeSet<String>) -> Option<String> {
         let records = self.of_analysis("rsa");
         let shared = &records.first()?.settings["shared"];
         let of = |key: &str| list(&values(&records, key));
+        let nuisances = match values(&records, "nuisances").is_empty() {
+            true => "",
+            false => {
+                " Where an entry names nuisances, their linear effect is held constant: the comparison is partial, and p is \
+                 the larger of that of permuted residuals (Dekker, Krackhardt & Snijders 2007) and that of Student’s t over \
+                 clusters."
+            }
+        };
         Some(format!(
             "Representational similarity analysis: pooled states ({}; normalization {}) were compared by {} and their \
              similarities with the hypothesis by {}. p-values of levels come from {} permutations of whole units, \
              (1 + b) / (1 + n), one-sided; intervals ({}) take the variance of pairs that share a cluster, on Student’s t \
              and Fisher’s z. Changes are tested within items, family-wise by {} draws of random signs of the clusters. \
-             Seed {}.",
+             Seed {}.{nuisances}",
             of("pooling"),
             of("normalization"),
             of("similarity"),
-            of("comparison"),
+            list(comparisons),
             number(shared, "n_permutations"),
             coverage(shared["confidence"].as_f64().unwrap_or_default()),
             number(shared, "n_bootstraps"),
-            number(shared, "seed"),
+            shared["seed"],
         ))
     }
 
@@ -157,24 +183,29 @@ impl<'a> Records<'a> {
             "Linear probes (multinomial logistic regression or ridge regression, both with an L2 penalty) were fitted to \
              vectors standardised within each training fold, the penalty chosen on {} inner folds; scores are means over {} \
              plans of {} outer folds that keep groups whole. Chance and p-values come from {} refits to targets permuted \
-             between groups; intervals ({}) are a jackknife over groups with the correction of Nadeau and Bengio (2003) \
+             between groups, a ridge probe’s whole, a logistic one’s by one Newton step at a fixed penalty; intervals ({}) are a jackknife over groups with the correction of Nadeau and Bengio (2003) \
              for training sets that overlap. Seed {}.",
             number(shared, "n_inner_folds"),
             number(shared, "n_repeats"),
             number(shared, "n_folds"),
             number(shared, "n_refits"),
             coverage(shared["confidence"].as_f64().unwrap_or_default()),
-            number(shared, "seed"),
+            shared["seed"],
         ))
     }
 
     fn attention(&self) -> Option<String> {
         let records = self.of_analysis("attention_ratios");
         let shared = &records.first()?.settings["shared"];
-        let has_control = !values(&records, "control").is_empty();
-        let compared = match has_control {
-            true => "what stands in the same position in other prompts (a matched control)",
-            false => "the irrelevant segments of the same prompt",
+        let has_control = |entry: &&Value| entry["control"].is_string();
+        let n_controlled = entries(&records).filter(has_control).count();
+        let compared = match (n_controlled, entries(&records).count()) {
+            (0, _) => "the irrelevant segments of the same prompt",
+            (n, all) if n == all => "what stands in the same position in other prompts (a matched control)",
+            _ => {
+                "what stands in the same position in other prompts (a matched control) where the entry names a control, of \
+                 the irrelevant segments of the same prompt elsewhere"
+            }
         };
         Some(format!(
             "Attention: the mean natural logarithm of attention mass per token of relevant segments, less that of \
@@ -197,13 +228,16 @@ impl<'a> Records<'a> {
 
 /// The distinct values that entries give `key`, which may be a list.
 fn values(records: &[&AnalyzeRecord], key: &str) -> BTreeSet<String> {
-    let entries = records.iter().filter_map(|record| record.settings["entries"].as_array()).flatten();
     let texts = |value: &Value| match value {
         Value::Array(values) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         Value::String(text) => vec![text.clone()],
         _ => Vec::new(),
     };
-    entries.flat_map(|entry| texts(&entry[key])).collect()
+    entries(records).flat_map(|entry| texts(&entry[key])).collect()
+}
+
+fn entries<'a>(records: &[&'a AnalyzeRecord]) -> impl Iterator<Item = &'a Value> {
+    records.iter().filter_map(|record| record.settings["entries"].as_array()).flatten()
 }
 
 fn list(values: &BTreeSet<String>) -> String {
@@ -211,5 +245,5 @@ fn list(values: &BTreeSet<String>) -> String {
 }
 
 fn number(shared: &Value, key: &str) -> String {
-    shared[key].as_u64().map_or_else(|| "an unrecorded number of".to_owned(), |n| n.to_string())
+    shared[key].as_u64().map_or_else(|| "an unrecorded number of".to_owned(), |n| thousands(n as usize))
 }

@@ -92,7 +92,7 @@ pub(crate) fn compose(
         findings: &findings,
         prompts: prompt_texts::render_prompt_texts(catalog, request, &tasks)?,
         sections,
-        methods: methods::render_methods(catalog, request, &tasks),
+        methods: methods::render_methods(catalog, request, &tasks)?,
         provenance: provenance::render_provenance(catalog, request)?,
         lake: request.lake_argument.as_deref(),
     };

@@ -106,7 +106,7 @@ impl World<'_> {
         let settings = serde_json::json!({
             "shared": {"seed": 7, "n_permutations": 1000, "n_bootstraps": 500, "n_refits": 200, "n_folds": 5,
                 "n_inner_folds": 3, "n_repeats": 2, "confidence": 0.95},
-            "entries": [{"similarity": ["cosine"], "comparison": ["rho_a"], "pooling": ["mean"],
+            "entries": [{"similarity": ["cosine"], "pooling": ["mean"],
                 "normalization": ["standardize", "none"]}],
         });
         let details = Record::Analyze(AnalyzeRecord { settings, ..AnalyzeRecord::default() });
