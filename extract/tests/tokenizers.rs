@@ -2,10 +2,10 @@
 //!
 //! HYPERCOLUMN_TOKENIZERS names another directory of cases than `tests/fixtures/tokenizers`.
 
-use candle_core::quantized::gguf_file::Content;
+use hypercolumn_extract::model::GgufMetadata;
 use hypercolumn_extract::tokenize::tokenizer::Tokenizer;
 use serde::Deserialize;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 #[derive(Deserialize)]
@@ -27,8 +27,8 @@ fn cases() -> Vec<PathBuf> {
 
 fn read(case: &Path) -> Tokenizer {
     let gguf = case.join("tokenizer.gguf");
-    let tokenizer = match File::open(gguf) {
-        Ok(mut file) => Tokenizer::from_gguf(&Content::read(&mut file).unwrap()),
+    let tokenizer = match fs::read(&gguf) {
+        Ok(bytes) => Tokenizer::from_gguf(&GgufMetadata::read(&gguf, &bytes).unwrap()),
         Err(_) => Tokenizer::from_directory(case),
     };
     tokenizer.unwrap_or_else(|e| panic!("{}: {e}", case.display()))

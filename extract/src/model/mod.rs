@@ -11,6 +11,7 @@ pub mod source;
 
 use crate::error::ExtractError;
 use architecture::{Architecture, Checkpoint};
+pub use checkpoint::GgufMetadata;
 pub(crate) use checkpoint::{GgufFile, StoredCheckpoint, content_hash, open_directory, open_gguf};
 use std::path::Path;
 

@@ -30,7 +30,7 @@ impl ModelFile {
             (open_directory(path)?, Tokenizer::from_directory(path).map_err(refuse)?)
         } else {
             let file = GgufFile::open(path)?;
-            let tokenizer = Tokenizer::from_gguf(file.content()).map_err(refuse)?;
+            let tokenizer = Tokenizer::from_gguf(file.metadata()).map_err(refuse)?;
             (open_gguf(path, file)?, tokenizer)
         };
         let n_vocabulary = checkpoint.architecture().shape.n_vocabulary;

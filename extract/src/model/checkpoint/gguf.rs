@@ -6,14 +6,13 @@
 use super::super::families::{GgufForm, Implied};
 use super::super::refuse;
 use super::config::Config;
-use super::gguf_header;
+use super::gguf_metadata::{GgufMetadata, number, read_header};
 use super::store::{Encoding, Store, Stored};
 use crate::error::ExtractError;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, Value as Entry};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::path::Path;
 
 /// Architecture keys that are read here or change no number.
@@ -34,7 +33,7 @@ const READ_HERE: &[&str] = &[
 /// An opened GGUF file.
 pub struct GgufFile {
     store: Store,
-    content: Content,
+    metadata: GgufMetadata,
     /// `general.architecture`.
     pub architecture: String,
 }
@@ -44,23 +43,21 @@ impl GgufFile {
     pub fn open(path: &Path) -> Result<Self, ExtractError> {
         let mut store = Store::default();
         let file = store.map(path)?;
-        gguf_header::check(store.bytes(file)).map_err(|problem| refuse(path, problem))?;
-        let content = Content::read(&mut Cursor::new(store.bytes(file)))
-            .map_err(|e| refuse(path, format!("is not a readable GGUF file: {}", first_line(&e))))?;
-        let architecture = match content.metadata.get("general.architecture") {
-            Some(Entry::String(name)) => name.clone(),
-            _ => return Err(refuse(path, "has no `general.architecture`")),
+        let content = read_header(path, store.bytes(file))?;
+        add_tensors(&mut store, file, &content)?;
+        let metadata = GgufMetadata::new(content.metadata);
+        let Some(architecture) = metadata.text("general.architecture").map(str::to_owned) else {
+            return Err(refuse(path, "has no `general.architecture`"));
         };
-        if content.metadata.get("split.count").and_then(number).is_some_and(|n| n > 1.0) {
+        if metadata.value("split.count").and_then(number).is_some_and(|n| n > 1.0) {
             return Err(refuse(path, "is one of several parts of a model; merge them into one file"));
         }
-        add_tensors(&mut store, file, &content)?;
-        Ok(Self { store, content, architecture })
+        Ok(Self { store, metadata, architecture })
     }
 
-    /// The header, for the tokenizer.
-    pub fn content(&self) -> &Content {
-        &self.content
+    /// The header's metadata, for the tokenizer.
+    pub fn metadata(&self) -> &GgufMetadata {
+        &self.metadata
     }
 
     /// Gives up the header and keeps the tensors.
@@ -73,7 +70,7 @@ impl GgufFile {
     }
 
     fn entry(&self, key: &str) -> Option<&Entry> {
-        self.content.metadata.get(&format!("{}.{key}", self.architecture))
+        self.metadata.value(&format!("{}.{key}", self.architecture))
     }
 
     fn number(&self, key: &str) -> Option<f64> {
@@ -123,8 +120,7 @@ impl GgufFile {
     /// Refuses metadata of this architecture that nothing asks for, and those that say what is not carried out.
     fn refuse_unknown(&self, form: &GgufForm) -> Result<(), ExtractError> {
         let prefix = format!("{}.", self.architecture);
-        let entries = self.content.metadata.iter().filter_map(|(k, v)| Some((k.strip_prefix(&prefix)?, v)));
-        for (key, value) in entries {
+        for (key, value) in self.metadata.below(&prefix) {
             let known =
                 READ_HERE.contains(&key) || form.keys.iter().copied().flatten().any(|(own, _)| *own == key);
             let says_nothing = match value {
@@ -227,14 +223,6 @@ fn add_tensors(store: &mut Store, file: usize, content: &Content) -> Result<(), 
     Ok(())
 }
 
-fn number(entry: &Entry) -> Option<f64> {
-    match *entry {
-        Entry::F32(v) => Some(v.into()),
-        Entry::F64(v) => Some(v),
-        ref other => crate::tokenize::tokenizer::unsigned(other).map(|v| v as f64),
-    }
-}
-
 fn json_of(entry: &Entry) -> Value {
     match entry {
         Entry::Bool(flag) => json!(flag),
@@ -243,9 +231,4 @@ fn json_of(entry: &Entry) -> Value {
         Entry::F32(v) => v.to_string().parse::<f64>().map_or(Value::Null, |v| json!(v)),
         other => number(other).map_or_else(|| json!("an array or a negative number"), |v| json!(v)),
     }
-}
-
-/// candle's errors carry a backtrace after their first line.
-fn first_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

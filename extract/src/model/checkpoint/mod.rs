@@ -7,6 +7,7 @@
 mod config;
 mod gguf;
 mod gguf_header;
+mod gguf_metadata;
 mod hash;
 mod reorder;
 mod safetensors;
@@ -15,6 +16,7 @@ mod weights;
 
 pub use config::{Config, POSITIVE, is_positive, shown};
 pub use gguf::GgufFile;
+pub use gguf_metadata::GgufMetadata;
 pub use weights::StoredCheckpoint;
 
 use super::families::{Description, FAMILIES, Family, by_gguf_architecture, by_model_type};

@@ -7,8 +7,8 @@ use super::library::{Library, guarded, surround_with};
 use super::pre_tokenizer::PreTokenizer;
 use super::sentencepiece::{Kind, Normalizer, Prefix, SPACE, SentencePiece, Vocabulary, Whole};
 use super::{Engine, Tokenizer};
+use crate::model::GgufMetadata;
 use crate::tokenize::chat_files::{ChatFiles, DEFAULT_NAME};
-use candle_core::quantized::gguf_file::{Content, Value};
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
@@ -30,17 +30,17 @@ impl Tokenizer {
     ///
     /// # Errors
     /// A sentence that says which entry is absent, malformed or not supported.
-    pub fn from_gguf(content: &Content) -> Result<Self, String> {
-        let engine = match text(content, "tokenizer.ggml.model")?.as_str() {
-            "gpt2" => Engine::Library(Box::new(byte_level(content)?)),
-            "llama" => Engine::SentencePiece(Box::new(sentencepiece(content)?)),
+    pub fn from_gguf(metadata: &GgufMetadata) -> Result<Self, String> {
+        let engine = match text(metadata, "tokenizer.ggml.model")? {
+            "gpt2" => Engine::Library(Box::new(byte_level(metadata)?)),
+            "llama" => Engine::SentencePiece(Box::new(sentencepiece(metadata)?)),
             other => {
                 let known = "`gpt2` (byte-level BPE), `llama` (SentencePiece BPE)";
                 return Err(format!("its tokenizer is `{other}`; this version reads {known}"));
             }
         };
-        let end_of_text = ["eos", "eot", "eom"].iter().filter_map(|name| special_id(content, name));
-        Self::new(engine, end_of_text.collect(), chat(content)?)
+        let end_of_text = ["eos", "eot", "eom"].iter().filter_map(|name| special_id(metadata, name));
+        Self::new(engine, end_of_text.collect(), chat(metadata)?)
     }
 }
 
@@ -50,25 +50,25 @@ struct Entry {
     kind: u64,
 }
 
-fn entries(content: &Content) -> Result<Vec<Entry>, String> {
+fn entries(metadata: &GgufMetadata) -> Result<Vec<Entry>, String> {
     let key = "tokenizer.ggml.token_type";
-    let pieces = texts(content, "tokenizer.ggml.tokens")?;
-    let kinds = content.metadata.get(key).and_then(|v| v.to_vec().ok()).ok_or_else(|| absent(key))?;
+    let pieces = texts(metadata, "tokenizer.ggml.tokens")?;
+    let kinds = metadata.unsigneds(key).ok_or_else(|| absent(key))?;
     if pieces.is_empty() || pieces.len() != kinds.len() {
         return Err(format!("it has {} tokens and {} token types", pieces.len(), kinds.len()));
     }
-    let kinds = kinds.iter().map(|kind| unsigned(kind).ok_or_else(|| absent(key)));
-    pieces.into_iter().zip(kinds).map(|(piece, kind)| Ok(Entry { piece, kind: kind? })).collect()
+    let entry = |(piece, kind): (&str, u64)| Entry { piece: piece.to_owned(), kind };
+    Ok(pieces.into_iter().zip(kinds).map(entry).collect())
 }
 
-fn byte_level(content: &Content) -> Result<Library, String> {
-    let pre = PreTokenizer::named(&text(content, "tokenizer.ggml.pre")?)?;
-    let entries = entries(content)?;
+fn byte_level(metadata: &GgufMetadata) -> Result<Library, String> {
+    let pre = PreTokenizer::named(text(metadata, "tokenizer.ggml.pre")?)?;
+    let entries = entries(metadata)?;
     let vocabulary: Vocab = entries.iter().map(|e| e.piece.clone()).zip(0..).collect();
     if vocabulary.len() != entries.len() {
         return Err("two of its tokens are spelt alike".to_owned());
     }
-    let merges = merges(content, &vocabulary)?;
+    let merges = merges(metadata, &vocabulary)?;
     let bpe = BPE::builder().vocab_and_merges(vocabulary, merges).ignore_merges(pre.ignores_merges());
     let mut inner = tokenizers::Tokenizer::new(bpe.build().map_err(|e| e.to_string())?);
     inner.with_normalizer(pre.normalizer()).map_err(|e| e.to_string())?;
@@ -78,7 +78,7 @@ fn byte_level(content: &Content) -> Result<Library, String> {
     // Text of chat markers is never normalized; what users defined is left in decoded text.
     let whole = whole.map(|e| AddedToken::from(e.piece.clone(), e.kind != USER_DEFINED).normalized(false));
     guarded(|| inner.add_tokens(whole).map_err(|e| e.to_string()))?;
-    let (before, after) = special_tokens(content, pre.begins_with_bos(), &entries)?;
+    let (before, after) = special_tokens(metadata, pre.begins_with_bos(), &entries)?;
     if before.is_some() || after.is_some() {
         let token = |id: u32| (id, entries[id as usize].piece.clone());
         surround_with(&mut inner, before.map(token), after.map(token))?;
@@ -87,8 +87,8 @@ fn byte_level(content: &Content) -> Result<Library, String> {
 }
 
 /// The merges, each of which joins two tokens to a third.
-fn merges(content: &Content, vocabulary: &Vocab) -> Result<Vec<(String, String)>, String> {
-    let pair = |merge: &String| {
+fn merges(metadata: &GgufMetadata, vocabulary: &Vocab) -> Result<Vec<(String, String)>, String> {
+    let pair = |merge: &&str| {
         let (left, right) =
             merge.split_once(' ').ok_or("an entry of `tokenizer.ggml.merges` is not a pair")?;
         let merged = format!("{left}{right}");
@@ -97,41 +97,40 @@ fn merges(content: &Content, vocabulary: &Vocab) -> Result<Vec<(String, String)>
             None => Ok((left.to_owned(), right.to_owned())),
         }
     };
-    texts(content, "tokenizer.ggml.merges")?.iter().map(pair).collect()
+    texts(metadata, "tokenizer.ggml.merges")?.iter().map(pair).collect()
 }
 
-fn sentencepiece(content: &Content) -> Result<SentencePiece, String> {
-    let entries = entries(content)?;
+fn sentencepiece(metadata: &GgufMetadata) -> Result<SentencePiece, String> {
+    let entries = entries(metadata)?;
     let key = "tokenizer.ggml.scores";
-    let scores = content.metadata.get(key).and_then(|v| v.to_vec().ok()).ok_or_else(|| absent(key))?;
+    let scores = metadata.floats(key).ok_or_else(|| absent(key))?;
     if scores.len() != entries.len() {
         return Err(format!("it has {} tokens and {} scores", entries.len(), scores.len()));
     }
-    let piece = |(entry, score): (&Entry, &Value)| {
-        let score = score.to_f32().map_err(|_| absent(key))?;
+    let piece = |(entry, score): (&Entry, f32)| {
         Ok((entry.piece.clone(), score, Kind::from_number(entry.kind, &entry.piece)?))
     };
     let pieces = entries.iter().zip(scores).map(piece).collect::<Result<Vec<_>, String>>()?;
     let has_bytes = entries.iter().any(|e| e.kind == 6);
     let vocabulary = Vocabulary::new(pieces, has_bytes)?;
     let key = "tokenizer.ggml.precompiled_charsmap";
-    if content.metadata.contains_key(key) {
+    if metadata.has(key) {
         return Err(format!("its `{key}` is not supported"));
     }
-    let adds_space = switch(content, "add_space_prefix")?.unwrap_or(true);
+    let adds_space = switch(metadata, "add_space_prefix")?.unwrap_or(true);
     let normalizer = Normalizer {
         characters: None,
         add_dummy_prefix: adds_space,
-        remove_extra_whitespaces: switch(content, "remove_extra_whitespaces")?.unwrap_or(false),
+        remove_extra_whitespaces: switch(metadata, "remove_extra_whitespaces")?.unwrap_or(false),
     };
     let prefix = if adds_space { Prefix::AfterWholeTokens } else { Prefix::Never };
-    let special_tokens = special_tokens(content, true, &entries)?;
-    Ok(SentencePiece::new(vocabulary, normalizer, whole_tokens(content, &entries), prefix, special_tokens))
+    let special_tokens = special_tokens(metadata, true, &entries)?;
+    Ok(SentencePiece::new(vocabulary, normalizer, whole_tokens(metadata, &entries), prefix, special_tokens))
 }
 
 /// Tokens that are matched in the text itself, where spaces are spaces.
-fn whole_tokens(content: &Content, entries: &[Entry]) -> Vec<Whole> {
-    let is_phi3 = text(content, "general.architecture").is_ok_and(|name| name == "phi3");
+fn whole_tokens(metadata: &GgufMetadata, entries: &[Entry]) -> Vec<Whole> {
+    let is_phi3 = text(metadata, "general.architecture").is_ok_and(|name| name == "phi3");
     let whole = entries.iter().zip(0..).filter(|(e, _)| WHOLE_TOKEN_TYPES.contains(&e.kind));
     let token = |(entry, id): (&Entry, u32)| Whole {
         text: entry.piece.replace(SPACE, " "),
@@ -145,86 +144,69 @@ fn whole_tokens(content: &Content, entries: &[Entry]) -> Vec<Whole> {
 
 /// The ids that stand before and after a text.
 fn special_tokens(
-    content: &Content,
+    metadata: &GgufMetadata,
     adds_bos: bool,
     entries: &[Entry],
 ) -> Result<(Option<u32>, Option<u32>), String> {
-    let is_llama = text(content, "tokenizer.ggml.model")? == "llama";
+    let is_llama = text(metadata, "tokenizer.ggml.model")? == "llama";
     let id = |name: &str, default: u32, is_asked: bool| {
         if !is_asked {
             return Ok(None);
         }
-        let id = special_id(content, name).or(is_llama.then_some(default));
+        let id = special_id(metadata, name).or(is_llama.then_some(default));
         let id = id.filter(|id| (*id as usize) < entries.len());
         id.map(Some).ok_or_else(|| {
             format!("it asks for {name} around a text, but has no usable `tokenizer.ggml.{name}_token_id`")
         })
     };
-    let before = id("bos", LLAMA_BOS_EOS.0, switch(content, "add_bos_token")?.unwrap_or(adds_bos))?;
-    let after = id("eos", LLAMA_BOS_EOS.1, switch(content, "add_eos_token")?.unwrap_or(false))?;
+    let before = id("bos", LLAMA_BOS_EOS.0, switch(metadata, "add_bos_token")?.unwrap_or(adds_bos))?;
+    let after = id("eos", LLAMA_BOS_EOS.1, switch(metadata, "add_eos_token")?.unwrap_or(false))?;
     Ok((before, after))
 }
 
-fn special_id(content: &Content, name: &str) -> Option<u32> {
-    let value = content.metadata.get(&format!("tokenizer.ggml.{name}_token_id"))?;
-    unsigned(value).and_then(|id| u32::try_from(id).ok())
+fn special_id(metadata: &GgufMetadata, name: &str) -> Option<u32> {
+    metadata.unsigned(&format!("tokenizer.ggml.{name}_token_id")).and_then(|id| u32::try_from(id).ok())
 }
 
 /// Chat templates, and the spellings of the tokens that they name.
-fn chat(content: &Content) -> Result<ChatFiles, String> {
+fn chat(metadata: &GgufMetadata) -> Result<ChatFiles, String> {
     let mut chat = ChatFiles::default();
-    for key in content.metadata.keys() {
+    for key in metadata.keys() {
         let Some(name) = key.strip_prefix("tokenizer.chat_template") else { continue };
         let name = name.strip_prefix('.').filter(|name| !name.is_empty()).unwrap_or(DEFAULT_NAME);
-        if content.metadata[key].to_string().is_ok() && !key.starts_with("tokenizer.chat_templates") {
-            chat.templates.insert(name.to_owned(), text(content, key)?);
+        let template = metadata.text(key).filter(|_| !key.starts_with("tokenizer.chat_templates"));
+        if let Some(template) = template {
+            chat.templates.insert(name.to_owned(), template.to_owned());
         }
     }
-    let pieces = texts(content, "tokenizer.ggml.tokens")?;
+    let pieces = texts(metadata, "tokenizer.ggml.tokens")?;
     for (key, name) in
         [("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"), ("pad_token", "padding")]
     {
-        if let Some(piece) = special_id(content, name).and_then(|id| pieces.get(id as usize)) {
-            chat.tokens.insert(key.to_owned(), piece.clone());
+        if let Some(piece) = special_id(metadata, name).and_then(|id| pieces.get(id as usize)) {
+            chat.tokens.insert(key.to_owned(), (*piece).to_owned());
         }
     }
     Ok(chat)
 }
 
 /// A switch of the file, if it is there.
-fn switch(content: &Content, name: &str) -> Result<Option<bool>, String> {
+fn switch(metadata: &GgufMetadata, name: &str) -> Result<Option<bool>, String> {
     let key = format!("tokenizer.ggml.{name}");
-    let value = content
-        .metadata
-        .get(&key)
-        .map(|v| v.to_bool().map_err(|_| format!("its `{key}` is not true or false")));
-    value.transpose()
+    match metadata.flag(&key) {
+        None if metadata.has(&key) => Err(format!("its `{key}` is not true or false")),
+        flag => Ok(flag),
+    }
 }
 
 fn absent(key: &str) -> String {
     format!("it has no usable `{key}`")
 }
 
-fn text(content: &Content, key: &str) -> Result<String, String> {
-    content.metadata.get(key).and_then(|v| v.to_string().ok()).cloned().ok_or_else(|| absent(key))
+fn text<'a>(metadata: &'a GgufMetadata, key: &str) -> Result<&'a str, String> {
+    metadata.text(key).ok_or_else(|| absent(key))
 }
 
-fn texts(content: &Content, key: &str) -> Result<Vec<String>, String> {
-    let values = content.metadata.get(key).and_then(|v| v.to_vec().ok()).ok_or_else(|| absent(key))?;
-    values.iter().map(|v| v.to_string().cloned().map_err(|_| absent(key))).collect()
-}
-
-/// A metadata value as an unsigned number, whatever integer type the file's writer chose.
-pub(crate) fn unsigned(value: &Value) -> Option<u64> {
-    match *value {
-        Value::U8(v) => Some(v.into()),
-        Value::U16(v) => Some(v.into()),
-        Value::U32(v) => Some(v.into()),
-        Value::U64(v) => Some(v),
-        Value::I8(v) => u64::try_from(v).ok(),
-        Value::I16(v) => u64::try_from(v).ok(),
-        Value::I32(v) => u64::try_from(v).ok(),
-        Value::I64(v) => u64::try_from(v).ok(),
-        _ => None,
-    }
+fn texts<'a>(metadata: &'a GgufMetadata, key: &str) -> Result<Vec<&'a str>, String> {
+    metadata.texts(key).ok_or_else(|| absent(key))
 }

@@ -19,8 +19,6 @@ use crate::tokenize::chat_files::ChatFiles;
 use library::Library;
 use sentencepiece::SentencePiece;
 
-pub(crate) use gguf::unsigned;
-
 /// What a word is never joined with.
 const LINE_BREAK: &str = "\n";
 
