@@ -93,6 +93,14 @@ pub enum ExtractError {
         /// The file.
         path: PathBuf,
     },
+    /// An edit of a capture plan does not fit the model or the batch.
+    #[error("edit {index} of the capture plan: {problem}")]
+    Edit {
+        /// Index among the plan's edits.
+        index: usize,
+        /// What does not fit.
+        problem: String,
+    },
     /// The arithmetic library failed.
     #[error("the forward pass failed")]
     Forward(#[from] candle_core::Error),

@@ -4,6 +4,7 @@
 //! segments and overwritten. No padding, no mask over other prompts: what is not on the path is never read.
 
 use super::block_table::BatchLayout;
+use super::edits::LayerEdits;
 use super::elementwise::softcap;
 use super::heads::Heads;
 use super::kv_cache::LayerKvCache;
@@ -46,6 +47,8 @@ pub struct Attention<'a> {
     pub heads: Heads,
     /// From scores to weights.
     pub scoring: Scoring,
+    /// Interventions in the layer.
+    pub(super) edits: &'a LayerEdits<'a>,
 }
 
 impl Attention<'_> {
@@ -55,7 +58,8 @@ impl Attention<'_> {
         edge: usize,
         queries: &[f32],
         out: &mut [f32],
-        (scratch, clock): (&mut AttentionScratch, &mut Clock),
+        scratch: &mut AttentionScratch,
+        clock: &mut Clock,
         sums: &AttentionSums,
     ) {
         let AttentionScratch { queries: gathered, weights } = scratch;
@@ -109,7 +113,13 @@ impl Attention<'_> {
         if let Some(c) = self.scoring.softcap {
             softcap(weights, c);
         }
-        softmax_rows(weights, n_keys, (position, len), self.scoring.window.unwrap_or(usize::MAX));
+        let rows = self.layout.edge(edge).rows();
+        let group = self.heads.group();
+        let heads = key_head * group..(key_head + 1) * group;
+        self.edits.hide(rows.clone(), heads.clone(), weights, f32::NEG_INFINITY);
+        softmax_rows(weights, n_keys, position, len, self.scoring.window.unwrap_or(usize::MAX));
+        // The exponential of what is hidden is e^-87 and not 0.
+        self.edits.hide(rows, heads, weights, 0.0);
     }
 
     /// Weighted sums of values, into the rows' places of these heads.
@@ -143,8 +153,7 @@ impl Attention<'_> {
 vectorized! {
     /// Softmax of each row of scores over the keys that it sees, exactly 0 elsewhere. Rows are those of an edge, given by
     /// its position and length, head after head.
-    fn softmax_rows<'a>(scores: &'a mut [f32], n_keys: usize, place: (usize, usize), window: usize) {
-        let (position, len) = place;
+    fn softmax_rows<'a>(scores: &'a mut [f32], n_keys: usize, position: usize, len: usize, window: usize) {
         for (i, row) in scores.chunks_exact_mut(n_keys).enumerate() {
             let visible = position + i % len + 1;
             let first = visible.saturating_sub(window);

@@ -3,6 +3,7 @@
 use super::attention::{Attention, AttentionScratch, Scoring};
 use super::block_table::BatchLayout;
 use super::capture::AttentionSums;
+use super::edits::LayerEdits;
 use super::elementwise::{RotaryTable, add, normalize};
 use super::feed_forward::{FeedForward, FeedForwardScratch};
 use super::heads::heads;
@@ -11,7 +12,8 @@ use super::matrix::Matrix;
 use super::product::PackedRows;
 use super::workers::{block_rows, share_out, sized};
 use crate::forward::profile::{Clock, Profile, Work};
-use crate::model::architecture::{Architecture, Layer, LayerWeights, NormWeights, Residual};
+use crate::model::architecture::{Architecture, Layer, LayerWeights, Norm, NormWeights, Residual};
+use hypercolumn_schemas::Site;
 use std::ops::Range;
 
 /// Rows at which a thread has enough neighbouring edges to attend for.
@@ -103,6 +105,14 @@ pub struct BatchContext<'a> {
     pub rotary: Option<&'a RotaryTable>,
 }
 
+/// What is done with a block's states besides computing them.
+pub(super) struct Hooks<'a> {
+    /// Attention between segments.
+    pub sums: &'a AttentionSums,
+    /// Interventions.
+    pub edits: &'a LayerEdits<'a>,
+}
+
 impl Block {
     /// Packs the weights of block `index`, from 0.
     pub fn pack(weights: LayerWeights, architecture: &Architecture, index: usize) -> Self {
@@ -122,15 +132,15 @@ impl Block {
     }
 
     /// Takes the residual stream `x` (`[n_rows, d_model]`) past this block. `kv_cache` has the layer's keys and values of the
-    /// passes so far; this batch's are added. Attention goes to `sums`, states within the block to `inner` where it has
-    /// room for them.
-    pub fn forward(
+    /// passes so far; this batch's are added. Attention goes to the hooks' sums, states within the block to `inner` where it
+    /// has room for them.
+    pub(super) fn forward(
         &self,
         context: &BatchContext,
         x: &mut [f32],
         kv_cache: &mut LayerKvCache,
         work: &mut Workspace,
-        sums: &AttentionSums,
+        hooks: &Hooks<'_>,
         inner: &mut InnerStates,
     ) {
         let heads = heads(context.architecture);
@@ -140,11 +150,12 @@ impl Block {
         let mut own = kv_cache.begin(context.layout, work.kv_cache.take());
         self.project(context, x, &mut own, work);
         work.kv_cache = kv_cache.end(context.layout, own);
-        self.attend(context, kv_cache, work, sums);
+        self.attend(context, kv_cache, work, hooks);
+        hooks.edits.states(Site::Z, &mut work.mixed[..n], heads.q_dim(), 0);
         if let Some(z) = &mut inner.z {
             z.copy_from_slice(&work.mixed[..n]);
         }
-        self.finish(context, x, work, inner);
+        self.finish(context, x, work, hooks.edits, inner);
     }
 
     /// Queries, keys and values of every row.
@@ -212,7 +223,7 @@ impl Block {
         context: &BatchContext,
         kv_cache: &LayerKvCache,
         work: &mut Workspace,
-        sums: &AttentionSums,
+        hooks: &Hooks<'_>,
     ) {
         let layout = context.layout;
         let heads = heads(context.architecture);
@@ -221,7 +232,7 @@ impl Block {
             softcap: context.architecture.attention_softcap,
             window: self.kind.window,
         };
-        let attention = Attention { layout, kv_cache, heads, scoring };
+        let attention = Attention { layout, kv_cache, heads, scoring, edits: hooks.edits };
         let mut rest = &mut work.mixed[..layout.n_rows() * heads.q_dim()];
         let queries = &work.queries;
         let tasks = neighbours(layout).map(|edges| {
@@ -235,25 +246,27 @@ impl Block {
                 let start = (layout.edge(edge).row - layout.first_row()) * heads.q_dim();
                 let out =
                     out.split_off_mut(..layout.edge(edge).len * heads.q_dim()).expect("rows of these edges");
-                attention.attend(
-                    edge,
-                    &queries[start..][..out.len()],
-                    out,
-                    (&mut *buffers, &mut *clock),
-                    sums,
-                );
+                attention.attend(edge, &queries[start..][..out.len()], out, buffers, clock, hooks.sums);
             }
         });
     }
 
     /// From mixed values to the residual stream after the block.
-    fn finish(&self, context: &BatchContext, x: &mut [f32], work: &mut Workspace, inner: &mut InnerStates) {
+    fn finish(
+        &self,
+        context: &BatchContext,
+        x: &mut [f32],
+        work: &mut Workspace,
+        edits: &LayerEdits<'_>,
+        inner: &mut InnerStates,
+    ) {
         let d = context.architecture.shape.d_model;
         let all = heads(context.architecture).q_dim();
         let n_rows = block_rows(context.layout.n_rows(), 1);
         let tasks =
             x.chunks_mut(n_rows * d).zip(work.mixed.chunks(n_rows * all)).zip(inner.chunks(n_rows * d));
-        share_out(tasks, &mut work.threads, |((x, mixed), mut inner), scratch| {
+        share_out(tasks.enumerate(), &mut work.threads, |(index, ((x, mixed), mut inner)), scratch| {
+            let edit = |site, states: &mut [f32]| edits.states(site, states, d, index * n_rows);
             let n = x.len() / d;
             let mixed = &mixed[..n * all];
             let norm = context.architecture.norm;
@@ -265,41 +278,42 @@ impl Block {
             clock.lap_linear(n, self.attention_output.n_weights());
             if context.architecture.residual == Residual::Parallel {
                 normalize(norm, &self.feed_forward_norm, x, normal);
+                edit(Site::AttnOut, result);
                 add(x, result);
                 keep(&mut inner.attn_out, result);
             } else {
-                let added = self.add_residual(context, &self.post_attention_norm, x, result, normal);
+                let added = part_output(norm, &self.post_attention_norm, result, normal);
+                edit(Site::AttnOut, added);
+                add(x, added);
                 keep(&mut inner.attn_out, added);
+                edit(Site::ResidMid, x);
                 keep(&mut inner.resid_mid, x);
                 normalize(norm, &self.feed_forward_norm, x, normal);
             }
             clock.lap(Work::Elementwise);
             self.feed_forward.apply(normal, result, feed_forward, clock);
-            let added = self.add_residual(context, &self.post_feed_forward_norm, x, result, normal);
+            let added = part_output(norm, &self.post_feed_forward_norm, result, normal);
+            edit(Site::MlpOut, added);
+            add(x, added);
             keep(&mut inner.mlp_out, added);
             clock.lap(Work::Elementwise);
         });
     }
+}
 
-    /// Adds a part's result, `[n_rows, d_model]`, to the residual stream, normalized first where the model does so; gives
-    /// what was added.
-    fn add_residual<'r>(
-        &self,
-        context: &BatchContext,
-        norm: &Option<NormWeights>,
-        x: &mut [f32],
-        result: &'r [f32],
-        normal: &'r mut [f32],
-    ) -> &'r [f32] {
-        let added = match norm {
-            Some(weights) => {
-                normalize(context.architecture.norm, weights, result, normal);
-                normal
-            }
-            None => result,
-        };
-        add(x, added);
-        added
+/// What a part adds to the residual stream, `[n_rows, d_model]`: its result, normalized first where the model does so.
+fn part_output<'r>(
+    norm: Norm,
+    weights: &Option<NormWeights>,
+    result: &'r mut [f32],
+    normal: &'r mut [f32],
+) -> &'r mut [f32] {
+    match weights {
+        Some(weights) => {
+            normalize(norm, weights, result, normal);
+            normal
+        }
+        None => result,
     }
 }
 

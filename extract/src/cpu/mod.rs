@@ -8,6 +8,7 @@ mod attention;
 mod block;
 mod block_table;
 mod capture;
+mod edits;
 mod elementwise;
 mod feed_forward;
 mod heads;
@@ -25,12 +26,13 @@ use crate::forward::prefix_tree::ROW_ORDER;
 use crate::forward::profile::{Profile, Work};
 use crate::forward::{
     Backend, Batch, Capture, KvCache, LayerSink, MemoryForecast, Model, Placed, Placement, ResumeCheckpoint,
-    Session, Workload,
+    Session, Workload, check_edits,
 };
 use crate::model::architecture::{Architecture, Checkpoint, NormWeights, Positions, Residual, Shape};
-use block::{BatchContext, InnerStates, Workspace};
+use block::{BatchContext, Hooks, InnerStates, Workspace};
 use block_table::{BatchLayout, BlockTable};
 use capture::{Capturing, LogitReads};
+use edits::Edits;
 use elementwise::{RotaryTable, add, normalize, softcap};
 use hypercolumn_schemas::{BackendId, Site};
 use kv_cache::LayerKvCache;
@@ -178,14 +180,17 @@ impl Session for EngineSession<'_> {
         if batch.edges.is_empty() {
             return Ok(());
         }
-        let layout = BatchLayout::new(batch.tree, batch.edges.clone(), &mut self.places);
-        self.cover(&layout);
         let engine = self.engine;
         let architecture = engine.architecture();
+        check_edits(&capture.edits, batch, architecture)?;
+        let layout = BatchLayout::new(batch.tree, batch.edges.clone(), &mut self.places);
+        self.cover(&layout);
+        let edits = Edits::new(capture, &layout);
         let Shape { n_layers, d_model, n_heads, .. } = architecture.shape;
         let context = BatchContext { architecture, layout: &layout, rotary: self.rotary.as_ref() };
         let mut capturing = Capturing::new(batch, capture, n_heads, sink);
         let mut x = engine.embed(&layout)?;
+        edits.of_layer(0).states(Site::Embed, &mut x, d_model, 0);
         capturing.states(0, Site::Embed, &x, d_model)?;
         let keeps_kv = self.kv_cache == KvCache::Keep;
         let n_finished = resume.map_or(0, ResumeCheckpoint::finished_layers);
@@ -198,9 +203,13 @@ impl Session for EngineSession<'_> {
         }
         engine.blocks.each(engine.checkpoint, n_finished, |index, block| {
             let (layer, cache) = (index + 1, &mut caches[index]);
+            let edits = edits.of_layer(layer);
+            edits.states(Site::ResidPre, &mut x, d_model, 0);
             capturing.states(layer, Site::ResidPre, &x, d_model)?;
             let mut inner = room_for_inner_states(&capturing, &layout, architecture);
-            block.forward(&context, &mut x, cache, work, &capturing.attention, &mut inner);
+            let hooks = Hooks { sums: &capturing.attention, edits: &edits };
+            block.forward(&context, &mut x, cache, work, &hooks, &mut inner);
+            edits.states(Site::ResidPost, &mut x, d_model, 0);
             capturing.attention(layer)?;
             hand_over_inner_states(&mut capturing, layer, &inner, architecture)?;
             capturing.states(layer, Site::ResidPost, &x, d_model)?;
@@ -219,6 +228,7 @@ impl Session for EngineSession<'_> {
             Ok(())
         })?;
         engine.normalize_last(&mut x, &mut self.work);
+        edits.of_layer(n_layers).states(Site::FinalNorm, &mut x, d_model, 0);
         capturing.states(n_layers, Site::FinalNorm, &x, d_model)?;
         engine.logits(&x, layout.first_row(), &mut self.work, &capturing.logits)?;
         let mut profile = self.work.take_profile();
@@ -242,7 +252,7 @@ fn room_for_inner_states(
     let d_model = architecture.shape.d_model;
     let is_sequential = architecture.residual == Residual::Sequential;
     InnerStates {
-        z: room(Site::Z, heads::heads(architecture).q_dim()),
+        z: room(Site::Z, architecture.width(Site::Z)),
         attn_out: room(Site::AttnOut, d_model),
         // Of a parallel block there is no state between its parts.
         resid_mid: room(Site::ResidMid, d_model).filter(|_| is_sequential),
@@ -258,7 +268,7 @@ fn hand_over_inner_states(
 ) -> Result<(), ExtractError> {
     let d_model = architecture.shape.d_model;
     let sites = [
-        (Site::Z, &inner.z, heads::heads(architecture).q_dim()),
+        (Site::Z, &inner.z, architecture.width(Site::Z)),
         (Site::AttnOut, &inner.attn_out, d_model),
         (Site::ResidMid, &inner.resid_mid, d_model),
         (Site::MlpOut, &inner.mlp_out, d_model),

@@ -5,12 +5,10 @@
 //! query segment and a key segment is that of softmax(QKᵀ)·E over the query's rows, E being the key segments' indicator
 //! `[n_keys, n_segments]`: a kernel that gives softmax(QKᵀ)·V gives it, with E in place of V.
 
+use super::edits::Edit;
+use super::prefix_tree::Positions;
 use crate::error::ExtractError;
 use hypercolumn_schemas::{Pooling, Site};
-use std::ops::Range;
-
-/// Positions on a path, from 0, as ascending half-open ranges.
-pub type Positions = Vec<Range<u32>>;
 
 /// Everything that is asked of one forward pass.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +19,8 @@ pub struct Capture {
     pub paths: Vec<PathCapture>,
     /// Rows whose logits are needed, in any order.
     pub logits: Vec<LogitRequest>,
+    /// Interventions, in the order in which those of one site are made.
+    pub edits: Vec<Edit>,
 }
 
 /// What is asked of one path from the root of the tree.

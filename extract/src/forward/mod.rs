@@ -1,21 +1,23 @@
 //! The seam to a model: what a backend must do, in terms that no tensor library and no device own.
 //!
 //! A batch is a part of a [`PrefixTree`], so that a token which many prompts share is computed once; a decoded token is
-//! an edge of one. A [`Capture`] plan says what is wanted of it. A [`Backend`] decides where weights go, says what memory
+//! an edge of one. A [`Capture`] plan says what is wanted of it, and which [`Edit`]s intervene. A [`Backend`] decides where weights go, says what memory
 //! that takes, loads a [`Model`], and pools on its own device: nothing but batches, plans and pooled results passes the
 //! seam. How far a pass over the layers is, it keeps in a [`ResumeCheckpoint`] in whatever layout it computes with.
 //!
 //! What this module leaves to others: reading model files (`model`), what segments are (`stage`).
 
 mod capture;
+mod edits;
 pub mod prefix_tree;
 pub mod profile;
 mod resume;
 
 pub use capture::{
-    Capture, LayerSink, LogitRequest, LogitResult, NextToken, PathCapture, PooledSlot, Positions, extend_pool,
+    Capture, LayerSink, LogitRequest, LogitResult, NextToken, PathCapture, PooledSlot, extend_pool,
 };
-pub use prefix_tree::{Edge, PrefixTree};
+pub use edits::{AttentionKnockOut, Edit, StateChange, StateEdit, check_edits};
+pub use prefix_tree::{Edge, Positions, PrefixTree};
 pub use resume::ResumeCheckpoint;
 
 use crate::error::ExtractError;
@@ -157,13 +159,35 @@ pub struct Batch<'a> {
     pub edges: Range<usize>,
 }
 
+impl Batch<'_> {
+    /// Rows of the tree that are computed.
+    pub fn rows(&self) -> Range<usize> {
+        let edges = &self.tree.edges[self.edges.clone()];
+        match (edges.first(), edges.last()) {
+            (Some(first), Some(last)) => first.row..last.row + last.len,
+            _ => 0..0,
+        }
+    }
+
+    /// Position of a row of the batch on every path that it is on.
+    ///
+    /// # Panics
+    /// If the row is not of the batch.
+    pub fn position(&self, row: usize) -> usize {
+        let edges = &self.tree.edges[self.edges.clone()];
+        let edge = &edges[edges.partition_point(|edge| edge.row <= row) - 1];
+        edge.position + row - edge.row
+    }
+}
+
 /// A model over one tree.
 pub trait Session {
     /// Computes `batch` and hands what `capture` asks for to `sink`. Layers that `resume` has finished are left out, for
     /// the first batch of a tree.
     ///
     /// # Errors
-    /// When weights cannot be read, the resume checkpoint cannot be read or written, or `sink` refuses.
+    /// When an edit does not fit model and batch, weights cannot be read, the resume checkpoint cannot be read or written,
+    /// or `sink` refuses.
     fn forward(
         &mut self,
         batch: &Batch<'_>,

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// Positions on a path, from 0, as ascending half-open ranges.
+pub type Positions = Vec<Range<u32>>;
+
 /// Consecutive tokens of one path without a fork.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edge {

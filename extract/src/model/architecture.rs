@@ -77,6 +77,13 @@ pub struct Architecture {
     pub layers: Vec<Layer>,
 }
 
+impl Architecture {
+    /// Width of the states at a site: `d_model`, at [`Site::Z`] that of all heads.
+    pub fn width(&self, site: Site) -> usize {
+        if site == Site::Z { self.shape.n_heads * self.head_dim } else { self.shape.d_model }
+    }
+}
+
 /// What may differ between the blocks of one model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {

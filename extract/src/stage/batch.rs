@@ -45,6 +45,7 @@ pub fn run_chunk(
             .map(|(r, end)| capture_prompt(&r.plan, *end))
             .collect(),
         logits: request_logits(&tree, tokenized_prompts, prompt_ends, answer_ends, settings),
+        edits: Vec::new(),
     };
     let (resume, hand_over) = (delivery.resume, delivery.hand_over);
     let mut prompts = PromptSink::new(chunk, shape, delivery);
@@ -71,6 +72,7 @@ pub fn run_chunk(
                 .map(|p| capture_response_token(&tokenized_prompts[*p].plan, &tree, ends[*p]))
                 .collect(),
             logits: live.iter().map(|p| request_next(tree.edges[ends[*p]].row)).collect(),
+            edits: Vec::new(),
         };
         responses.begin_pass(added);
         session.forward(

@@ -4,8 +4,8 @@ use crate::reference::{Inner, Passed};
 use hypercolumn_extract::ExtractError;
 use hypercolumn_extract::cpu::Cpu;
 use hypercolumn_extract::forward::{
-    Backend, Batch, Capture, KvCache, LayerSink, LogitRequest, LogitResult, Model, NextToken, PathCapture,
-    Placement, PooledSlot, PrefixTree,
+    Backend, Batch, Capture, Edit, KvCache, LayerSink, LogitRequest, LogitResult, Model, NextToken,
+    PathCapture, Placement, PooledSlot, PrefixTree,
 };
 use hypercolumn_extract::model::architecture::Checkpoint;
 use hypercolumn_schemas::{Pooling, Site};
@@ -14,6 +14,16 @@ use std::ops::Range;
 
 /// Reads prompts in one pass over their tree.
 pub fn read_together(checkpoint: &dyn Checkpoint, prompts: &[Vec<u32>], placement: Placement) -> Vec<Passed> {
+    read_edited(checkpoint, prompts, placement, |_| Vec::new()).expect("read")
+}
+
+/// Reads prompts in one pass over their tree, with edits that `plan` makes of the rows of each prompt's tokens.
+pub fn read_edited(
+    checkpoint: &dyn Checkpoint,
+    prompts: &[Vec<u32>],
+    placement: Placement,
+    plan: impl FnOnce(&[Vec<usize>]) -> Vec<Edit>,
+) -> Result<Vec<Passed>, ExtractError> {
     let model = Cpu.load(checkpoint, placement).expect("loaded");
     let borrowed: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     let (tree, ends) = PrefixTree::pack(&borrowed);
@@ -21,10 +31,13 @@ pub fn read_together(checkpoint: &dyn Checkpoint, prompts: &[Vec<u32>], placemen
     let asked: Vec<Asked> =
         (0..prompts.len()).map(|p| Asked { prompt: p, tokens: 0..prompts[p].len() }).collect();
     let mut session = model.session(KvCache::Drop);
-    let capture = collected.ask(&tree, &ends, asked);
+    let mut capture = collected.ask(&tree, &ends, asked);
+    let rows: Vec<Vec<usize>> =
+        ends.iter().map(|end| tree.path(*end).into_iter().flatten().collect()).collect();
+    capture.edits = plan(&rows);
     let batch = Batch { tree: &tree, edges: 0..tree.edges.len() };
-    session.forward(&batch, &capture, &mut collected, None).expect("read");
-    collected.finish()
+    session.forward(&batch, &capture, &mut collected, None)?;
+    Ok(collected.finish())
 }
 
 /// Reads the first `n_first` tokens of prompts in one pass, and of the others each in a pass of its own, prompts that are

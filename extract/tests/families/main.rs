@@ -1,6 +1,7 @@
 //! Checkpoints of every family against values of transformers, and files that must be refused.
 
 mod damage;
+mod edits;
 mod engine;
 mod expected;
 mod hostile;

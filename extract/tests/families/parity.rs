@@ -9,7 +9,7 @@ use hypercolumn_extract::model::open_checkpoint;
 use std::path::{Path, PathBuf};
 
 /// Largest absolute difference at any position, layer and head.
-const TOLERANCE: f64 = 1e-4;
+pub const TOLERANCE: f64 = 1e-4;
 
 /// Names a directory of other checkpoints with `expected.safetensors`, in the form that `make_families.py` writes.
 const VARIABLE: &str = "HYPERCOLUMN_REFERENCE";
@@ -82,7 +82,7 @@ pub fn name(path: &Path) -> String {
 }
 
 /// The checkpoints under `directory` that have expected values.
-fn cases(directory: &Path) -> Vec<PathBuf> {
+pub fn cases(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).expect("a directory of checkpoints");
     let mut cases: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
     cases.retain(|path| path.join("expected.safetensors").is_file());
@@ -130,7 +130,7 @@ fn states_inside_a_block_are_those_of_the_plain_forward_pass() {
 }
 
 /// Infinite where the shapes differ.
-fn largest_difference(ours: &[Vec<f64>], theirs: &[Vec<f64>]) -> f64 {
+pub fn largest_difference(ours: &[Vec<f64>], theirs: &[Vec<f64>]) -> f64 {
     if ours.len() != theirs.len() || ours.iter().zip(theirs).any(|(a, b)| a.len() != b.len()) {
         return f64::INFINITY;
     }

@@ -1,9 +1,11 @@
 //! A second implementation of the forward pass, in f64 and plain loops: it follows `Architecture` word by word, shares no
 //! code with the engine, and is what families and engine are both checked against.
 
+use hypercolumn_extract::forward::{Edit, StateChange};
 use hypercolumn_extract::model::architecture::{
     Activation, Architecture, Checkpoint, Layer, LayerWeights, Linear, Norm, NormWeights, Positions, Residual,
 };
+use hypercolumn_schemas::Site;
 
 /// What passed by while a text was read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,22 +32,44 @@ pub struct Inner {
     pub mlp_out: Rows,
 }
 
+impl Inner {
+    /// The rows of a site inside the block.
+    pub fn site(&self, site: Site) -> &Rows {
+        match site {
+            Site::ResidPre => &self.resid_pre,
+            Site::Z => &self.z,
+            Site::AttnOut => &self.attn_out,
+            Site::ResidMid => &self.resid_mid,
+            Site::MlpOut => &self.mlp_out,
+            Site::Embed | Site::ResidPost | Site::FinalNorm => panic!("{site:?} is not inside a block"),
+        }
+    }
+}
+
 type Rows = Vec<Vec<f64>>;
 
 /// Reads `ids` from the first to the last.
 pub fn forward(checkpoint: &dyn Checkpoint, ids: &[u32]) -> Passed {
+    forward_edited(checkpoint, ids, &[])
+}
+
+/// As [`forward`], with edits whose rows are positions in `ids`.
+pub fn forward_edited(checkpoint: &dyn Checkpoint, ids: &[u32], edits: &[Edit]) -> Passed {
     let model = checkpoint.architecture();
     let mut x = embed(checkpoint, ids);
+    edit_states(edits, 0, Site::Embed, &mut x);
     let (mut hidden, mut attention, mut inner) = (vec![x.clone()], Vec::new(), Vec::new());
     for (index, layer) in model.layers.iter().enumerate() {
         let weights = checkpoint.layer(index).expect("weights of a block");
-        let (next, seen, states) = block(model, layer, &weights, &x);
+        let context = LayerContext { model, layer, weights: &weights, edits, number: index + 1 };
+        let (next, seen, states) = block(&context, &x);
         x = next;
         inner.push(states);
         hidden.push(x.clone());
         attention.push(seen);
     }
-    let x = normalize(model, &checkpoint.final_norm().expect("the last norm"), &x);
+    let mut x = normalize(model, &checkpoint.final_norm().expect("the last norm"), &x);
+    edit_states(edits, model.layers.len(), Site::FinalNorm, &mut x);
     let mut logits = apply(&checkpoint.unembedding().expect("the unembedding"), &x);
     if let Some(c) = model.logit_softcap {
         logits.iter_mut().flatten().for_each(|v| *v = soft_cap(*v, c));
@@ -77,32 +101,93 @@ fn add(to: &mut [f64], from: &[f64]) {
     to.iter_mut().zip(from).for_each(|(t, f)| *t += f);
 }
 
-fn block(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) -> (Rows, Vec<Rows>, Inner) {
-    let (mut mixed, z, seen) = attend(model, layer, weights, &normalize(model, &weights.attention_norm, x));
+/// One block's description, weights and interventions.
+struct LayerContext<'a> {
+    model: &'a Architecture,
+    layer: &'a Layer,
+    weights: &'a LayerWeights,
+    edits: &'a [Edit],
+    /// From 1.
+    number: usize,
+}
+
+impl LayerContext<'_> {
+    fn edit(&self, site: Site, rows: &mut Rows) {
+        edit_states(self.edits, self.number, site, rows);
+    }
+
+    /// Whether the key at position `key` is hidden from the query at `query` in a head.
+    fn hides(&self, head: usize, query: usize, key: usize) -> bool {
+        self.edits.iter().any(|edit| match edit {
+            Edit::States(_) => false,
+            Edit::KnockOut(edit) => {
+                edit.layer == self.number
+                    && edit.heads.contains(&head)
+                    && edit.rows.contains(&query)
+                    && edit.keys.iter().any(|range| range.contains(&(key as u32)))
+            }
+        })
+    }
+}
+
+fn edit_states(edits: &[Edit], layer: usize, site: Site, rows: &mut Rows) {
+    for edit in edits {
+        let Edit::States(edit) = edit else { continue };
+        if (edit.layer, edit.site) != (layer, site) {
+            continue;
+        }
+        for row in &edit.rows {
+            let state = &mut rows[*row][edit.columns.clone()];
+            let vector: Vec<f64> = edit.change.vector().iter().map(|v| f64::from(*v)).collect();
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            let share = dot(state, &vector) / dot(&vector, &vector);
+            for (x, v) in state.iter_mut().zip(vector) {
+                *x = match edit.change {
+                    StateChange::Replace(_) => v,
+                    StateChange::Add(_) => *x + v,
+                    StateChange::Remove(_) => *x - share * v,
+                };
+            }
+        }
+    }
+}
+
+fn block(context: &LayerContext, x: &Rows) -> (Rows, Vec<Rows>, Inner) {
+    let LayerContext { model, weights, .. } = *context;
+    let mut x = x.clone();
+    context.edit(Site::ResidPre, &mut x);
+    let (mut mixed, z, seen) = attend(context, &normalize(model, &weights.attention_norm, &x));
     if let Some(norm) = &weights.post_attention_norm {
         mixed = normalize(model, norm, &mixed);
     }
+    context.edit(Site::AttnOut, &mut mixed);
     let mut after = x.clone();
     after.iter_mut().zip(&mixed).for_each(|(a, m)| add(a, m));
+    if model.residual == Residual::Sequential {
+        context.edit(Site::ResidMid, &mut after);
+    }
     let resid_mid = match model.residual {
         Residual::Sequential => after.clone(),
         Residual::Parallel => Vec::new(),
     };
     let from = match model.residual {
         Residual::Sequential => &after,
-        Residual::Parallel => x,
+        Residual::Parallel => &x,
     };
     let mut fed = feed_forward(model, weights, &normalize(model, &weights.feed_forward_norm, from));
     if let Some(norm) = &weights.post_feed_forward_norm {
         fed = normalize(model, norm, &fed);
     }
+    context.edit(Site::MlpOut, &mut fed);
     after.iter_mut().zip(&fed).for_each(|(a, f)| add(a, f));
-    let inner = Inner { resid_pre: x.clone(), z, attn_out: mixed, resid_mid, mlp_out: fed };
+    context.edit(Site::ResidPost, &mut after);
+    let inner = Inner { resid_pre: x, z, attn_out: mixed, resid_mid, mlp_out: fed };
     (after, seen, inner)
 }
 
 /// Attention's output, the heads' outputs that it is made of, and the weights of each head.
-fn attend(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows) -> (Rows, Rows, Vec<Rows>) {
+fn attend(context: &LayerContext, x: &Rows) -> (Rows, Rows, Vec<Rows>) {
+    let LayerContext { model, layer, weights, .. } = *context;
     let (width, n_heads, n_kv_heads) = (model.head_dim, model.shape.n_heads, model.n_kv_heads);
     let projected = apply(&weights.query_key_value, x);
     let head = |t: usize, index: usize, norm: Option<&NormWeights>, is_rotated: bool| {
@@ -125,8 +210,9 @@ fn attend(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows)
         for t in 0..x.len() {
             let query = head(t, h, weights.query_norm.as_ref(), true);
             let first = layer.window.map_or(0, |w| (t + 1).saturating_sub(w));
-            let scores = keys[first..=t].iter().map(|key| score(model, &query, key)).collect();
-            for (at, weight) in (first..=t).zip(softmax(scores)) {
+            let visible: Vec<usize> = (first..=t).filter(|key| !context.hides(h, t, *key)).collect();
+            let scores = visible.iter().map(|key| score(model, &query, &keys[*key])).collect();
+            for (at, weight) in visible.into_iter().zip(softmax(scores)) {
                 of_head[t][at] = weight;
                 let value = values[at].iter().map(|v| v * weight).collect::<Vec<_>>();
                 add(&mut mixed[t][h * width..(h + 1) * width], &value);
@@ -134,6 +220,7 @@ fn attend(model: &Architecture, layer: &Layer, weights: &LayerWeights, x: &Rows)
         }
         seen.push(of_head);
     }
+    context.edit(Site::Z, &mut mixed);
     (apply(&weights.attention_output, &mixed), mixed, seen)
 }
 
