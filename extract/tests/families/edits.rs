@@ -59,8 +59,8 @@ fn plans(architecture: &Architecture) -> Vec<Vec<Edit>> {
     let last = architecture.shape.n_heads - 1;
     plans.push(vec![knock_out(1, &[OWN, SHARED[1]], vec![0, last], vec![0..3, 26..29, 31..35])]);
     plans.push(vec![
-        knock_out(n_layers, &[SHARED[1]], vec![last], vec![28..29]),
-        knock_out(n_layers, &[SHARED[1]], vec![last], vec![27..28]),
+        knock_out(n_layers, &[SHARED[1]], vec![last], vec![28..29, 20..21]),
+        knock_out(n_layers, &[SHARED[1]], vec![last], vec![27..28, 1..2]),
         state(1, Site::Z, &[OWN], 0..architecture.head_dim, StateChange::Add),
     ]);
     plans
@@ -202,7 +202,7 @@ fn edits_that_do_not_fit_are_refused_before_the_pass() {
 /// The second edit of the plan is refused with the expected problem.
 fn assert_refused(checkpoint: &dyn Checkpoint, plan: Vec<Edit>, expected: &str) {
     let read = read_edited(checkpoint, &prompts(checkpoint), Placement::Resident, |_| plan);
-    match read.expect_err("refused") {
+    match *read.expect_err("refused") {
         ExtractError::Edit { index: 1, problem } => assert!(problem.contains(expected), "{problem}"),
         other => panic!("{other}"),
     }

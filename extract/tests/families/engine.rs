@@ -23,7 +23,7 @@ pub fn read_edited(
     prompts: &[Vec<u32>],
     placement: Placement,
     plan: impl FnOnce(&[Vec<usize>]) -> Vec<Edit>,
-) -> Result<Vec<Passed>, ExtractError> {
+) -> Result<Vec<Passed>, Box<ExtractError>> {
     let model = Cpu.load(checkpoint, placement).expect("loaded");
     let borrowed: Vec<&[u32]> = prompts.iter().map(Vec::as_slice).collect();
     let (tree, ends) = PrefixTree::pack(&borrowed);
