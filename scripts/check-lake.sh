@@ -22,6 +22,7 @@ rm -rf "$lake"
 "$directory/venv/bin/python" -m pip install --quiet \
     -r "$here/tests/readers/requirements.txt" -r "$here/tests/browser/requirements.txt"
 LAKE="$lake" HYPERCOLUMN="$program" "$directory/venv/bin/python" -m pytest -q -p no:cacheprovider "$here/tests/readers"
+HYPERCOLUMN="$program" "$directory/venv/bin/python" -m pytest -q -p no:cacheprovider "$here/tests/writers"
 
 if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then
     "$directory/venv/bin/python" "$here/tests/browser/check_report.py" "$lake/report.html"

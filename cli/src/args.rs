@@ -122,14 +122,17 @@ pub struct RunArgs {
 #[derive(Debug, ClapArgs)]
 pub struct IngestArgs {
     /// Study whose tasks are ingested; the built-in one if neither this nor --task is given.
-    #[arg(conflicts_with_all = ["task", "prompts"])]
+    #[arg(conflicts_with_all = ["task", "prompts", "map"])]
     pub study: Option<PathBuf>,
     /// Name of one task: a built-in one, or your own with --prompts.
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
-    /// Prompts of the task: a .jsonl, .csv or .parquet file.
+    /// Prompts of the task: JSON Lines, JSON, CSV, TSV (each also with .gz), Parquet, Arrow, or a directory of datasets.
     #[arg(long, value_name = "FILE", requires = "task")]
     pub prompts: Option<PathBuf>,
+    /// Columns that have other names than a prompt's fields, e.g. text=prompt,expected=answer.
+    #[arg(long, value_delimiter = ',', value_name = "FIELD=COLUMN,…", requires = "prompts")]
+    pub map: Vec<String>,
     #[command(flatten)]
     pub lake: LakeOption,
 }

@@ -77,14 +77,16 @@ impl Explain for IngestError {
             Self::Lake(e) => e.remedy(),
             Self::UnknownTask { .. } => Some("--prompts FILE brings prompts of your own".into()),
             Self::Refused { .. } | Self::Columns { .. } => Some(
-                "one object a line: {\"prompt_id\", \"item_id\", \"condition\", \"n_examples\", \"text\", \
-                 \"expected\"?, \"params\"?, \"segments\"?: [{\"role\", \"start\", \"end\"}]}"
+                "one object a line: {\"text\", and as need be \"expected\", \"prompt_id\", \"item_id\", \"condition\", \
+                 \"n_examples\", \"params\", \"segments\": [{\"role\", \"text\"}]}; --map text=COLUMN names other columns"
                     .into(),
             ),
-            Self::Open { .. } => Some("check the path; .jsonl, .csv and .parquet files are accepted".into()),
+            Self::Open { .. } => {
+                Some("check the path; .jsonl, .json, .csv, .tsv, .parquet and .arrow files are accepted".into())
+            }
             Self::Empty { .. } => Some("a prompts file has one prompt a line or row".into()),
-            Self::Csv { .. } | Self::Parquet { .. } => {
-                Some("the extension says the format: .jsonl, .csv or .parquet".into())
+            Self::Parquet { .. } | Self::Arrow { .. } => {
+                Some("the extension says the format: .jsonl, .json, .csv, .tsv, .parquet, .arrow or .feather".into())
             }
             Self::TaskName { .. } => Some("--task takes a plain name, such as `my_task`".into()),
             _ => None,

@@ -11,7 +11,7 @@ use hypercolumn_analyze::{StatesAsked, StudyEntry, TaskDesign};
 use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_extract::tokenize::chat::ChatTemplate;
-use hypercolumn_ingest::{EXTENSIONS, Generator, IngestError, PromptSource, check_task};
+use hypercolumn_ingest::{ColumnMap, Generator, IngestError, PromptSource, PromptsFile, check_task};
 use hypercolumn_schemas::Pooling;
 use serde_json::Map;
 use std::path::Path;
@@ -143,23 +143,33 @@ fn resolve_prompts(
         return Err(Problem::at(generator.span(), message));
     }
     if let Some((key, _)) = entry.settings.first() {
-        let hint = suggest(key.get_ref(), "keys of a task with `prompts`", &["name", "prompts", "extract"]);
+        let hint =
+            suggest(key.get_ref(), "keys of a task with `prompts`", &["name", "prompts", "map", "extract"]);
         return Err(Problem::at(key.span(), format!("unknown key `{}`", key.get_ref())).hint(hint));
     }
     let path = study.directory.join(file.get_ref());
-    if !path.is_file() {
+    if !path.exists() {
         let message = format!("there is no file `{}`", path.display());
         return Err(Problem::at(file.span(), message).hint("`prompts` is relative to the study's directory"));
     }
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if !EXTENSIONS.contains(&extension.as_str()) {
-        let message = format!("`{}` has no known format", file.get_ref());
-        return Err(Problem::at(file.span(), message).hint(format!("accepted: .{}", EXTENSIONS.join(", ."))));
-    }
-    Ok(PromptSource::File(path))
+    let map = match &entry.map {
+        None => ColumnMap::default(),
+        Some(map) => ColumnMap::new(map.get_ref().clone()).map_err(|error| {
+            Problem::at(map.span(), error.to_string()).hint("map = { text = \"COLUMN\" }")
+        })?,
+    };
+    let prompts = PromptsFile { path, map };
+    prompts.check().map_err(|error| Problem::at(file.span(), error.to_string()))?;
+    Ok(PromptSource::File(prompts))
 }
 
 fn resolve_generator(entry: &TaskEntry) -> Result<Generator, Problem> {
+    if let Some(map) = &entry.map {
+        return Err(Problem::at(
+            map.span(),
+            "`map` names the columns of `prompts`, which the task does not have",
+        ));
+    }
     let name = entry.generator.as_ref().unwrap_or(&entry.name);
     let names: Vec<&str> = Generator::names().collect();
     if !names.contains(&name.get_ref().as_str()) {

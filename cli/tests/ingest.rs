@@ -155,3 +155,44 @@ fn a_lake_that_is_read_only_can_be_asked_and_not_filled() {
     assert!(status.succeeds().text().contains("task mine: 2 prompts"));
     assert_eq!(contents(&lake), before);
 }
+
+#[test]
+fn a_map_names_columns_and_what_was_taken_is_said() {
+    let bench = Bench::new();
+    bench.write("items.csv", "stem,gold,level\nOne and one is,two,1\nOne and two is,three,2\n");
+    bench.run(&ingest("mine", "items.csv")).refuses(&["items.csv", "`text` is missing", "--map text=NAME"]);
+    let map = |map| [&ingest("mine", "items.csv")[..], &["--map", map]].concat();
+    bench.run(&map("text=stem,text=gold")).refuses(&["`text` is named twice"]);
+    bench.run(&map("text=stems")).refuses(&["there is no column `stems`", "`stem`"]);
+    let ran = bench.run(&map("text=stem,expected=gold")).succeeds();
+    assert!(ran.stderr.contains("params are `level`"), "{}", ran.stderr);
+    let rows = bench
+        .run(&["sql", "SELECT prompt_id, text, expected, level FROM prompt_params", "--format", "json"])
+        .succeeds()
+        .json();
+    assert_eq!(rows[1]["text"], "One and two is");
+    assert_eq!(
+        (&rows[1]["expected"], &rows[1]["prompt_id"], &rows[1]["level"]),
+        (&"three".into(), &"2".into(), &2.into())
+    );
+    bench.write(
+        "study.toml",
+        "name = \"s\"\n[[task]]\nname = \"mine\"\nprompts = \"items.csv\"\nmap = { text = \"stem\", expected = \"gold\" }\n",
+    );
+    let again = bench.run(&["ingest", "study.toml"]).succeeds();
+    assert!(again.stderr.contains("reused"), "{}", again.stderr);
+}
+
+/// What README.md and docs/prompts.md show can be loaded as it stands there.
+#[test]
+fn prompts_that_the_pages_show_can_be_ingested() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for page in ["README.md", "docs/prompts.md"] {
+        let text = std::fs::read_to_string(root.join(page)).expect("a page");
+        let shown: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("{\"")).collect();
+        assert!(shown.len() >= 2, "{page} shows {} prompts", shown.len());
+        let bench = Bench::new();
+        bench.write("shown.jsonl", shown.join("\n"));
+        bench.run(&ingest("mine", "shown.jsonl")).succeeds();
+    }
+}

@@ -27,16 +27,25 @@ pub enum IngestError {
     Setting { task: &'static str, key: String, found: String, accepted: String },
     /// The file's extension, `found` as written or `missing`, is none of a format that can be read.
     #[error("{path}: the extension is {found}; accepted: {accepted}", path = path.display())]
-    Extension { path: PathBuf, found: String, accepted: &'static str },
+    Extension { path: PathBuf, found: String, accepted: String },
     /// The file could not be opened.
     #[error("could not open {path}", path = path.display())]
     Open { path: PathBuf, source: io::Error },
     /// The file could be opened but not read to its end.
     #[error("could not read {path}", path = path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// The file is not a CSV file that can be read.
-    #[error("could not read {path} as CSV", path = path.display())]
-    Csv { path: PathBuf, source: csv::Error },
+    /// The file's text is not UTF-8.
+    #[error("{path}: {problem}", path = path.display())]
+    Encoding { path: PathBuf, problem: String },
+    /// The file is not an Arrow file or stream that can be read.
+    #[error("could not read {path} as Arrow", path = path.display())]
+    Arrow { path: PathBuf, source: arrow::error::ArrowError },
+    /// The directory is none that Hugging Face's `datasets` wrote.
+    #[error("{path} is a directory: {problem}", path = path.display())]
+    Dataset { path: PathBuf, problem: String },
+    /// A map of columns to fields makes no sense by itself.
+    #[error("the map of columns: {problem}")]
+    ColumnMap { problem: String },
     /// The file is not a Parquet file that can be read.
     #[error("could not read {path} as Parquet", path = path.display())]
     Parquet { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
@@ -64,7 +73,7 @@ pub enum IngestError {
 /// The location of a problem in a file; all numbers count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Location {
-    /// A line of a JSON Lines file.
+    /// A line of a text file.
     Line(u64),
     /// A data row of a CSV file (the header is not counted) and the line on which it starts.
     CsvRow {
@@ -73,8 +82,27 @@ pub enum Location {
         /// The line of the file.
         line: u64,
     },
-    /// A row of a Parquet file.
+    /// An object of a JSON list, counted from 1, and the line on which it starts.
+    Item {
+        /// The object.
+        item: u64,
+        /// The line of the file.
+        line: u64,
+    },
+    /// A row of a Parquet or Arrow file.
     Row(u64),
+}
+
+impl Location {
+    /// The number of the line, the row or the object.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Self::Line(number)
+            | Self::Row(number)
+            | Self::CsvRow { row: number, .. }
+            | Self::Item { item: number, .. } => number,
+        }
+    }
 }
 
 impl fmt::Display for Location {
@@ -82,6 +110,7 @@ impl fmt::Display for Location {
         match self {
             Self::Line(line) => write!(f, "line {line}"),
             Self::CsvRow { row, line } => write!(f, "row {row} (line {line})"),
+            Self::Item { item, line } => write!(f, "object {item} (line {line})"),
             Self::Row(row) => write!(f, "row {row}"),
         }
     }

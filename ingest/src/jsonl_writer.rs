@@ -1,4 +1,4 @@
-//! Writes prompts as JSON Lines, which [`read_prompts`](crate::read_prompts) reads back.
+//! Writes prompts as JSON Lines, which [`PromptsFile`](crate::PromptsFile) reads back.
 
 use hypercolumn_schemas::Prompt;
 use std::io::{self, Write};

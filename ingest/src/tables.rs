@@ -5,7 +5,8 @@
 //! that are refused leave the lake as it was.
 
 use crate::error::IngestError;
-use crate::read::read_prompts;
+use crate::read::PromptsFile;
+use crate::remarks::warnings;
 use crate::tasks::Generator;
 use hypercolumn_schemas::Prompt;
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
@@ -14,13 +15,10 @@ use hypercolumn_schemas::{
     Transaction, content_key, name_problem, tables,
 };
 use serde_json::{Value, json};
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Raised when the same source would give other prompts than before.
-const CODE_VERSION: u32 = 1;
+const CODE_VERSION: u32 = 2;
 
 /// Prompts written in one batch.
 const BATCH_PROMPTS: usize = 512;
@@ -30,12 +28,12 @@ const BATCH_PROMPTS: usize = 512;
 pub enum PromptSource {
     /// A built-in task.
     Generator(Generator),
-    /// A user's file; see [`read_prompts`].
-    File(PathBuf),
+    /// A user's file.
+    File(PromptsFile),
 }
 
 /// The outcome of an ingest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IngestOutcome {
     /// Prompts of the task.
     pub n_prompts: u64,
@@ -43,6 +41,10 @@ pub struct IngestOutcome {
     pub n_segments: u64,
     /// Whether the lake held them already.
     pub reused: bool,
+    /// How a file was read, where that is not plain; empty where the prompts are reused.
+    pub messages: Vec<String>,
+    /// Traits of the prompts that make results wrong or empty without an error; empty where the prompts are reused.
+    pub warnings: Vec<String>,
 }
 
 /// The plan of an ingest.
@@ -68,9 +70,10 @@ pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOu
     if let Some(commit) = lake.snapshot()?.slot(&slot).filter(|c| c.key == key) {
         let n_rows = |table: &str| commit.files.iter().filter(|f| f.table == table).map(|f| f.n_rows).sum();
         let (n_prompts, n_segments) = (n_rows(tables::PROMPTS.name), n_rows(tables::SEGMENTS.name));
-        return Ok(IngestOutcome { n_prompts, n_segments, reused: true });
+        let (messages, warnings) = Default::default();
+        return Ok(IngestOutcome { n_prompts, n_segments, reused: true, messages, warnings });
     }
-    let prompts = load(source)?;
+    let (prompts, messages) = load(source)?;
     let n_prompts = prompts.len() as u64;
     let n_segments = prompts.iter().map(|p| p.segments.len() as u64).sum();
     let mut transaction = lake.begin(slot)?;
@@ -82,7 +85,8 @@ pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOu
         elapsed_ms: started.elapsed().as_millis() as u64,
     });
     transaction.commit(CommitInfo { key, details, removes: Vec::new() })?;
-    Ok(IngestOutcome { n_prompts, n_segments, reused: false })
+    let warnings = warnings(&prompts);
+    Ok(IngestOutcome { n_prompts, n_segments, reused: false, messages, warnings })
 }
 
 /// Plans an [`ingest`] into a lake that holds `snapshot`; a file is read only for its hash.
@@ -110,17 +114,14 @@ pub fn plan(snapshot: &Snapshot, task: &str, source: &PromptSource) -> Result<In
 /// [`IngestError`] where the name, the settings or the file is refused.
 pub fn rows(task: &str, source: &PromptSource) -> Result<TaskRows, IngestError> {
     check_task(task)?;
-    Ok(TaskRows::of_prompts(task, &load(source)?))
+    Ok(TaskRows::of_prompts(task, &load(source)?.0))
 }
 
-/// The prompts themselves.
-///
-/// # Errors
-/// [`IngestError`] where the settings or the file is refused.
-pub fn load(source: &PromptSource) -> Result<Vec<Prompt>, IngestError> {
+/// The prompts themselves, and how a file was read.
+fn load(source: &PromptSource) -> Result<(Vec<Prompt>, Vec<String>), IngestError> {
     match source {
-        PromptSource::Generator(generator) => generator.generate(),
-        PromptSource::File(path) => read_prompts(path),
+        PromptSource::Generator(generator) => Ok((generator.generate()?, Vec::new())),
+        PromptSource::File(file) => file.read().map(|reading| (reading.prompts, reading.messages)),
     }
 }
 
@@ -141,19 +142,8 @@ fn describe(source: &PromptSource) -> Result<Value, IngestError> {
         PromptSource::Generator(generator) => {
             Ok(json!({ "generator": serde_json::to_value(generator).expect("settings are JSON") }))
         }
-        PromptSource::File(path) => {
-            let format = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-            Ok(json!({ "file": { "format": format, "blake3": hash(path)? } }))
-        }
+        PromptSource::File(file) => Ok(json!({ "file": file.describe()? })),
     }
-}
-
-fn hash(path: &Path) -> Result<String, IngestError> {
-    let file = File::open(path).map_err(|source| IngestError::Open { path: path.to_owned(), source })?;
-    let mut hasher = blake3::Hasher::new();
-    io::copy(&mut io::BufReader::new(file), &mut hasher)
-        .map_err(|source| IngestError::Read { path: path.to_owned(), source })?;
-    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Names what differs between two descriptions of a source.
@@ -210,7 +200,7 @@ mod tests {
         let first = ingest(&lake, "lines", &small(4)).expect("written");
         assert_eq!((first.n_prompts, first.reused), (4 * 2 * 4, false));
         let second = ingest(&lake, "lines", &small(4)).expect("reused");
-        assert_eq!(second, IngestOutcome { reused: true, ..first });
+        assert_eq!(second, IngestOutcome { reused: true, ..first.clone() });
         let snapshot = lake.snapshot().expect("readable");
         let n_rows = |table| -> usize {
             let entries = snapshot.files(table);

@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field};
-use hypercolumn_ingest::{Generator, read_prompts, write_jsonl};
+use hypercolumn_ingest::{Generator, IngestError, PromptsFile, write_jsonl};
 use hypercolumn_schemas::Prompt;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, GzipLevel};
@@ -18,6 +18,10 @@ use parquet::file::properties::WriterProperties;
 fn generated() -> Vec<Prompt> {
     let tasks = Generator::names().map(|name| Generator::from_name(name).expect("a built-in task"));
     tasks.flat_map(|task| task.generate().expect("prompts")).collect()
+}
+
+fn read_prompts(path: &Path) -> Result<Vec<Prompt>, IngestError> {
+    PromptsFile::new(path).read().map(|reading| reading.prompts)
 }
 
 fn fixtures() -> PathBuf {

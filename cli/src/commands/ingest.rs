@@ -9,7 +9,7 @@ use crate::progress::Reporter;
 use crate::resolve::{ResolvedTask, resolve_study};
 use hypercolumn_analyze::TaskDesign;
 use hypercolumn_extract::stage::settings::Settings;
-use hypercolumn_ingest::{Generator, PromptSource};
+use hypercolumn_ingest::{ColumnMap, Generator, PromptSource, PromptsFile};
 use hypercolumn_schemas::{Lake, TaskRows};
 
 pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
@@ -17,10 +17,8 @@ pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
         None => resolve_study(args.study.as_deref(), &ModelOptions::default())?.tasks,
         Some(name) => {
             let source = source_of(name, args)?;
-            {
-                let (design, extract) = (TaskDesign::default(), Settings::default());
-                vec![ResolvedTask { name: name.clone(), source, design, extract }]
-            }
+            let (design, extract) = (TaskDesign::default(), Settings::default());
+            vec![ResolvedTask { name: name.clone(), source, design, extract }]
         }
     };
     if !args.lake.lake.exists() {
@@ -34,7 +32,11 @@ pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 
 fn source_of(name: &str, args: &IngestArgs) -> Result<PromptSource, Failure> {
     match &args.prompts {
-        Some(path) => Ok(PromptSource::File(path.clone())),
+        Some(path) => {
+            let map =
+                ColumnMap::parse(args.map.iter().map(String::as_str)).map_err(could_not("ingest", name))?;
+            Ok(PromptSource::File(PromptsFile { path: path.clone(), map }))
+        }
         None => Generator::from_name(name).map(PromptSource::Generator).map_err(could_not("ingest", name)),
     }
 }
@@ -52,6 +54,12 @@ pub fn ingest(lake: &Lake, tasks: &[ResolvedTask], reporter: &Reporter) -> Resul
     for task in tasks {
         let outcome = hypercolumn_ingest::ingest(lake, &task.name, &task.source)
             .map_err(could_not("ingest", &task.name))?;
+        for message in &outcome.messages {
+            reporter.say(&format!("ingest {}: {message}", task.name));
+        }
+        for warning in &outcome.warnings {
+            reporter.warn(&format!("{}: {warning}", task.name));
+        }
         let how = if outcome.reused { "reused" } else { "written" };
         reporter.say(&format!(
             "ingest {}: {} prompts, {} segments {how}",

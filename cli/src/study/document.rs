@@ -113,7 +113,7 @@ fn read_task(
     let DeValue::Table(table) = task.into_inner() else {
         return Err(Problem::at(span, "expected a task: a table with `name`"));
     };
-    let (mut name, mut generator, mut prompts) = (None, None, None);
+    let (mut name, mut generator, mut prompts, mut map) = (None, None, None, None);
     let (mut cluster, mut reference) = (None, None);
     let mut extract = ExtractEntry::default();
     let mut settings = Vec::new();
@@ -124,6 +124,7 @@ fn read_task(
             "name" => name = Some(read(value, &path, whole)?),
             "generator" => generator = Some(read(value, &path, whole)?),
             "prompts" => prompts = Some(read(value, &path, whole)?),
+            "map" => map = Some(read(value, &path, whole)?),
             "cluster" => cluster = Some(read(value, &path, whole)?),
             "reference" => reference = Some(read(value, &path, whole)?),
             "extract" => extract = read(value, &path, whole)?,
@@ -134,7 +135,7 @@ fn read_task(
         }
     }
     let name = name.ok_or_else(|| Problem::at(span.clone(), "the key `name` is missing"))?;
-    Ok(Spanned::new(span, TaskEntry { name, generator, prompts, cluster, reference, extract, settings }))
+    Ok(Spanned::new(span, TaskEntry { name, generator, prompts, map, cluster, reference, extract, settings }))
 }
 
 /// The keys of the table at `path`.

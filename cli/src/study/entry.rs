@@ -6,6 +6,7 @@
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
 use hypercolumn_extract::tokenize::chat::ChatTemplate;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use toml::Spanned;
 
 /// A task as the file spells it.
@@ -17,6 +18,8 @@ pub struct TaskEntry {
     pub generator: Option<Spanned<String>>,
     /// A file of prompts, relative to the study.
     pub prompts: Option<Spanned<String>>,
+    /// Columns of that file by the fields of a prompt, where their names are others.
+    pub map: Option<Spanned<BTreeMap<String, String>>>,
     /// SQL over one prompt: what prompts that are not independent have in common; the generator's if absent.
     pub cluster: Option<Spanned<String>>,
     /// The condition that others are compared with.
@@ -28,7 +31,7 @@ pub struct TaskEntry {
 }
 
 /// Keys of a task that are not its generator's.
-pub const TASK_KEYS: [&str; 6] = ["name", "generator", "prompts", "cluster", "reference", "extract"];
+pub const TASK_KEYS: [&str; 7] = ["name", "generator", "prompts", "map", "cluster", "reference", "extract"];
 
 /// Extraction settings, each of which may be left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -4,27 +4,114 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 
+use serde_json::{Map, Value};
+
 use crate::error::{IngestError, Location, Problem};
-use crate::read::fields::{Fields, check_prompt};
+use crate::read::Reading;
+use crate::read::column_map::ColumnMap;
+use crate::read::columns::{check_columns, find_misspelt};
+use crate::read::fields::check_prompt;
+use crate::read::forms::{Usage, standardize};
+use crate::read::values::Finding;
 use hypercolumn_schemas::Prompt;
 
 /// Number of problems that a refusal lists; the rest are counted.
 const MAX_LISTED: usize = 5;
 
-/// The state of reading one file.
-#[derive(Debug, Default)]
-pub(super) struct Intake {
+/// The state of reading the rows of one source.
+#[derive(Debug)]
+pub(super) struct Intake<'a> {
+    map: &'a ColumnMap,
+    usage: Usage,
+    /// Whether names were checked once, as those of columns; rows of JSON have names of their own.
+    has_columns: bool,
     prompts: Vec<Prompt>,
+    n_rows: u64,
     locations: HashMap<String, Location>,
     problems: Vec<Problem>,
     n_problems: u64,
 }
 
-impl Intake {
+impl<'a> Intake<'a> {
+    /// No rows yet, of a source whose columns are named by `map`.
+    pub(super) fn new(map: &'a ColumnMap) -> Self {
+        Self {
+            map,
+            usage: Usage::default(),
+            has_columns: false,
+            prompts: Vec::new(),
+            n_rows: 0,
+            locations: HashMap::new(),
+            problems: Vec::new(),
+            n_problems: 0,
+        }
+    }
+
+    pub(super) fn map(&self) -> &'a ColumnMap {
+        self.map
+    }
+
+    /// The number of the row to be taken next, from 1.
+    pub(super) fn next_row(&mut self) -> u64 {
+        self.n_rows += 1;
+        self.n_rows
+    }
+
+    /// Checks the names of a table's columns.
+    pub(super) fn name_columns(
+        &mut self,
+        path: &Path,
+        columns: Vec<String>,
+    ) -> Result<Vec<String>, IngestError> {
+        self.has_columns = true;
+        let refuse = |problem| IngestError::Columns { path: path.to_owned(), problem };
+        let columns = check_columns(columns, self.map).map_err(refuse)?;
+        if let Some((field, column)) = self.map.pairs().find(|(_, name)| !columns.iter().any(|c| c == name)) {
+            let names: Vec<_> = columns.iter().map(|name| format!("`{name}`")).collect();
+            let columns = names.join(", ");
+            return Err(refuse(format!(
+                "there is no column `{column}`, which is to be `{field}`; the columns are {columns}"
+            )));
+        }
+        Ok(columns)
+    }
+
+    /// As [`Intake::take`], for the cells of a table's row, one a column.
+    pub(super) fn take_cells(
+        &mut self,
+        location: Location,
+        columns: &[String],
+        cells: impl Iterator<Item = Result<Value, Finding>>,
+    ) {
+        let mut fields = Map::new();
+        for (column, cell) in columns.iter().zip(cells) {
+            match cell {
+                Ok(Value::Null) => {}
+                Ok(value) => {
+                    fields.insert(column.clone(), value);
+                }
+                Err(Finding { field, message }) => {
+                    let dot = if field.is_empty() || field.starts_with('[') { "" } else { "." };
+                    self.refuse(location, Some(format!("{column}{dot}{field}")), message);
+                    return;
+                }
+            }
+        }
+        self.take(location, fields);
+    }
+
     /// Checks a row and keeps its prompt or its problems.
-    pub(super) fn take(&mut self, location: Location, fields: Fields) {
+    pub(super) fn take(&mut self, location: Location, row: Map<String, Value>) {
+        if !self.has_columns {
+            let names: Vec<&str> = row.keys().map(String::as_str).collect();
+            if let Some(misspelt) = find_misspelt(&names, self.map) {
+                let message = misspelt.describe("the name");
+                return self.refuse(location, Some(misspelt.name), message);
+            }
+        }
         let mut findings = Vec::new();
-        let prompt = check_prompt(fields, &mut findings);
+        let fields = standardize(row, self.map, &mut self.usage, &mut findings);
+        let prompt = check_prompt(fields, location.number(), &mut findings);
         for finding in findings {
             self.refuse(location, Some(finding.field), finding.message);
         }
@@ -53,15 +140,19 @@ impl Intake {
     }
 
     /// The prompts in file order, or the refusal.
-    pub(super) fn finish(self, path: &Path) -> Result<Vec<Prompt>, IngestError> {
+    pub(super) fn finish(self, path: &Path) -> Result<Reading, IngestError> {
         let path = path.to_owned();
-        let Self { prompts, problems, n_problems, .. } = self;
+        let Self { map, usage, prompts, problems, n_problems, .. } = self;
         if n_problems > 0 {
             return Err(IngestError::Refused { path, n_problems, problems });
         }
         if prompts.is_empty() {
             return Err(IngestError::Empty { path });
         }
-        Ok(prompts)
+        if let Some((field, column)) = usage.unused(map).first() {
+            let problem = format!("no row has `{column}`, which is to be `{field}`");
+            return Err(IngestError::Columns { path, problem });
+        }
+        Ok(Reading { prompts, messages: usage.messages() })
     }
 }

@@ -1,120 +1,114 @@
-//! Users' own prompts, from JSON Lines, CSV or Parquet.
+//! Users' own prompts, from JSON Lines, JSON, CSV, TSV, Parquet or Arrow.
 //!
-//! Each format's reader turns a row into named JSON values; one check, the same for all, turns
-//! those into a [`Prompt`]. Every problem is collected with its location, field and expectation,
-//! and the file is refused as a whole: a file with a bad row gives no prompts. Files are read row by
-//! row; only the prompts, and their ids to find repetitions, are held.
+//! Each format's reader turns a row into named JSON values; [`forms`] gives them the names of a prompt's fields, and one
+//! check, the same for all, turns those into a [`Prompt`]. Every problem is collected with its location, field and
+//! expectation, and the file is refused as a whole: a file with a bad row gives no prompts.
 
+mod arrow_rows;
+mod arrow_values;
+mod choices;
+mod column_map;
+mod columns;
 mod csv_rows;
+mod csv_scan;
 mod fields;
+mod format;
+mod forms;
 mod intake;
+mod json_list;
+mod json_text;
 mod jsonl;
-mod parquet_rows;
+mod segments;
+mod values;
 
-use std::fs::File;
-use std::io::{self, BufRead};
-use std::path::Path;
+use std::io;
+use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::IngestError;
-use crate::read::fields::{FIELDS, OPTIONAL};
+use crate::read::format::{Format, FormattedFile, data_files, open, read_error};
+use crate::read::intake::Intake;
 use hypercolumn_schemas::Prompt;
 
-/// The file extensions that [`read_prompts`] accepts, in any case.
-pub const EXTENSIONS: [&str; 4] = ["jsonl", "ndjson", "csv", "parquet"];
+pub use column_map::ColumnMap;
 
-/// Reads a prompts file; its extension says the format.
-///
-/// JSON Lines holds one object a line. CSV (comma-separated, with a header) and Parquet hold the
-/// same fields as columns, `params` and `segments` as JSON text; in Parquet `segments` may also be
-/// a list of structs. In CSV an empty cell is a missing value.
-///
-/// # Errors
-///
-/// [`IngestError`]: a file that cannot be opened or read, has an unknown extension or other columns
-/// than a prompts table, holds no prompts, or has rows that are refused.
-pub fn read_prompts(path: &Path) -> Result<Vec<Prompt>, IngestError> {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    let read = match extension.as_deref() {
-        Some("jsonl" | "ndjson") => jsonl::read,
-        Some("csv") => csv_rows::read,
-        Some("parquet") => parquet_rows::read,
-        other => {
-            return Err(IngestError::Extension {
-                path: path.to_owned(),
-                found: other.map_or("missing".to_owned(), |extension| format!("`.{extension}`")),
-                accepted: "`.jsonl`, `.ndjson`, `.csv` and `.parquet`",
-            });
+/// A user's prompts: a file, or a directory that Hugging Face's `datasets` wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptsFile {
+    /// The file; its extension says the format.
+    pub path: PathBuf,
+    /// The columns whose names are not those of a prompt's fields.
+    pub map: ColumnMap,
+}
+
+/// Prompts as a file has them.
+#[derive(Debug, PartialEq)]
+pub struct Reading {
+    /// The prompts, in file order.
+    pub prompts: Vec<Prompt>,
+    /// How the file was read, where that is not plain: which columns were taken for what.
+    pub messages: Vec<String>,
+}
+
+impl PromptsFile {
+    /// A file whose columns have the names of a prompt's fields, or one of the known forms.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), map: ColumnMap::default() }
+    }
+
+    /// Reads the prompts.
+    ///
+    /// JSON Lines holds one object a line. CSV and TSV (with a header), Parquet and Arrow hold the same fields as
+    /// columns, nested ones as JSON text or as structs and lists. An empty cell of CSV is a missing value.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError`]: a file that cannot be opened or read, has an unknown extension or no column of texts, holds no
+    /// prompts, or has rows that are refused.
+    pub fn read(&self) -> Result<Reading, IngestError> {
+        let mut intake = Intake::new(&self.map);
+        let is_dataset = self.path.is_dir();
+        for path in data_files(&self.path)? {
+            let file = FormattedFile::of(&path)?;
+            match file.format {
+                // Datasets are in files whose schema is one.
+                _ if is_dataset => arrow_rows::read_arrow(&path, &mut intake)?,
+                Format::JsonLines => jsonl::read(&path, &file, &mut intake)?,
+                Format::Json => json_list::read(&path, &file, &mut intake)?,
+                Format::Csv(dialect) => csv_rows::read(&path, &file, dialect, &mut intake)?,
+                Format::Parquet => arrow_rows::read_parquet(&path, &mut intake)?,
+                Format::Arrow => arrow_rows::read_arrow(&path, &mut intake)?,
+            }
         }
-    };
-    let open_error = |source| IngestError::Open { path: path.to_owned(), source };
-    let file = File::open(path).map_err(open_error)?;
-    // A directory opens on some systems, and then fails less clearly at the first read.
-    if file.metadata().map_err(open_error)?.is_dir() {
-        return Err(open_error(io::Error::from(io::ErrorKind::IsADirectory)));
+        intake.finish(&self.path)
     }
-    read(path, file)
-}
 
-/// Skips a UTF-8 byte order mark, which some editors put first.
-fn skip_byte_order_mark<R: BufRead>(reader: &mut R) -> io::Result<()> {
-    if reader.fill_buf()?.starts_with(b"\xEF\xBB\xBF") {
-        reader.consume(3);
+    /// What decides the prompts, for an ingest's key: the format, the content and the map, but not the path.
+    ///
+    /// # Errors
+    /// [`IngestError`] where the file cannot be opened or read.
+    pub(crate) fn describe(&self) -> Result<Value, IngestError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut extension = String::new();
+        for path in data_files(&self.path)? {
+            extension = FormattedFile::of(&path)?.extension;
+            io::copy(&mut io::BufReader::new(open(&path)?), &mut hasher).map_err(read_error(&path))?;
+        }
+        let mut description =
+            json!({ "format": extension, "blake3": hasher.finalize().to_hex().to_string() });
+        if !self.map.is_empty() {
+            description["map"] = serde_json::to_value(&self.map).expect("names are JSON");
+        }
+        Ok(description)
     }
-    Ok(())
-}
 
-/// Checks a table's header: every column known and given once, none missing that is required.
-fn check_columns(path: &Path, columns: &[String]) -> Result<(), IngestError> {
-    let accepted = || format!("the columns are {}", FIELDS.join(", "));
-    let repeated = |index: usize| columns[..index].contains(&columns[index]);
-    let unknown = columns.iter().position(|column| !FIELDS.contains(&column.as_str()));
-    let missing = FIELDS
-        .iter()
-        .find(|field| !OPTIONAL.contains(field) && !columns.iter().any(|column| column == *field));
-    let problem = if let Some(index) = unknown {
-        format!("column `{}` is unknown; {}", columns[index], accepted())
-    } else if let Some(index) = (0..columns.len()).find(|&index| repeated(index)) {
-        format!("column `{}` is given twice; expected once", columns[index])
-    } else if let Some(field) = missing {
-        format!("column `{field}` is missing; {}", accepted())
-    } else {
-        return Ok(());
-    };
-    Err(IngestError::Columns { path: path.to_owned(), problem })
-}
-
-/// Reads a cell that holds JSON text.
-fn parse_json_cell(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| describe_json_error(&error, text))
-}
-
-/// A JSON error of one line of text, by column, without the parser's own line number; where the
-/// text is JSON but not an object, what was expected instead.
-fn describe_json_error(error: &serde_json::Error, text: &str) -> String {
-    let (line, column) = (error.line(), error.column());
-    let message = error.to_string();
-    let message = message.strip_suffix(&format!(" at line {line} column {column}"));
-    let message = message.map_or_else(|| error.to_string(), str::to_owned);
-    if error.is_data() {
-        return message;
+    /// Whether the format is known and the file is there, short of reading it.
+    ///
+    /// # Errors
+    /// [`IngestError`] as [`Self::read`].
+    pub fn check(&self) -> Result<(), IngestError> {
+        data_files(&self.path)?.iter().try_for_each(|path| FormattedFile::of(path).and(open(path).map(drop)))
     }
-    // Python writes these unless told not to.
-    let bytes = text.as_bytes();
-    let near = &bytes[column.saturating_sub(2).min(bytes.len())..];
-    let is_not_a_number = ["NaN", "Infinity"].iter().any(|word| {
-        (0..=1).any(|skip| near.get(skip..).is_some_and(|rest| rest.starts_with(word.as_bytes())))
-    });
-    let hint = if is_not_a_number { "; NaN and Infinity are not JSON" } else { "" };
-    format!("not valid JSON at column {column}: {message}{hint}")
-}
-
-/// Says where bytes stop being UTF-8.
-fn describe_utf8_error(error: &std::str::Utf8Error, bytes: &[u8]) -> String {
-    let at = error.valid_up_to();
-    let byte = bytes.get(at).copied().unwrap_or_default();
-    let is_utf16 = bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF");
-    let hint = if is_utf16 { "; the file looks like UTF-16, save it as UTF-8" } else { "" };
-    format!("not valid UTF-8 at byte {} (0x{byte:02X}){hint}", at + 1)
 }
