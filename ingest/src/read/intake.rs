@@ -65,7 +65,6 @@ impl<'a> Intake<'a> {
     ) -> Result<Vec<String>, IngestError> {
         self.has_columns = true;
         let refuse = |problem| IngestError::Columns { path: path.to_owned(), problem };
-        let columns = check_columns(columns, self.map).map_err(refuse)?;
         if let Some((field, column)) = self.map.pairs().find(|(_, name)| !columns.iter().any(|c| c == name)) {
             let names: Vec<_> = columns.iter().map(|name| format!("`{name}`")).collect();
             let columns = names.join(", ");
@@ -73,7 +72,7 @@ impl<'a> Intake<'a> {
                 "there is no column `{column}`, which is to be `{field}`; the columns are {columns}"
             )));
         }
-        Ok(columns)
+        check_columns(columns, self.map).map_err(refuse)
     }
 
     /// As [`Intake::take`], for the cells of a table's row, one a column.
