@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::TaskPrompts;
+use crate::scoring::Scoring;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +16,9 @@ pub struct TaskDesign {
     pub cluster: Option<String>,
     /// The condition that others are compared with; the one with the fewest examples if absent.
     pub reference: Option<String>,
+    /// How its responses are scored.
+    #[serde(skip_serializing_if = "Scoring::is_default")]
+    pub scoring: Scoring,
 }
 
 impl TaskDesign {
@@ -26,6 +30,7 @@ impl TaskDesign {
     /// Evaluates the design over the prompts of its task.
     pub(crate) fn evaluate(&self, catalog: &Catalog, prompts: &TaskPrompts) -> Result<Design, AnalyzeError> {
         let label = Self::label(&prompts.task);
+        self.scoring.check(&label)?;
         let items = Grouping::of_values("item_id", &prompts.items);
         let cluster = match &self.cluster {
             Some(sql) => {
@@ -37,7 +42,7 @@ impl TaskDesign {
             Some(name) => Some(find_condition(prompts, name, &label)?),
             None => None,
         };
-        Ok(Design { items, cluster, reference })
+        Ok(Design { items, cluster, reference, scoring: self.scoring })
     }
 }
 
@@ -58,6 +63,8 @@ pub(crate) struct Design {
     pub(crate) cluster: Option<Grouping>,
     /// The condition that others are compared with, where the task declares one.
     pub(crate) reference: Option<usize>,
+    /// How responses are scored.
+    pub(crate) scoring: Scoring,
 }
 
 impl Design {

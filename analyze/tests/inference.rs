@@ -85,7 +85,7 @@ fn the_side_that_is_not_given_is_every_other_prompt() {
 
 #[test]
 fn units_follow_from_the_hypothesis() {
-    let design = TaskDesign { cluster: Some("size".to_owned()), reference: None };
+    let design = TaskDesign { cluster: Some("size".to_owned()), reference: None, ..TaskDesign::default() };
     let entries = json!({"rsa": [
         {"task": TASK, "hypothesis": "of clusters", "sql": "-abs(a.size - b.size)"},
         {"task": TASK, "hypothesis": "of items", "sql": "a.class = b.class"},
@@ -112,7 +112,7 @@ fn items_that_share_what_a_hypothesis_uses_are_warned_of() {
     let said = warnings.0.lock().unwrap().join("\n");
     assert!(said.contains("48 items share 8 values") && said.contains("`units`"), "{said}");
     let quiet = Warnings::default();
-    let design = TaskDesign { cluster: Some("size".to_owned()), reference: None };
+    let design = TaskDesign { cluster: Some("size".to_owned()), reference: None, ..TaskDesign::default() };
     analyse(&questions(entries, design), &quiet).unwrap();
     assert!(!quiet.0.lock().unwrap().iter().any(|said| said.contains("`units`")));
 }
@@ -132,12 +132,12 @@ fn permutations_too_few_for_a_family_are_warned_of() {
 
 #[test]
 fn the_declared_reference_is_compared_with() {
-    let design = TaskDesign { cluster: None, reference: Some("icl_4".to_owned()) };
+    let design = TaskDesign { cluster: None, reference: Some("icl_4".to_owned()), ..TaskDesign::default() };
     let (_home, lake) = analyse(&questions(rsa(json!({})), design), &()).unwrap();
     let sql = "SELECT count(*) FROM rsa WHERE condition = 'icl_0' AND reference_condition = 'icl_4'";
     assert_eq!(number(&lake, sql), 5.0);
     assert_eq!(number(&lake, "SELECT count(*) FROM associations WHERE reference_condition <> 'icl_4'"), 0.0);
-    let unknown = TaskDesign { cluster: None, reference: Some("icl_9".to_owned()) };
+    let unknown = TaskDesign { cluster: None, reference: Some("icl_9".to_owned()), ..TaskDesign::default() };
     let refusal = refusal(rsa(json!({})), unknown);
     assert!(refusal.contains("`icl_9`") && refusal.contains("`icl_0`, `icl_4`"), "{refusal}");
 }

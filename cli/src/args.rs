@@ -172,6 +172,9 @@ pub struct KeepArgs {
     /// End a response with this text; may be repeated.
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
+    /// Text between a prompt and an answer that is scored, in place of what the prompt suggests; may be empty.
+    #[arg(long, value_name = "TEXT")]
+    pub answer_prefix: Option<String>,
     #[command(flatten)]
     pub chat: ChatOption,
 }

@@ -146,7 +146,7 @@ impl Explain for ExtractError {
             Self::ChatTemplate { .. } => Some(
                 "--chat-template=NAME chooses a template, --chat-template=none reads bare prompts".into(),
             ),
-            Self::TooLong { .. } => Some("shorten the prompt, or lower max_new_tokens".into()),
+            Self::TooLong { .. } => Some("shorten these prompts or leave them out, or lower max_new_tokens".into()),
             Self::Memory { .. } => Some(
                 "raise --memory where the machine has more; max_new_tokens = 0 keeps less in memory".into(),
             ),

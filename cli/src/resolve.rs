@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
 use crate::suggestion::suggest;
 use hypercolumn_analyze::Questions;
-use hypercolumn_analyze::{StatesAsked, StudyEntry, TaskDesign};
+use hypercolumn_analyze::{Scoring, StatesAsked, StudyEntry, TaskDesign};
 use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_extract::tokenize::chat::ChatTemplate;
@@ -129,7 +129,11 @@ fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Proble
         PromptSource::File(_) => None,
     };
     let cluster = stated(&entry.cluster).or(of_generator);
-    let design = TaskDesign { cluster, reference: stated(&entry.reference) };
+    let scoring = Scoring {
+        scorer: entry.scorer.as_ref().map(|scorer| *scorer.get_ref()),
+        tolerance: entry.tolerance.as_ref().map(|tolerance| *tolerance.get_ref()),
+    };
+    let design = TaskDesign { cluster, reference: stated(&entry.reference), scoring };
     Ok(ResolvedTask { name, source, design, extract })
 }
 
@@ -143,8 +147,11 @@ fn resolve_prompts(
         return Err(Problem::at(generator.span(), message));
     }
     if let Some((key, _)) = entry.settings.first() {
-        let hint =
-            suggest(key.get_ref(), "keys of a task with `prompts`", &["name", "prompts", "map", "extract"]);
+        let hint = suggest(
+            key.get_ref(),
+            "keys of a task with `prompts`",
+            &["name", "prompts", "map", "cluster", "reference", "scorer", "tolerance", "extract"],
+        );
         return Err(Problem::at(key.span(), format!("unknown key `{}`", key.get_ref())).hint(hint));
     }
     let path = study.directory.join(file.get_ref());
@@ -262,6 +269,9 @@ pub fn override_settings(mut settings: Settings, args: &KeepArgs) -> Settings {
     }
     if !args.stop.is_empty() {
         settings.stop.clone_from(&args.stop);
+    }
+    if let Some(prefix) = &args.answer_prefix {
+        settings.answer_prefix = Some(prefix.clone());
     }
     override_template(&mut settings, &args.chat);
     settings

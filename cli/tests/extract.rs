@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
-use support::{Bench, PROMPTS, contents, default_model};
+use support::{Bench, PROMPTS, checkpoint, contents, default_model};
 
 /// Far past the header of the default model, far before its end.
 const N_BYTES_KEPT: u64 = 8 << 20;
@@ -194,4 +194,76 @@ fn a_streamed_run_that_is_killed_resumes_after_its_last_layer_and_gives_the_same
     }
     let left = bench.run(&["clean", "--lake", "killed"]).succeeds();
     assert!(!left.text().contains("resume-"), "{}", left.text());
+}
+
+#[test]
+fn the_prefix_of_answers_is_a_column_and_a_setting() {
+    let bench = Bench::new();
+    checkpoint::write(&bench, "model", 1);
+    let prompts = [
+        json!({"text": "The capital of France is", "expected": "Paris"}),
+        json!({"text": "Prefix: un", "expected": "happy", "answer_prefix": ""}),
+        json!({"text": "法国的首都是", "expected": "巴黎", "choices": ["巴黎", "London"]}),
+    ];
+    bench.write("mine.jsonl", prompts.map(|p| p.to_string()).join("\n"));
+    bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
+    let extract = ["extract", "--task", "mine", "--model", "model", "--max-new-tokens", "1"];
+    let scored = |sql: &str| {
+        let rows = bench.run(&["sql", sql, "--format", "json"]).succeeds().json();
+        let texts = rows
+            .as_array()
+            .expect("rows")
+            .iter()
+            .map(|row| row["scored"].as_str().expect("a text").to_owned());
+        texts.collect::<Vec<_>>()
+    };
+    bench.run(&extract).succeeds();
+    assert_eq!(scored("SELECT scored FROM responses ORDER BY prompt_id"), [" Paris", "happy", "巴黎"]);
+    assert_eq!(scored("SELECT scored FROM choices ORDER BY choice"), ["巴黎", "London"]);
+    bench.run(&[&extract[..], &["--answer-prefix", "\n"]].concat()).succeeds();
+    assert_eq!(scored("SELECT scored FROM responses ORDER BY prompt_id"), ["\nParis", "happy", "\n巴黎"]);
+}
+
+#[test]
+fn every_prompt_that_is_too_long_is_named_or_counted() {
+    let bench = Bench::new();
+    checkpoint::write(&bench, "model", 1);
+    let prompt = |n: usize| json!({"prompt_id": format!("p{n}"), "text": "one two ".repeat(if n < 12 { 60 } else { 1 })});
+    let extract = ["extract", "--task", "mine", "--model", "model"];
+    for (n, parts) in [
+        (3, &["3 prompts", "context has 64", "`p0`", "`p2`"][..]),
+        (20, &["12 prompts", "`p9`", "and 2 more"]),
+    ] {
+        let lines: Vec<String> = (0..n).map(|n| prompt(n).to_string()).collect();
+        bench.write("mine.jsonl", lines.join("\n"));
+        bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
+        bench.run(&extract).refuses(parts);
+    }
+}
+
+#[test]
+fn a_task_is_scored_as_its_study_says() {
+    let bench = Bench::new();
+    checkpoint::write(&bench, "model", 1);
+    bench.write("mine.jsonl", json!({"text": "One and one is", "expected": "2"}).to_string());
+    let study = |scorer: &str| {
+        format!(
+            "name = \"s\"\nmodel = \"model\"\n[extract]\nmax_new_tokens = 1\n[[task]]\nname = \"mine\"\nprompts = \"mine.jsonl\"\n{scorer}\n"
+        )
+    };
+    let metrics = "SELECT string_agg(metric, ' ' ORDER BY metric) AS metrics FROM behavior";
+    for (scorer, expected) in [
+        ("", "absolute_error expected_logprob"),
+        ("scorer = \"exact_match\"", "exact_match expected_logprob"),
+        ("scorer = \"numeric\"\ntolerance = 0.5", "absolute_error expected_logprob numeric"),
+    ] {
+        bench.write("study.toml", study(scorer));
+        bench.run(&["run", "study.toml"]).succeeds();
+        let rows = bench.run(&["sql", metrics, "--format", "json"]).succeeds().json();
+        assert_eq!(rows[0]["metrics"], *expected, "{scorer}");
+    }
+    bench.write("study.toml", study("scorer = \"fuzzy\""));
+    bench.run(&["plan", "study.toml"]).refuses(&["study.toml", "fuzzy", "exact_match"]);
+    bench.write("study.toml", study("tolerance = 0.5"));
+    bench.run(&["plan", "study.toml"]).refuses(&["`tolerance` is for `scorer = \"numeric\"`"]);
 }

@@ -56,16 +56,12 @@ pub enum ExtractError {
         /// The prompt.
         prompt_id: String,
     },
-    /// A prompt and its response do not fit the model's context.
-    #[error(
-        "prompt `{prompt_id}` needs {n_tokens} tokens with its response; the model's context has {n_ctx}"
-    )]
+    /// Prompts do not fit the model's context with their responses.
+    #[error("{}", describe_too_long(too_long, *n_ctx))]
     TooLong {
-        /// The prompt.
-        prompt_id: String,
-        /// Tokens of prompt and longest possible response.
-        n_tokens: usize,
-        /// The model's context length.
+        /// Every such prompt, in the task's order.
+        too_long: Vec<TooLongPrompt>,
+        /// The model's context length in tokens.
         n_ctx: usize,
     },
     /// The tokenizer refused a text.
@@ -128,4 +124,41 @@ fn describe_clash(name: &str, held: [&str; 2], given: [&str; 2]) -> String {
         "the lake already holds another model as `{name}`: `{held_source}` with content {held_hash}; this one is \
          `{source}` with content {hash}"
     )
+}
+
+/// A prompt that does not fit the model's context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLongPrompt {
+    /// The prompt.
+    pub prompt_id: String,
+    /// Tokens of prompt and longest possible response or answer.
+    pub n_tokens: usize,
+}
+
+/// Prompts that a message names; the others are counted.
+const N_NAMED: usize = 10;
+
+fn describe_too_long(too_long: &[TooLongPrompt], n_ctx: usize) -> String {
+    let longest = too_long.iter().map(|prompt| prompt.n_tokens).max().unwrap_or(0);
+    let named: Vec<String> = too_long
+        .iter()
+        .take(N_NAMED)
+        .map(|prompt| format!("`{}` ({})", prompt.prompt_id, prompt.n_tokens))
+        .collect();
+    let named = named.join(", ");
+    let n = too_long.len();
+    let context = format!("the model's context has {n_ctx}");
+    match n {
+        1 => {
+            let prompt_id = &too_long[0].prompt_id;
+            format!("prompt `{prompt_id}` needs {longest} tokens with its response; {context}")
+        }
+        _ if n <= N_NAMED => {
+            format!("{n} prompts need up to {longest} tokens with their responses; {context}: {named}")
+        }
+        _ => format!(
+            "{n} prompts need up to {longest} tokens with their responses; {context}: {named} and {} more",
+            n - N_NAMED
+        ),
+    }
 }

@@ -5,12 +5,14 @@ use super::{Analysis, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::error::AnalyzeError;
+use crate::prompts::TaskPrompts;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, behavior_section};
+use crate::scoring::Judgement;
 use crate::settings::AnalysisSettings;
-use hypercolumn_schemas::Table;
 use hypercolumn_schemas::tables::{self, BehaviorRow};
+use hypercolumn_schemas::{Progress, Table};
 use serde_json::Value;
 
 /// How good the answers are: table `behavior`.
@@ -25,7 +27,7 @@ impl Analysis for Behavior {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -56,7 +58,7 @@ impl Analysis for Behavior {
 
 /// Rows of `behavior`, in order of prompt and metric.
 fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
-    let Inputs { catalog, model, prompts, .. } = inputs;
+    let Inputs { catalog, model, prompts, design, progress, .. } = inputs;
     let sql = include_str!("../../queries/answers.sql");
     let task = prompts.task.as_str();
     let answer = ask(catalog.connection(), sql, &[&model, &task], "read the answers")?;
@@ -66,6 +68,7 @@ fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
     let logprobs = answer.column::<Option<f64>>("expected_logprob")?;
     let choices = answer.column::<Option<String>>("choice")?;
     let forced = answer.column::<Option<f64>>("is_right")?;
+    warn_of_empty_responses(prompts, &responses, progress);
     let mut rows = Vec::new();
     for (i, id) in ids.iter().enumerate() {
         let Some(prompt) = prompts.number(id) else { continue };
@@ -80,8 +83,9 @@ fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
             });
         };
         if let Some(expected) = &expected[i] {
-            let (metric, score, parsed) = judge(&responses[i], expected);
-            push(metric, score, parsed);
+            for Judgement { metric, score, parsed } in design.scoring.judge(&responses[i], expected) {
+                push(metric, score, parsed);
+            }
         }
         if logprobs[i].is_some() {
             push("expected_logprob", logprobs[i], None);
@@ -93,104 +97,12 @@ fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
     Ok(rows)
 }
 
-/// Metric, score and what was read from the response.
-fn judge(response: &str, expected: &str) -> (&'static str, Option<f64>, Option<String>) {
-    if let Ok(answer) = expected.trim().parse::<f64>()
-        && answer.is_finite()
-    {
-        let parsed = find_number(response);
-        let score = parsed.and_then(|text| text.parse::<f64>().ok()).map(|number| (number - answer).abs());
-        return ("absolute_error", score, parsed.map(str::to_owned));
-    }
-    let found = find_answer(response, expected);
-    ("exact", Some(f64::from(u8::from(found.is_some()))), found)
-}
-
-/// The first number in `text`: a sign, digits and decimals, as they stand. The reading ends at a
-/// closing bracket, so that a second point that the model goes on to write is not taken for an answer.
-pub(crate) fn find_number(text: &str) -> Option<&str> {
-    let answer = &text[..text.find(')').unwrap_or(text.len())];
-    let bytes = answer.as_bytes();
-    let is_digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
-    let first = (0..bytes.len()).find(|&i| is_digit(i))?;
-    let has_point = first > 0 && bytes[first - 1] == b'.';
-    let mut start = first - usize::from(has_point);
-    if start > 0 && matches!(bytes[start - 1], b'-' | b'+') && !(start > 1 && is_digit(start - 2)) {
-        start -= 1;
-    }
-    let mut end = first;
-    while is_digit(end) {
-        end += 1;
-    }
-    if !has_point && bytes.get(end) == Some(&b'.') && is_digit(end + 1) {
-        end += 1;
-        while is_digit(end) {
-            end += 1;
-        }
-    }
-    Some(&answer[start..end])
-}
-
-/// The expected answer as it stands in the response's first sentence, whatever its case, as whole words.
-fn find_answer(response: &str, expected: &str) -> Option<String> {
-    let sentence = first_sentence(response);
-    let (sentence, expected) = (sentence.to_lowercase(), expected.trim().to_lowercase());
-    if expected.is_empty() {
-        return None;
-    }
-    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    let (starts_word, ends_word) = (is_word(expected.chars().next()), is_word(expected.chars().last()));
-    sentence.match_indices(&expected).find_map(|(at, found)| {
-        let before = starts_word && is_word(sentence[..at].chars().last());
-        let after = ends_word && is_word(sentence[at + found.len()..].chars().next());
-        (!before && !after).then(|| found.to_owned())
-    })
-}
-
-/// Up to the first full stop, question or exclamation mark that ends a word, or the end of the first line with text.
-fn first_sentence(response: &str) -> &str {
-    let text = response.trim_start();
-    let ends = |(at, c): (usize, char)| {
-        let next = text[at + c.len_utf8()..].chars().next();
-        c == '\n' || (matches!(c, '.' | '!' | '?') && next.is_none_or(char::is_whitespace))
-    };
-    let end = text.char_indices().find(|&place| ends(place)).map_or(text.len(), |(at, _)| at);
-    &text[..end]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_number_is_read_as_it_stands() {
-        let cases = [
-            ("22.2); (0.44,13.8)", Some("22.2")),
-            (" -3", Some("-3")),
-            ("+.5 or so", Some("+.5")),
-            ("the answer is 7.", Some("7")),
-            ("3-4", Some("3")),
-            ("1.2.3", Some("1.2")),
-            ("x); 5", None),
-            ("none", None),
-            ("", None),
-        ];
-        for (text, number) in cases {
-            assert_eq!(find_number(text), number, "{text}");
-        }
-    }
-
-    #[test]
-    fn numbers_are_scored_by_their_distance() {
-        assert_eq!(judge("25.5)", "24").1, Some(1.5));
-        assert_eq!(judge("no idea", "24"), ("absolute_error", None, None));
-    }
-
-    #[test]
-    fn an_answer_counts_in_the_first_sentence_as_whole_words() {
-        assert_eq!(judge(" Watering the plants. Then more", "watering the plants").1, Some(1.0));
-        assert_eq!(judge("\nKevin is reading. He is cooking.", "cooking").1, Some(0.0));
-        assert_eq!(judge("overcooking", "cooking").1, Some(0.0));
-        assert_eq!(judge("cooking", "cooking").2.as_deref(), Some("cooking"));
+/// A model that wrote nothing has no behaviour to speak of; where responses were asked for, their number is said.
+fn warn_of_empty_responses(prompts: &TaskPrompts, responses: &[String], progress: &dyn Progress) {
+    let n_empty = responses.iter().filter(|response| response.trim().is_empty()).count();
+    if n_empty > 0 && n_empty < responses.len() {
+        let (task, n) = (&prompts.task, responses.len());
+        progress
+            .warn(&format!("{task}: {n_empty} of {n} responses are empty; they are scored as what they are"));
     }
 }

@@ -143,6 +143,7 @@ fn write_extraction(lake: &Lake, prompts: &[Prompt], random: &mut ChaCha8Rng) {
         lake.begin(Slot::Extract { model: MODEL.into(), task: TASK.into(), shard: 0 }).unwrap();
     let shared = Shared::new(prompts, random);
     let response = |p: &Prompt| ResponseRow {
+        scored: None,
         prompt_id: p.id.clone(),
         response: "y".to_owned(),
         n_tokens: 1,

@@ -181,7 +181,7 @@ fn questions(seed: u64) -> Questions {
         n_repeats: 1,
         ..AnalysisSettings::default()
     };
-    let design = TaskDesign { cluster: Some("cluster".to_owned()), reference: None };
+    let design = TaskDesign { cluster: Some("cluster".to_owned()), reference: None, ..TaskDesign::default() };
     Questions {
         study: "null".to_owned(),
         tasks: vec![TASK.to_owned()],

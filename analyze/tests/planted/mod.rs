@@ -154,6 +154,7 @@ fn write_answers(transaction: &mut hypercolumn_schemas::Transaction, prompts: &[
         text(&prompts.iter().map(respond).collect::<Vec<_>>()),
         Arc::new(Int32Array::from(vec![3; n])),
         Arc::new(Float32Array::from_iter_values(prompts.iter().map(logprob))),
+        text(&vec![" 10"; n]),
     ];
     put(transaction, &tables::RESPONSES, partition(), rows);
     // Tokens: BOS, "Aa", " bb.", " Ccc", " dd." and one of the response.

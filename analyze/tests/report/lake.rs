@@ -144,7 +144,7 @@ impl World<'_> {
                 let is_read = random.random::<f64>() < 0.97;
                 scores.push(("absolute_error", if is_read { Cell::F(error) } else { Cell::Null }));
             } else {
-                scores.push(("exact", right(0.2 + 0.6 * gain, random)));
+                scores.push(("contains", right(0.2 + 0.6 * gain, random)));
                 scores.push(("forced_choice", right(0.5 + 0.4 * gain, random)));
             }
             for (metric, score) in scores {
@@ -342,7 +342,7 @@ impl World<'_> {
         let metrics: &[&str] = if self.is_lines {
             &["absolute_error", "expected_logprob"]
         } else {
-            &["expected_logprob", "exact"]
+            &["expected_logprob", "contains"]
         };
         let mut measures: Vec<String> =
             self.hypotheses().iter().map(|(h, ..)| format!("alignment: {h}")).collect();

@@ -46,7 +46,7 @@ impl World<'_> {
     pub(crate) fn responses(&self) -> Rows {
         let mut rows = Rows::new(&tables::RESPONSES, self.of_model());
         for (c, _, item) in self.each() {
-            rows.push(vec![t(&format!("{}-{c}", item.id)), t(" 12.5"), Cell::I(3), Cell::F(-2.0)]);
+            rows.push(vec![t(&format!("{}-{c}", item.id)), t(" 12.5"), Cell::I(3), Cell::F(-2.0), t("12")]);
         }
         rows
     }
@@ -61,6 +61,7 @@ impl World<'_> {
                     t(&prompt),
                     t(&name),
                     t("x"),
+                    t(" x"),
                     Cell::I(2),
                     Cell::F(-3.0),
                     Cell::B(choice == 1),

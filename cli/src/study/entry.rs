@@ -3,6 +3,7 @@
 //! A generator's settings stand beside the task's own keys, so which keys are known depends on the
 //! generator. They are kept with their position in the file until the generator accepts or refuses them.
 
+use hypercolumn_analyze::Scorer;
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
 use hypercolumn_extract::tokenize::chat::ChatTemplate;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,10 @@ pub struct TaskEntry {
     pub cluster: Option<Spanned<String>>,
     /// The condition that others are compared with.
     pub reference: Option<Spanned<String>>,
+    /// How responses are scored.
+    pub scorer: Option<Spanned<Scorer>>,
+    /// The largest error that the numeric scorer counts as right.
+    pub tolerance: Option<Spanned<f64>>,
     /// Settings in place of the study's `[extract]`.
     pub extract: ExtractEntry,
     /// The generator's settings.
@@ -31,7 +36,8 @@ pub struct TaskEntry {
 }
 
 /// Keys of a task that are not its generator's.
-pub const TASK_KEYS: [&str; 7] = ["name", "generator", "prompts", "map", "cluster", "reference", "extract"];
+pub const TASK_KEYS: [&str; 9] =
+    ["name", "generator", "prompts", "map", "cluster", "reference", "scorer", "tolerance", "extract"];
 
 /// Extraction settings, each of which may be left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -45,6 +51,8 @@ pub struct ExtractEntry {
     pub max_new_tokens: Option<usize>,
     /// Texts that end a response.
     pub stop: Option<Vec<String>>,
+    /// The text between a prompt and an answer that is scored.
+    pub answer_prefix: Option<String>,
     /// The chat template around a prompt.
     pub chat_template: Option<ChatTemplate>,
 }
@@ -58,6 +66,7 @@ impl ExtractEntry {
             attention: entry.attention.unwrap_or(settings.attention),
             max_new_tokens: entry.max_new_tokens.unwrap_or(settings.max_new_tokens),
             stop: entry.stop.unwrap_or(settings.stop),
+            answer_prefix: entry.answer_prefix.or(settings.answer_prefix),
             chat_template: entry.chat_template.unwrap_or(settings.chat_template),
         }
     }

@@ -1,5 +1,6 @@
 //! The stage itself: what is to be done, what is done already, and doing the rest.
 
+mod answer_prefix;
 mod batch;
 mod choices;
 mod chunk;
@@ -19,7 +20,7 @@ pub use identity::check_model;
 pub use model_file::ModelFile;
 
 use crate::cpu::Cpu;
-use crate::error::ExtractError;
+use crate::error::{ExtractError, TooLongPrompt};
 use crate::forward::profile::{Profile, Work};
 use crate::forward::{Backend, MemoryForecast, Placed, Placement, ResumeCheckpoint};
 use crate::model::source::ResolvedModel;
@@ -39,7 +40,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Raised when the same prompts, model and settings would give other rows than before.
-const CODE_VERSION: u32 = 1;
+const CODE_VERSION: u32 = 2;
 
 /// The backend that extractions run on.
 static BACKEND: &dyn Backend = &Cpu;
@@ -291,13 +292,14 @@ impl<'a> Job<'a> {
         let tokens =
             |shard: &usize| self.shards[*shard].iter().map(|p| self.tokenized_prompts[*p].ids.len() as u64);
         progress.start(&format!("extract {}", self.task), missing.iter().flat_map(tokens).sum(), "tokens");
+        self.warn_of_merged_answers(missing, progress);
+        let mut spelt_otherwise = Vec::new();
         let mut removes = self.outdated_slots();
         for &shard in missing {
             let started = Instant::now();
             let mut transaction = lake.begin(self.slot(shard))?;
             let named = Shard { prompts: &self.shards[shard], key: &self.keys[shard] };
-            let checkpoints =
-                runner.read_shard(&self.tokenized_prompts, &named, &mut transaction, progress)?;
+            let read = runner.read_shard(&self.tokenized_prompts, &named, &mut transaction, progress)?;
             let profile = model.take_profile();
             let elapsed_s = started.elapsed().as_secs_f64();
             let info = CommitInfo {
@@ -306,12 +308,41 @@ impl<'a> Job<'a> {
                 removes: std::mem::take(&mut removes),
             };
             transaction.commit(info)?;
-            checkpoints.into_iter().for_each(ResumeCheckpoint::remove);
+            read.checkpoints.into_iter().for_each(ResumeCheckpoint::remove);
+            spelt_otherwise.extend(read.spelt_otherwise);
             spent.shards_s += elapsed_s;
             spent.profile += profile;
         }
         progress.finish();
+        self.warn_of_spelling(&spelt_otherwise, progress);
         Ok(spent)
+    }
+
+    fn warn_of_merged_answers(&self, missing: &[usize], progress: &dyn Progress) {
+        let prompts =
+            missing.iter().flat_map(|shard| &self.shards[*shard]).map(|p| &self.tokenized_prompts[*p]);
+        let mut merged = prompts.filter(|prompt| prompt.answers.iter().any(|answer| answer.merges));
+        let Some(first) = merged.next() else { return };
+        progress.warn(&format!(
+            "{}: {} of {} prompts have an answer whose beginning this tokenizer merges with the prompt's end; the prompt's \
+             tokens stay, the answer is read apart from them (the first is `{}`)",
+            self.task,
+            1 + merged.count(),
+            self.tokenized_prompts.len(),
+            first.prompt.prompt_id
+        ));
+    }
+
+    fn warn_of_spelling(&self, prompts: &[String], progress: &dyn Progress) {
+        let Some(first) = prompts.first() else { return };
+        progress.warn(&format!(
+            "{}: for {} of {} prompts the response begins with the expected answer in other tokens than those that \
+             expected_logprob is of, which is then too low (the first is `{first}`); the column `scored` of responses shows \
+             what was scored, answer_prefix sets what stands before it",
+            self.task,
+            prompts.len(),
+            self.tokenized_prompts.len()
+        ));
     }
 
     /// Slots of an earlier extraction with other prompts, model or settings: emptied by this one's first commit, so
@@ -373,18 +404,15 @@ fn check_lengths(
     settings: &Settings,
     n_ctx: usize,
 ) -> Result<(), ExtractError> {
-    for tokenized_prompt in tokenized_prompts {
-        let answer = tokenized_prompt.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
-        let n_tokens = tokenized_prompt.ids.len() + answer.max(settings.max_new_tokens);
-        if n_tokens > n_ctx {
-            return Err(ExtractError::TooLong {
-                prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
-                n_tokens,
-                n_ctx,
-            });
-        }
-    }
-    Ok(())
+    let needed = |prompt: &TokenizedPrompt| {
+        let answer = prompt.answers.iter().map(|a| a.ids.len()).max().unwrap_or(0);
+        prompt.ids.len() + answer.max(settings.max_new_tokens)
+    };
+    let sized = tokenized_prompts
+        .iter()
+        .map(|prompt| TooLongPrompt { prompt_id: prompt.prompt.prompt_id.clone(), n_tokens: needed(prompt) });
+    let too_long: Vec<_> = sized.filter(|prompt| prompt.n_tokens > n_ctx).collect();
+    if too_long.is_empty() { Ok(()) } else { Err(ExtractError::TooLong { too_long, n_ctx }) }
 }
 
 /// What decides the rows of a shard beside its prompts.
@@ -404,7 +432,8 @@ fn shard_key(inputs: &KeyInputs, tokenized_prompts: &[TokenizedPrompt], shard: &
             let prompt = &tokenized_prompts[*i].prompt;
             let segments: Vec<_> =
                 (1_i16..).zip(&prompt.segments).map(|(n, s)| (n, &s.role, s.start, s.end)).collect();
-            (&prompt.prompt_id, &prompt.text, &prompt.expected, choices::choices_of(&prompt.params), segments)
+            let answers = (choices::choices_of(&prompt.params), choices::own_answer_prefix(&prompt.params));
+            (&prompt.prompt_id, &prompt.text, &prompt.expected, answers, segments)
         })
         .collect();
     content_key(&(inputs, prompts))

@@ -38,6 +38,10 @@ pub struct Settings {
     pub max_new_tokens: usize,
     /// A response ends with the token that makes it contain one of these.
     pub stop: Vec<String>,
+    /// What stands between a prompt and an answer that is scored; what the prompt suggests if absent. A prompt's param
+    /// `answer_prefix` goes before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_prefix: Option<String>,
     /// What stands around a prompt's text when the model reads it.
     #[serde(skip_serializing_if = "ChatTemplate::is_none")]
     pub chat_template: ChatTemplate,
@@ -50,6 +54,7 @@ impl Default for Settings {
             attention: AttentionRule::default(),
             max_new_tokens: 16,
             stop: Vec::new(),
+            answer_prefix: None,
             chat_template: ChatTemplate::None,
         }
     }

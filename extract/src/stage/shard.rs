@@ -137,14 +137,14 @@ pub fn writing_thread() -> ThreadPool {
 }
 
 impl ShardRunner<'_> {
-    /// Computes a shard and stages its files. Gives the resume checkpoints to remove once the shard is committed.
+    /// Computes a shard and stages its files.
     pub fn read_shard(
         &self,
         tokenized_prompts: &[TokenizedPrompt],
         shard: &Shard<'_>,
         transaction: &mut Transaction,
         progress: &dyn Progress,
-    ) -> Result<Vec<ResumeCheckpoint>, ExtractError> {
+    ) -> Result<ShardRead, ExtractError> {
         let mut checkpoints = Vec::new();
         let of = |chunk: Vec<usize>| Chunk::new(chunk.iter().map(|i| &tokenized_prompts[*i]).collect());
         let chunks: Vec<Chunk> = plan_chunks(tokenized_prompts, shard.prompts).into_iter().map(of).collect();
@@ -172,10 +172,19 @@ impl ShardRunner<'_> {
                 Ok::<_, ExtractError>(())
             })
         });
-        let writers = computed.and(written.expect("the writer does not panic"))?;
+        let mut writers = computed.and(written.expect("the writer does not panic"))?;
+        let spelt_otherwise = std::mem::take(&mut writers.spelt_otherwise);
         writers.stage(transaction)?;
-        Ok(checkpoints)
+        Ok(ShardRead { checkpoints, spelt_otherwise })
     }
+}
+
+/// What computing a shard leaves beside its files.
+pub struct ShardRead {
+    /// Resume checkpoints, to remove once the shard is committed.
+    pub checkpoints: Vec<ResumeCheckpoint>,
+    /// Prompts whose response begins with the expected answer in other tokens than those that were scored.
+    pub spelt_otherwise: Vec<String>,
 }
 
 /// A shard that is computed.

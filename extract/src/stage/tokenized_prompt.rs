@@ -2,12 +2,13 @@
 
 use crate::error::ExtractError;
 use crate::stage::ModelFile;
-use crate::stage::choices::choices_of;
+use crate::stage::answer_prefix::answer_prefix;
+use crate::stage::choices::{choices_of, own_answer_prefix};
 use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::settings::Settings;
 use crate::tokenize::chat::{PromptTemplate, RenderedPrompt};
 use crate::tokenize::membership::{deciding_characters, positions_within, ranges};
-use crate::tokenize::tokenizer::Tokenizer;
+use crate::tokenize::tokenizer::{Continuation, Tokenizer};
 use hypercolumn_schemas::{Prompt, TaskRows};
 use rayon::prelude::*;
 
@@ -33,8 +34,13 @@ pub struct Target {
     pub choice: Option<String>,
     /// The answer.
     pub text: String,
+    /// The text that is scored: the answer behind its prefix.
+    pub scored: String,
     /// Its tokens after the prompt's.
     pub ids: Vec<u32>,
+    /// Whether the tokenizer would merge the prompt's end with the answer's beginning. The prompt's tokens stand, so the
+    /// answer is read apart from them.
+    pub merges: bool,
 }
 
 /// All prompts of a task as a model reads them, and the source of the chat template around them, if there is one.
@@ -76,12 +82,15 @@ impl TokenizedPrompt {
         let choices = choices_of(&prompt.params).into_iter();
         let choices = choices.map(|(name, text)| (Some(name.to_owned()), text));
         for (choice, text) in expected.chain(choices) {
-            let spaced = format!("{}{text}", separator(&rendered.text, &text));
+            let given = own_answer_prefix(&prompt.params).or(settings.answer_prefix.as_deref());
+            let prefix = given.map_or_else(|| answer_prefix(&rendered.text, &text), str::to_owned);
+            let scored = format!("{prefix}{text}");
             let before = (rendered.text.as_str(), encoding.ids.as_slice());
-            let ids =
-                tokenizer.encode_continuation(before, &spaced, rendered.special_tokens).map_err(failed)?;
+            let continuation =
+                tokenizer.encode_continuation(before, &scored, rendered.special_tokens).map_err(failed)?;
+            let Continuation { ids, merges } = continuation;
             if !ids.is_empty() {
-                answers.push(Target { choice, text, ids });
+                answers.push(Target { choice, text, scored, ids, merges });
             }
         }
         let place = Place { start: rendered.start, length: prompt.text.chars().count() as u32 };
@@ -90,6 +99,11 @@ impl TokenizedPrompt {
         let spans = encoding.offsets.iter().map(|span| place.overlap(*span)).collect();
         let plan = plan_segments(&prompt, &deciding, settings);
         Ok(Self { prompt, ids: encoding.ids, spans, answers, plan })
+    }
+
+    /// The expected answer, if there is one to score.
+    pub fn expected(&self) -> Option<&Target> {
+        self.answers.first().filter(|answer| answer.choice.is_none())
     }
 
     /// Rows that the prompt and its answers take at most in a tree, beyond `shared` prompt tokens.
@@ -121,14 +135,6 @@ impl Place {
     }
 }
 
-/// What stands between a prompt and its answer: a space after a letter, a digit or a closing mark, unless the
-/// answer brings its own; nothing after a space, a comma or an opening mark.
-fn separator(prompt: &str, answer: &str) -> &'static str {
-    let closes = |c: char| c.is_alphanumeric() || ":.?!)]}".contains(c);
-    let spaced = prompt.chars().last().is_some_and(closes) && !answer.starts_with(char::is_whitespace);
-    if spaced { " " } else { "" }
-}
-
 /// The segments of a prompt, whose tokens are decided by these characters of its text. A template's tokens have
 /// none: like BOS they belong to no segment, but that the last of them is `final`, which the response follows.
 fn plan_segments(prompt: &Prompt, deciding: &[Option<u32>], settings: &Settings) -> PromptPlan {
@@ -153,17 +159,4 @@ fn plan_segments(prompt: &Prompt, deciding: &[Option<u32>], settings: &Settings)
         segments.push(segment(n + 2, "response", Vec::new(), true));
     }
     PromptPlan { n_tokens: n_tokens as usize, segments }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::separator;
-
-    #[test]
-    fn an_answer_is_spaced_as_a_writer_would() {
-        assert_eq!(separator("(0.63,", "17.9"), "");
-        assert_eq!(separator("Target:", "watering"), " ");
-        assert_eq!(separator("Target: ", "watering"), "");
-        assert_eq!(separator("Target:", " watering"), "");
-    }
 }

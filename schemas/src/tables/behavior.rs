@@ -5,7 +5,7 @@ use crate::table;
 table! {
     BEHAVIOR as BehaviorRow;
     name: "behavior",
-    version: 1,
+    version: 2,
     grain: "one metric of one prompt",
     doc: "How good the model's answers are.",
     partitions: [Model, Task],
@@ -13,7 +13,7 @@ table! {
     prompt_id: String = "The prompt.",
     item_id: String = "The prompt's item.",
     condition: String = "The prompt's condition.",
-    metric: String = "absolute_error (expected answers that are numbers), exact (1.0 if the response contains the expected answer, else 0.0), expected_logprob, forced_choice (1.0 if the expected answer is the likeliest candidate, else 0.0).",
+    metric: String = "absolute_error (expected answers that are numbers), contains (1.0 if the response contains the expected answer as whole words, else 0.0), or what the task's scorer says: exact_match, first_line (the first line with text is the expected answer), numeric (the absolute error is within the tolerance); expected_logprob, forced_choice (1.0 if the expected answer is the likeliest candidate, else 0.0).",
     score: Option<f64> = "The metric's value; null where the response holds no number.",
     parsed: Option<String> = "What was read from the response; null if nothing was found.",
 }

@@ -5,7 +5,7 @@ use crate::table;
 table! {
     RESPONSES as ResponseRow;
     name: "responses",
-    version: 1,
+    version: 2,
     grain: "one prompt",
     doc: "What the model answers, decoded greedily, and how likely it finds the expected answer.",
     partitions: [Model, Task],
@@ -14,4 +14,5 @@ table! {
     response: String = "The greedy continuation, special tokens left out; ends at a stop string, the end-of-text token or the token limit.",
     n_tokens: i32 = "Number of response tokens; an end-of-text token is not counted.",
     expected_logprob: Option<f32> = "Natural logarithm of the probability of the expected answer: the sum over its tokens, each given the prompt and the tokens before it; null if the prompt has no expected answer.",
+    scored: Option<String> = "The text whose probability that is: the expected answer with what stands before it (answer_prefix); null if the prompt has no expected answer.",
 }

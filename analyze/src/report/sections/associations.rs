@@ -62,7 +62,7 @@ pub(crate) fn associations_section(inputs: SectionInputs<'_>) -> Result<Section,
     for conditions in tasks {
         let of_task = names.rows().filter(|r| r.text("task") == conditions.task);
         let mut metrics: Vec<&str> = of_task.map(|r| r.text("behavior_metric")).collect();
-        let order = ["absolute_error", "expected_logprob", "forced_choice", "exact"];
+        let order = ["absolute_error", "expected_logprob", "forced_choice", "contains"];
         metrics.sort_by_key(|m| order.iter().position(|o| o == m).unwrap_or(order.len()));
         let mut read = Vec::new();
         for metric in metrics {

@@ -40,9 +40,13 @@ fn plan(metric: &str) -> MetricPlan {
         "absolute_error" => {
             ("Absolute error", "absolute error (units of the answer)", Some(true), Statistic::Median, false)
         }
-        "exact" | "contains" => {
+        "contains" => {
             ("Expected answer in the response", "share of items", Some(false), Statistic::Mean, true)
         }
+        "exact_match" | "first_line" => {
+            ("Response is the expected answer", "share of items", Some(false), Statistic::Mean, true)
+        }
+        "numeric" => ("Number within the tolerance", "share of items", Some(false), Statistic::Mean, true),
         "expected_logprob" => (
             "Log-probability of the expected answer",
             "log-probability (nats)",
@@ -293,7 +297,15 @@ impl TaskBehavior<'_> {
     }
 
     fn metrics_by_interest(&self) -> Vec<&String> {
-        let order = ["absolute_error", "forced_choice", "expected_logprob", "contains", "exact"];
+        let order = [
+            "absolute_error",
+            "forced_choice",
+            "expected_logprob",
+            "contains",
+            "exact_match",
+            "first_line",
+            "numeric",
+        ];
         let mut metrics: Vec<&String> = self.tallies.keys().collect();
         metrics.sort_by_key(|m| order.iter().position(|o| o == m).unwrap_or(order.len()));
         metrics
@@ -355,7 +367,10 @@ impl TaskBehavior<'_> {
 /// What a metric's statistic is, in words.
 fn subject(metric: &str, statistic: Statistic) -> String {
     match (metric, statistic) {
-        ("exact" | "contains", _) => "the share of responses that hold the expected answer".to_owned(),
+        ("contains", _) => "the share of responses that hold the expected answer".to_owned(),
+        ("exact_match", _) => "the share of responses that are the expected answer".to_owned(),
+        ("first_line", _) => "the share of responses whose first line is the expected answer".to_owned(),
+        ("numeric", _) => "the share of numbers within the tolerance".to_owned(),
         ("forced_choice", _) => "the share of right forced choices".to_owned(),
         ("expected_logprob", _) => "the mean log-probability of the expected answer".to_owned(),
         (_, Statistic::Median) => format!("the median {}", words(metric)),

@@ -8,7 +8,7 @@ use crate::model::architecture::Shape;
 use crate::stage::chunk::{Chunk, Generations};
 use crate::stage::collect::Part;
 use crate::stage::output::attention_files::AttentionFiles;
-use crate::stage::output::rows::{choice_rows, hidden_rows, response_rows, token_rows};
+use crate::stage::output::rows::{choice_rows, hidden_rows, response_rows, spelt_otherwise, token_rows};
 use crate::tokenize::tokenizer::Tokenizer;
 use hypercolumn_schemas::{FileWriter, LakeError, Partition, Table, Transaction, tables};
 use std::sync::mpsc::Receiver;
@@ -33,6 +33,8 @@ pub struct ShardWriters {
     attention: AttentionFiles,
     /// The chunk whose prompts' attention is being written.
     chunk_in_attention: Option<usize>,
+    /// Prompts whose response begins with the expected answer in other tokens than those that were scored.
+    pub spelt_otherwise: Vec<String>,
 }
 
 impl ShardWriters {
@@ -54,7 +56,16 @@ impl ShardWriters {
             |l| transaction.writer(&tables::HIDDEN_STATES, partition.clone().at_layer(l), width);
         let hidden = (0..=n).map(&mut at_layer).collect::<Result<_, _>>()?;
         let attention = AttentionFiles::open(transaction, partition, (shape.n_layers, shape.n_heads))?;
-        Ok(Self { shape, tokens, responses, choices, hidden, attention, chunk_in_attention: None })
+        Ok(Self {
+            shape,
+            tokens,
+            responses,
+            choices,
+            hidden,
+            attention,
+            chunk_in_attention: None,
+            spelt_otherwise: Vec::new(),
+        })
     }
 
     /// Writes parts of `chunks` as they come, each with its chunk's index.
@@ -72,6 +83,7 @@ impl ShardWriters {
                     self.tokens.write(&token_rows(chunk, &written, tokenizer)?)?;
                     self.responses.write(&response_rows(chunk, &written)?)?;
                     self.choices.write(&choice_rows(chunk, &written)?)?;
+                    self.spelt_otherwise.extend(spelt_otherwise(chunk, &written));
                 }
             }
         }

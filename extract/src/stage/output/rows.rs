@@ -50,15 +50,28 @@ pub fn token_rows(
 pub fn response_rows(chunk: &Chunk, written: &Generations) -> Result<RecordBatch, LakeError> {
     let answers = written.responses.iter().zip(&written.answer_logprobs);
     let row = |(tokenized_prompt, (response, logprobs)): (&&TokenizedPrompt, (&Response, &Vec<f32>))| {
-        let scores_expected = tokenized_prompt.answers.first().is_some_and(|answer| answer.choice.is_none());
+        let expected = tokenized_prompt.expected();
         ResponseRow {
             prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
             response: response.text.clone(),
             n_tokens: response.ids.len() as i32,
-            expected_logprob: scores_expected.then(|| logprobs[0]),
+            expected_logprob: expected.map(|_| logprobs[0]),
+            scored: expected.map(|answer| answer.scored.clone()),
         }
     };
     ResponseRow::to_batch(&chunk.tokenized_prompts.iter().zip(answers).map(row).collect::<Vec<_>>())
+}
+
+/// Prompts whose response begins with the expected answer, white space aside, in other tokens than those that were scored.
+pub fn spelt_otherwise(chunk: &Chunk, written: &Generations) -> Vec<String> {
+    let differs = |(prompt, response): &(&&TokenizedPrompt, &Response)| {
+        let Some(expected) = prompt.expected() else { return false };
+        let rest = response.text.trim_start().strip_prefix(expected.text.trim());
+        let ends_there = rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+        ends_there && !response.ids.starts_with(&expected.ids)
+    };
+    let prompts = chunk.tokenized_prompts.iter().zip(&written.responses).filter(differs);
+    prompts.map(|(prompt, _)| prompt.prompt.prompt_id.clone()).collect()
 }
 
 /// `choices` of a chunk.
@@ -71,6 +84,7 @@ pub fn choice_rows(chunk: &Chunk, written: &Generations) -> Result<RecordBatch, 
                 prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
                 choice: name.clone(),
                 text: answer.text.clone(),
+                scored: answer.scored.clone(),
                 n_tokens: answer.ids.len() as i32,
                 logprob,
                 is_expected: tokenized_prompt.prompt.expected.as_ref() == Some(&answer.text),

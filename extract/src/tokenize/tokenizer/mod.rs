@@ -38,6 +38,14 @@ impl Encoding {
     }
 }
 
+/// An answer's tokens after a prompt's.
+#[derive(Debug)]
+pub(crate) struct Continuation {
+    pub(crate) ids: Vec<u32>,
+    /// Whether the tokenizer, given prompt and answer as one text, changes the prompt's own tokens.
+    pub(crate) merges: bool,
+}
+
 /// A model's tokenizer.
 #[derive(Debug)]
 pub struct Tokenizer {
@@ -125,18 +133,18 @@ impl Tokenizer {
     }
 
     /// Token ids of `answer` as it continues `prompt`, whose ids are given: what the tokenizer gives for both beyond
-    /// the prompt's own ids; where the two would merge, those of the answer alone, since the prompt's ids stand.
+    /// the prompt's own ids; where the two merge, those of the answer alone, since the prompt's ids stand.
     pub(crate) fn encode_continuation(
         &self,
         (prompt, ids): (&str, &[u32]),
         answer: &str,
         special_tokens: SpecialTokens,
-    ) -> Result<Vec<u32>, String> {
+    ) -> Result<Continuation, String> {
         let whole = self.encode_within(&format!("{prompt}{answer}"), special_tokens)?.ids;
         if whole.len() > ids.len() && whole.starts_with(ids) {
-            return Ok(whole[ids.len()..].to_vec());
+            return Ok(Continuation { ids: whole[ids.len()..].to_vec(), merges: false });
         }
-        self.encode_inside(answer)
+        Ok(Continuation { ids: self.encode_inside(answer)?, merges: true })
     }
 
     /// Ids of a text in the middle of another, where tokenizers that put a space before a text must not.
