@@ -4,6 +4,7 @@ use crate::device_and_dtype;
 use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hypercolumn_extract::stage::resources::Resources;
+use hypercolumn_extract::tokenize::chat::ChatDate;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -72,6 +73,9 @@ pub struct ChatOption {
     /// templates by name, `vicuna`, or `none`.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = OWN_TEMPLATE)]
     pub chat_template: Option<String>,
+    /// Date for a chat template that asks for today's: what a model reads must not depend on the day.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub chat_date: Option<ChatDate>,
 }
 
 /// The model in place of the study's, and its name in the lake.

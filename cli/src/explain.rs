@@ -5,8 +5,8 @@ use crate::exit::Exit;
 use crate::suggestion::closest;
 use hypercolumn_analyze::AnalyzeError;
 use hypercolumn_analyze::report::ReportError;
-use hypercolumn_extract::ExtractError;
 use hypercolumn_extract::model::source::SourceError;
+use hypercolumn_extract::{ExtractError, ModelFileState};
 use hypercolumn_ingest::IngestError;
 use hypercolumn_schemas::LakeError;
 use std::io;
@@ -135,8 +135,11 @@ impl Explain for ExtractError {
                 let meant = closest(task, names).map(|m| format!("did you mean `{m}`? "));
                 Some(format!("{}the lake has: {}", meant.unwrap_or_default(), available.join(", ")))
             }
-            Self::Model { .. } => {
+            Self::Model { state: ModelFileState::Damaged, .. } => {
                 Some("fetch the file again, or use a known model: `hypercolumn models` lists them".into())
+            }
+            Self::Model { state: ModelFileState::Unsupported, .. } => {
+                Some("`hypercolumn models` lists known models; docs/models.md says what is read".into())
             }
             Self::NameTaken { .. } => Some(
                 "--model-name NAME (in a study: model_name) gives this model a name of its own; --lake DIR names \

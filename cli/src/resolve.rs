@@ -278,6 +278,7 @@ pub fn override_settings(mut settings: Settings, args: &KeepArgs) -> Settings {
 }
 
 fn override_template(settings: &mut Settings, option: &ChatOption) {
+    settings.chat_date = option.chat_date.or(settings.chat_date);
     settings.chat_template = match option.chat_template.as_deref() {
         None => return,
         Some("none") => ChatTemplate::None,

@@ -29,6 +29,8 @@ pub enum ExtractError {
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
+        /// What can be done about it.
+        state: ModelFileState,
     },
     /// The lake holds another model under this name.
     #[error("{}", describe_clash(name, [held_source, held_hash], [source_text, content_hash]))]
@@ -108,6 +110,15 @@ pub enum ExtractError {
         /// The prompt.
         prompt_id: String,
     },
+}
+
+/// Whether a model's file is as it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelFileState {
+    /// It is not: another copy may be.
+    Damaged,
+    /// It may be; this program does not carry out what it says.
+    Unsupported,
 }
 
 /// Names both models that would have one name: their source and the first digits of their content hash.

@@ -18,6 +18,6 @@ pub mod model;
 pub mod stage;
 pub mod tokenize;
 
-pub use error::ExtractError;
+pub use error::{ExtractError, ModelFileState};
 pub use stage::forecast::Forecast;
 pub use stage::{ExtractPlan, Outcome, check_model, extract, plan, read_task};

@@ -5,7 +5,7 @@
 
 use hypercolumn_analyze::Scorer;
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
-use hypercolumn_extract::tokenize::chat::ChatTemplate;
+use hypercolumn_extract::tokenize::chat::{ChatDate, ChatTemplate};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -55,6 +55,8 @@ pub struct ExtractEntry {
     pub answer_prefix: Option<String>,
     /// The chat template around a prompt.
     pub chat_template: Option<ChatTemplate>,
+    /// The date for chat templates that ask for one.
+    pub chat_date: Option<ChatDate>,
 }
 
 impl ExtractEntry {
@@ -68,6 +70,7 @@ impl ExtractEntry {
             stop: entry.stop.unwrap_or(settings.stop),
             answer_prefix: entry.answer_prefix.or(settings.answer_prefix),
             chat_template: entry.chat_template.unwrap_or(settings.chat_template),
+            chat_date: entry.chat_date.or(settings.chat_date),
         }
     }
 }

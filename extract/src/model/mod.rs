@@ -9,7 +9,7 @@ mod checkpoint;
 mod families;
 pub mod source;
 
-use crate::error::ExtractError;
+use crate::error::{ExtractError, ModelFileState};
 use architecture::{Architecture, Checkpoint};
 pub use checkpoint::GgufMetadata;
 pub(crate) use checkpoint::{GgufFile, StoredCheckpoint, content_hash, open_directory, open_gguf};
@@ -54,6 +54,12 @@ pub fn describe_config(path: &Path, bytes: &[u8]) -> Result<Architecture, Extrac
     Ok(checkpoint::describe_config(path, bytes)?.architecture)
 }
 
+/// A file that is not what was written.
+pub(crate) fn damaged(path: &Path, problem: impl Into<String>) -> ExtractError {
+    ExtractError::Model { path: path.to_owned(), problem: problem.into(), state: ModelFileState::Damaged }
+}
+
+/// A file that says what this program does not carry out.
 pub(crate) fn refuse(path: &Path, problem: impl Into<String>) -> ExtractError {
-    ExtractError::Model { path: path.to_owned(), problem: problem.into() }
+    ExtractError::Model { path: path.to_owned(), problem: problem.into(), state: ModelFileState::Unsupported }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::ExtractError;
 use crate::model::architecture::Architecture;
+use crate::model::refuse;
 use crate::model::source::ResolvedModel;
 use crate::stage::ModelFile;
 use crate::stage::forecast::{Forecast, forecast};
@@ -132,7 +133,7 @@ pub fn inspect(
     let n_parameters = weights.iter().map(|w| w.n_parameters).sum();
     let forecast = task.map(|(lake, task, settings)| forecast(lake, task, settings, &file)).transpose()?;
     let around = file.tokenizer.encode("").map(|encoding| file.tokenizer.pieces(&encoding.ids));
-    let around = around.map_err(|problem| ExtractError::Model { path: model.path.clone(), problem })?;
+    let around = around.map_err(|problem| refuse(&model.path, problem))?;
     Ok(Inspection {
         name: model.name.clone(),
         source: model.source.clone(),

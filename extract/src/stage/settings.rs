@@ -1,6 +1,6 @@
 //! What to keep of a forward pass, and how to decode. Part of every extraction's key.
 
-use crate::tokenize::chat::ChatTemplate;
+use crate::tokenize::chat::{ChatDate, ChatTemplate};
 use hypercolumn_schemas::Pooling;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,9 @@ pub struct Settings {
     /// What stands around a prompt's text when the model reads it.
     #[serde(skip_serializing_if = "ChatTemplate::is_none")]
     pub chat_template: ChatTemplate,
+    /// The date for chat templates that ask for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_date: Option<ChatDate>,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             stop: Vec::new(),
             answer_prefix: None,
             chat_template: ChatTemplate::None,
+            chat_date: None,
         }
     }
 }

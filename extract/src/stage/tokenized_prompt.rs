@@ -53,7 +53,7 @@ pub fn tokenize_task(
     settings: &Settings,
 ) -> Result<(Vec<TokenizedPrompt>, Option<String>), ExtractError> {
     let prompts = rows.into_prompts()?;
-    let template = PromptTemplate::new(&settings.chat_template, &file.tokenizer)?;
+    let template = PromptTemplate::new(&settings.chat_template, settings.chat_date, &file.tokenizer)?;
     let tokenized_prompts = prompts
         .into_par_iter()
         .map(|prompt| TokenizedPrompt::new(prompt, &file.tokenizer, template.as_ref(), settings))

@@ -230,6 +230,7 @@ fn configurations_that_cannot_be_meant() {
         ("model_type", json!("mixtral"), "`model_type` is \"mixtral\"; expected one of `llama`"),
         ("architectures", json!(["LlamaForSequenceClassification"]), "expected `LlamaForCausalLM`"),
         ("quantization_config", json!({"quant_method": "gptq"}), "quantised weights are read from GGUF"),
+        ("quantization", json!({"group_size": 64, "bits": 4}), "quantised weights are read from GGUF"),
         ("residual_multiplier", json!(0.2), "`residual_multiplier` is 0.2, an option"),
     ];
     for (key, value, says) in cases {

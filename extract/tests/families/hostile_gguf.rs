@@ -131,3 +131,22 @@ fn metadata_that_is_not_carried_out() {
     assert_refused(&with("llama.vocab_size", "llama.expert_cnt"), "`llama.expert_cnt`");
     assert_refused(&with("llama.block_count", "llama.block_coont"), "llama.block_coont");
 }
+
+#[test]
+fn what_is_whole_and_not_read_is_named() {
+    let text = |value: &str| [&(value.len() as u64).to_le_bytes(), value.as_bytes()].concat();
+    let unknown = entry("general.architecture", 8, &text("gemma3"));
+    assert_refused(&header(3, 0, 1, &unknown), "its architecture is `gemma3`; expected one of `llama`");
+    let part =
+        [entry("split.no", 2, &1u16.to_le_bytes()), entry("split.count", 2, &3u16.to_le_bytes())].concat();
+    assert_refused(&header(3, 0, 2, &part), "is one of 3 parts of a model");
+    let llama = entry("general.architecture", 8, &text("llama"));
+    for (number, name) in [(20u32, "IQ4_NL"), (23, "IQ4_XS"), (34, "TQ1_0"), (39, "MXFP4")] {
+        let tensor = [
+            text("a.weight"),
+            [1u32.to_le_bytes().as_slice(), &32u64.to_le_bytes(), &number.to_le_bytes(), &[0; 8]].concat(),
+        ];
+        let bytes = header(3, 1, 1, &[llama.clone(), tensor.concat()].concat());
+        assert_refused(&bytes, &format!("stores tensor `a.weight` as {name}, which is not read"));
+    }
+}

@@ -6,6 +6,7 @@ use crate::reference::forward;
 use hypercolumn_extract::cpu::Cpu;
 use hypercolumn_extract::forward::{Backend, Placement};
 use hypercolumn_extract::model::open_checkpoint;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Largest absolute difference at any position, layer and head.
@@ -93,6 +94,71 @@ pub fn cases(directory: &Path) -> Vec<PathBuf> {
 /// Each checkpoint under `directory` with its largest differences.
 fn table(directory: &Path) -> Vec<(String, Difference)> {
     cases(directory).iter().map(|path| (name(path), difference(path))).collect()
+}
+
+/// A copy of a fixture's checkpoint with a changed configuration, its expected values left out.
+fn copied(name: &str, change: impl Fn(&mut serde_json::Map<String, Value>)) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    for file in std::fs::read_dir(fixtures().join(name)).expect("a fixture") {
+        let file = file.expect("a file").path();
+        std::fs::copy(&file, directory.path().join(file.file_name().expect("a name"))).expect("copied");
+    }
+    let path = directory.path().join("config.json");
+    let bytes = std::fs::read(&path).expect("a configuration");
+    let Ok(Value::Object(mut config)) = serde_json::from_slice(&bytes) else { panic!("an object") };
+    change(&mut config);
+    std::fs::write(&path, Value::Object(config).to_string()).expect("written");
+    directory
+}
+
+/// Longest text of a checkpoint, in tokens.
+fn n_ctx(directory: &tempfile::TempDir) -> usize {
+    let checkpoint = open_checkpoint(directory.path()).unwrap_or_else(|e| panic!("{e}"));
+    checkpoint.architecture().shape.n_ctx
+}
+
+#[test]
+fn the_context_is_that_after_stretching_and_transformers_default_where_it_is_absent() {
+    let absent = copied("llama", |config| drop(config.remove("max_position_embeddings")));
+    assert_eq!(n_ctx(&absent), 2048);
+    let with_scaling = |scaling: Value| {
+        copied("llama", move |config| {
+            config.remove("rope_parameters");
+            config.insert("rope_theta".to_owned(), json!(10_000.0));
+            config.insert("max_position_embeddings".to_owned(), json!(64));
+            config.insert("rope_scaling".to_owned(), scaling.clone());
+        })
+    };
+    assert_eq!(n_ctx(&with_scaling(json!({"type": "linear", "factor": 4.0}))), 256);
+    let yarn = json!({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32});
+    assert_eq!(n_ctx(&with_scaling(yarn.clone())), 128);
+    let mut remarked = yarn;
+    remarked["finetuned"] = json!(true);
+    remarked["attn_factor"] = json!(0.9);
+    assert_eq!(n_ctx(&with_scaling(remarked)), 128);
+}
+
+/// Tied weights that are stored once, under the name of the matrix to logits.
+#[test]
+fn tied_weights_are_found_under_either_name() {
+    for (name, embedding) in [("smollm3", "model.embed_tokens.weight"), ("gpt2", "transformer.wte.weight")] {
+        let copy = copied(name, |_| {});
+        let plain = open_checkpoint(copy.path()).unwrap_or_else(|e| panic!("{e}"));
+        let file = copy.path().join("model.safetensors");
+        let bytes = std::fs::read(&file).expect("weights");
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("weights");
+        let renamed = tensors.tensors().into_iter().map(|(tensor, view)| {
+            (if tensor == embedding { "lm_head.weight".to_owned() } else { tensor }, view)
+        });
+        let tied = tempfile::tempdir().expect("a directory");
+        std::fs::copy(copy.path().join("config.json"), tied.path().join("config.json")).expect("copied");
+        safetensors::serialize_to_file(renamed, None, &tied.path().join("model.safetensors"))
+            .expect("written");
+        let tied = open_checkpoint(tied.path()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let prompts = [vec![1, 2, 3]];
+        let read = |checkpoint| read_together(checkpoint, &prompts, Placement::Resident);
+        assert!(read(&*tied) == read(&*plain), "{name}");
+    }
 }
 
 /// Sites inside a block are what the plain forward pass has there, and add up to the residual stream.

@@ -3,16 +3,16 @@
 //! Metadata of the file's architecture that no family asked for is refused like unknown keys of `config.json`; what
 //! converters leave out because llama.cpp knows it is put back from [`GgufForm::implied`].
 
-use super::super::families::{GgufForm, Implied};
+use super::super::families::{FAMILIES, Family, GgufForm, Implied, by_gguf_architecture};
 use super::super::refuse;
 use super::config::Config;
 use super::gguf_metadata::{GgufMetadata, number, read_header};
 use super::store::{Encoding, Store, Stored};
 use crate::error::ExtractError;
 use candle_core::quantized::GgmlDType;
-use candle_core::quantized::gguf_file::{Content, Value as Entry};
+use candle_core::quantized::gguf_file::{TensorInfo, Value as Entry};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Architecture keys that are read here or change no number.
@@ -34,6 +34,7 @@ const READ_HERE: &[&str] = &[
 pub struct GgufFile {
     store: Store,
     metadata: GgufMetadata,
+    family: GgufFamily,
     /// `general.architecture`.
     pub architecture: String,
 }
@@ -44,15 +45,26 @@ impl GgufFile {
         let mut store = Store::default();
         let file = store.map(path)?;
         let content = read_header(path, store.bytes(file))?;
-        add_tensors(&mut store, file, &content)?;
         let metadata = GgufMetadata::new(content.metadata);
+        // Only the first part of several has the model's metadata.
+        if let Some(n_parts) = metadata.value("split.count").and_then(number).filter(|n| *n > 1.0) {
+            let problem = format!(
+                "is one of {n_parts} parts of a model; `llama-gguf-split --merge FIRST-PART WHOLE.gguf` makes one file of \
+                 them"
+            );
+            return Err(refuse(path, problem));
+        }
         let Some(architecture) = metadata.text("general.architecture").map(str::to_owned) else {
             return Err(refuse(path, "has no `general.architecture`"));
         };
-        if metadata.value("split.count").and_then(number).is_some_and(|n| n > 1.0) {
-            return Err(refuse(path, "is one of several parts of a model; merge them into one file"));
-        }
-        Ok(Self { store, metadata, architecture })
+        let family = find_family(path, &architecture)?;
+        add_tensors(&mut store, file, &content.tensor_infos, content.tensor_data_offset)?;
+        Ok(Self { store, metadata, architecture, family })
+    }
+
+    /// The family of its architecture.
+    pub fn family(&self) -> GgufFamily {
+        self.family
     }
 
     /// The header's metadata, for the tokenizer.
@@ -197,12 +209,35 @@ impl GgufFile {
     }
 }
 
+/// A family, and how GGUF files say it.
+#[derive(Clone, Copy)]
+pub struct GgufFamily {
+    /// The family.
+    pub family: &'static Family,
+    /// Its form in GGUF files.
+    pub form: &'static GgufForm,
+}
+
+fn find_family(path: &Path, architecture: &str) -> Result<GgufFamily, ExtractError> {
+    if let Some((family, form)) = by_gguf_architecture(architecture) {
+        return Ok(GgufFamily { family, form });
+    }
+    let known = FAMILIES.iter().filter_map(|f| f.gguf.as_ref()).map(|g| g.architecture);
+    let known = known.collect::<Vec<_>>().join("`, `");
+    Err(refuse(path, format!("its architecture is `{architecture}`; expected one of `{known}`")))
+}
+
 /// Blocks by which llama.cpp tells Gemma 2's largest model from the others.
 const GEMMA2_27B_BLOCKS: f64 = 46.0;
 
-fn add_tensors(store: &mut Store, file: usize, content: &Content) -> Result<(), ExtractError> {
+fn add_tensors(
+    store: &mut Store,
+    file: usize,
+    tensor_infos: &HashMap<String, TensorInfo>,
+    data_offset: u64,
+) -> Result<(), ExtractError> {
     let path = store.path(file).to_owned();
-    for (name, info) in &content.tensor_infos {
+    for (name, info) in tensor_infos {
         let encoding = match info.ggml_dtype {
             GgmlDType::F32 => Encoding::F32,
             GgmlDType::F16 => Encoding::F16,
@@ -210,7 +245,7 @@ fn add_tensors(store: &mut Store, file: usize, content: &Content) -> Result<(), 
             kind => Encoding::Quantised(kind),
         };
         // Blocks are read in place and hold 16- and 32-bit numbers.
-        let start = content.tensor_data_offset.checked_add(info.offset);
+        let start = data_offset.checked_add(info.offset);
         let start = start.filter(|s| s.is_multiple_of(8)).and_then(|s| usize::try_from(s).ok());
         let Some(start) = start else {
             return Err(refuse(

@@ -19,28 +19,75 @@ const DEEPEST: usize = 2;
 /// Most dimensions of a tensor.
 const MOST_DIMENSIONS: u32 = 4;
 
+/// Types of tensors that ggml has and this program does not read, by their numbers there.
+const UNREAD: [(u32, &str); 27] = [
+    (4, "Q4_2"),
+    (5, "Q4_3"),
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (20, "IQ4_NL"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (23, "IQ4_XS"),
+    (24, "I8"),
+    (25, "I16"),
+    (26, "I32"),
+    (27, "I64"),
+    (28, "F64"),
+    (29, "IQ1_M"),
+    (31, "Q4_0_4_4"),
+    (32, "Q4_0_4_8"),
+    (33, "Q4_0_8_8"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (36, "IQ4_NL_4_4"),
+    (37, "IQ4_NL_4_8"),
+    (38, "IQ4_NL_8_8"),
+    (39, "MXFP4"),
+    (40, "NVFP4"),
+    (41, "Q1_0"),
+];
+
 const TEXT: u32 = 8;
 const ARRAY: u32 = 9;
 
 /// Checks the header at the start of `bytes`; the error says what is wrong with the file.
-pub fn check(bytes: &[u8]) -> Result<(), String> {
-    let mut walk = Walk { bytes, at: 0, n_elements: 0, names: HashSet::new() };
-    if walk.take(4)? != b"GGUF" {
-        return Err("is not a GGUF file: it does not begin with `GGUF`".to_owned());
+pub fn check(bytes: &[u8]) -> Result<(), HeaderProblem> {
+    let mut walk = Walk { bytes, at: 0, n_elements: 0, names: HashSet::new(), unread: None };
+    walk.header().map_err(HeaderProblem::Damaged)?;
+    walk.unread.map_or(Ok(()), |problem| Err(HeaderProblem::Unsupported(problem)))
+}
+
+/// What is wrong with a file, by its header.
+pub enum HeaderProblem {
+    /// It is not what a writer of GGUF files wrote.
+    Damaged(String),
+    /// It may be whole, but is not read.
+    Unsupported(String),
+}
+
+impl<'a> Walk<'a> {
+    fn header(&mut self) -> Result<(), String> {
+        if self.take(4)? != b"GGUF" {
+            return Err("is not a GGUF file: it does not begin with `GGUF`".to_owned());
+        }
+        let version = self.u32()?;
+        if !(2..=3).contains(&version) {
+            self.unread = Some(format!("is GGUF version {version}; this version reads 2 and 3"));
+            return Ok(());
+        }
+        let n_tensors = self.bounded(MOST_TENSORS, "tensors")?;
+        let n_entries = self.bounded(MOST_ENTRIES, "entries of metadata")?;
+        for _ in 0..n_entries {
+            self.entry()?;
+        }
+        for _ in 0..n_tensors {
+            self.tensor()?;
+        }
+        Ok(())
     }
-    let version = walk.u32()?;
-    if !(2..=3).contains(&version) {
-        return Err(format!("is GGUF version {version}; this version reads 2 and 3"));
-    }
-    let n_tensors = walk.bounded(MOST_TENSORS, "tensors")?;
-    let n_entries = walk.bounded(MOST_ENTRIES, "entries of metadata")?;
-    for _ in 0..n_entries {
-        walk.entry()?;
-    }
-    for _ in 0..n_tensors {
-        walk.tensor()?;
-    }
-    Ok(())
 }
 
 struct Walk<'a> {
@@ -48,6 +95,8 @@ struct Walk<'a> {
     at: usize,
     n_elements: u64,
     names: HashSet<&'a [u8]>,
+    /// The first thing that this program does not read.
+    unread: Option<String>,
 }
 
 impl<'a> Walk<'a> {
@@ -131,15 +180,22 @@ impl<'a> Walk<'a> {
     }
 
     fn tensor(&mut self) -> Result<(), String> {
-        self.name()?;
+        let name = String::from_utf8_lossy(self.name()?).into_owned();
         let n_dimensions = self.u32()?;
         if n_dimensions > MOST_DIMENSIONS {
             return Err(format!(
                 "has a tensor of {n_dimensions} dimensions; at most {MOST_DIMENSIONS} are read"
             ));
         }
-        // Dimensions, type, place.
-        self.take(8 * n_dimensions as usize + 4 + 8).map(|_| ())
+        self.take(8 * n_dimensions as usize)?;
+        let kind = self.u32()?;
+        if let Some((_, unread)) = UNREAD.iter().find(|(number, _)| *number == kind) {
+            self.unread.get_or_insert(format!(
+                "stores tensor `{name}` as {unread}, which is not read; read are F32, F16, BF16, Q4_0 to Q8_1 and Q2_K to Q8_K"
+            ));
+        }
+        // Its place.
+        self.take(8).map(|_| ())
     }
 }
 

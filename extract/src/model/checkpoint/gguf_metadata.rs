@@ -2,8 +2,8 @@
 //!
 //! The header is checked and parsed here and nowhere else: checkpoint and tokenizer both read these values.
 
-use super::super::refuse;
-use super::gguf_header;
+use super::super::{damaged, refuse};
+use super::gguf_header::{self, HeaderProblem};
 use crate::error::ExtractError;
 use candle_core::quantized::gguf_file::{Content, Value};
 use std::collections::HashMap;
@@ -85,9 +85,12 @@ impl GgufMetadata {
 
 /// Checks and parses the header at the start of `bytes`, the content of the file `path`.
 pub(super) fn read_header(path: &Path, bytes: &[u8]) -> Result<Content, ExtractError> {
-    gguf_header::check(bytes).map_err(|problem| refuse(path, problem))?;
+    gguf_header::check(bytes).map_err(|problem| match problem {
+        HeaderProblem::Damaged(problem) => damaged(path, problem),
+        HeaderProblem::Unsupported(problem) => refuse(path, problem),
+    })?;
     Content::read(&mut Cursor::new(bytes))
-        .map_err(|e| refuse(path, format!("is not a readable GGUF file: {}", first_line(&e))))
+        .map_err(|e| damaged(path, format!("is not a readable GGUF file: {}", first_line(&e))))
 }
 
 /// A number of any type.

@@ -15,12 +15,12 @@ mod store;
 mod weights;
 
 pub use config::{Config, POSITIVE, is_positive, shown};
+use gguf::GgufFamily;
 pub use gguf::GgufFile;
 pub use gguf_metadata::GgufMetadata;
 pub use weights::StoredCheckpoint;
 
-use super::families::{Description, FAMILIES, Family, by_gguf_architecture, by_model_type};
-use super::refuse;
+use super::families::{Description, FAMILIES, Family, by_model_type};
 use crate::error::ExtractError;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -66,9 +66,12 @@ fn describe(config: &Config) -> Result<(&'static Family, Description), ExtractEr
             return Err(config.refuse_value("architectures", &accepted));
         }
     }
-    if config.given("quantization_config").is_some_and(|v| v != &Value::Bool(false)) {
-        let accepted = "none: quantised weights are read from GGUF files";
-        return Err(config.refuse_value("quantization_config", accepted));
+    // bitsandbytes, GPTQ and AWQ say the first, MLX the second (newer versions both).
+    for key in ["quantization_config", "quantization"] {
+        if config.given(key).is_some_and(|v| v != &Value::Bool(false)) {
+            let accepted = "none: quantised weights are read from GGUF files only";
+            return Err(config.refuse_value(key, accepted));
+        }
     }
     let description = (family.describe)(config)?;
     config.refuse_unread(family.harmless)?;
@@ -77,12 +80,7 @@ fn describe(config: &Config) -> Result<(&'static Family, Description), ExtractEr
 
 /// Checks an opened GGUF file against its metadata.
 pub fn open_gguf(path: &Path, file: GgufFile) -> Result<StoredCheckpoint, ExtractError> {
-    let Some((family, form)) = by_gguf_architecture(&file.architecture) else {
-        let known = FAMILIES.iter().filter_map(|f| f.gguf.as_ref()).map(|g| g.architecture);
-        let known = known.collect::<Vec<_>>().join("`, `");
-        let problem = format!("its architecture is `{}`; expected one of `{known}`", file.architecture);
-        return Err(refuse(path, problem));
-    };
+    let GgufFamily { family, form } = file.family();
     let config = file.config(form)?;
     let description = (family.describe)(&config)?;
     StoredCheckpoint::new(path.to_owned(), file.into_store(), form.layout, description)

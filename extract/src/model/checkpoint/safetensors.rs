@@ -3,7 +3,7 @@
 //! A header is checked against its file before anything is allocated for it: its length, that every tensor has the bytes
 //! that its shape and type ask for, and that tensors fill the file without a gap or an overlap.
 
-use super::super::refuse;
+use super::super::{damaged, refuse};
 use super::config::read_bounded;
 use super::store::{Encoding, Store, Stored};
 use crate::error::ExtractError;
@@ -53,14 +53,14 @@ fn add_file(store: &mut Store, path: &Path) -> Result<(), ExtractError> {
     let bytes = store.bytes(file);
     let n_bytes = bytes.len();
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
-        return Err(refuse(path, format!("has {n_bytes} bytes, too few for a safetensors header")));
+        return Err(damaged(path, format!("has {n_bytes} bytes, too few for a safetensors header")));
     };
     let length = u64::from_le_bytes(*length);
     if length > LONGEST_HEADER || length > rest.len() as u64 {
         let problem = format!(
             "says that its header has {length} bytes; the file has {n_bytes}, and at most {LONGEST_HEADER} are read"
         );
-        return Err(refuse(path, problem));
+        return Err(damaged(path, problem));
     }
     let start = 8 + length as usize;
     let entries = parse_header(path, &rest[..length as usize])?;
@@ -74,7 +74,7 @@ fn add_file(store: &mut Store, path: &Path) -> Result<(), ExtractError> {
 
 fn parse_header(path: &Path, header: &[u8]) -> Result<BTreeMap<String, Entry>, ExtractError> {
     let values: BTreeMap<String, Value> = serde_json::from_slice(header)
-        .map_err(|e| refuse(path, format!("has a header that is not JSON: {e}")))?;
+        .map_err(|e| damaged(path, format!("has a header that is not JSON: {e}")))?;
     let tensors = values.into_iter().filter(|(name, _)| name != "__metadata__");
     let parsed = tensors.map(|(name, value)| match serde_json::from_value(value) {
         Ok(entry) => Ok((name, entry)),
@@ -132,7 +132,7 @@ fn check_places(
         return Ok(());
     }
     let problem = format!("is truncated or padded: its tensors take {end} bytes, it has {n_bytes} for them");
-    Err(refuse(path, problem))
+    Err(damaged(path, problem))
 }
 
 fn encoding(dtype: &str) -> Option<Encoding> {

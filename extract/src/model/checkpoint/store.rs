@@ -4,7 +4,7 @@
 //! was opened. What has been converted is given back to the operating system at once, so that reading a file of any
 //! size takes no more memory than the tensor that is asked for. What the tensors mean is left to `weights`.
 
-use super::super::refuse;
+use super::super::{damaged, refuse};
 use crate::error::ExtractError;
 use candle_core::Device;
 use candle_core::quantized::GgmlDType;
@@ -103,7 +103,7 @@ impl Store {
         let unreadable = |e: std::io::Error| refuse(path, format!("cannot be opened: {e}"));
         let file = File::open(path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.len() == 0 {
-            return Err(refuse(path, "is empty"));
+            return Err(damaged(path, "is empty"));
         }
         // SAFETY: the mapping is only read. A file that another process shortens meanwhile ends this process with
         // SIGBUS, as in every program that maps its models; nothing is written in that case.
@@ -140,7 +140,7 @@ impl Store {
             Some(end) => {
                 let problem =
                     format!("is truncated: tensor `{name}` ends at byte {end}, the file has {n_bytes}");
-                return Err(refuse(&path, problem));
+                return Err(damaged(&path, problem));
             }
             None => return Err(refuse(&path, format!("tensor `{name}` has an impossible place"))),
         }

@@ -23,6 +23,8 @@ pub struct StoredCheckpoint {
     prefix: &'static str,
     architecture: Architecture,
     biases: Biases,
+    /// The token embeddings: of tied weights that are stored once, the matrix to logits where that is the one.
+    embedding: String,
     /// The matrix to logits, where the file has one of its own.
     unembedding: Option<String>,
 }
@@ -36,17 +38,22 @@ impl StoredCheckpoint {
         description: Description,
     ) -> Result<Self, ExtractError> {
         let Description { architecture, biases, is_tied } = description;
-        let bare = store.find(&format!("{}.weight", layout.embedding)).is_some();
+        let bare = store.find(&format!("{}.weight", layout.final_norm)).is_some();
         let prefix = if bare { "" } else { layout.prefix };
         let mut unembedding = layout.unembedding.iter().map(|name| format!("{name}.weight"));
         let unembedding = unembedding.find(|name| store.find(name).is_some());
+        let own = format!("{prefix}{}.weight", layout.embedding);
+        let embedding = match &unembedding {
+            Some(name) if is_tied && store.find(&own).is_none() => name.clone(),
+            _ => own,
+        };
         if unembedding.is_none() && !is_tied {
             let name = layout.unembedding[0];
             let problem =
                 format!("has no tensor `{name}.weight`, and its configuration does not tie the embeddings");
             return Err(refuse(&path, problem));
         }
-        let checkpoint = Self { path, store, layout, prefix, architecture, biases, unembedding };
+        let checkpoint = Self { path, store, layout, prefix, architecture, biases, embedding, unembedding };
         checkpoint.check()?;
         Ok(checkpoint)
     }
@@ -72,7 +79,7 @@ impl StoredCheckpoint {
         let shape = &self.architecture.shape;
         let mut needed = BTreeMap::new();
         let table = vec![shape.n_vocabulary, shape.d_model];
-        needed.insert(self.weight(self.layout.embedding), table.clone());
+        needed.insert(self.embedding.clone(), table.clone());
         if let Some(name) = &self.unembedding {
             needed.insert(name.clone(), table);
         }
@@ -257,9 +264,9 @@ impl Checkpoint for StoredCheckpoint {
 
     fn embeddings(&self, ids: &[u32]) -> Result<Vec<f32>, ExtractError> {
         let Architecture { shape, .. } = &self.architecture;
-        let name = self.weight(self.layout.embedding);
+        let name = &self.embedding;
         if ids.iter().copied().eq(0..shape.n_vocabulary as u32) {
-            return self.store.read(&name);
+            return self.store.read(name);
         }
         let mut rows = Vec::with_capacity(ids.len() * shape.d_model);
         for id in ids {
@@ -268,7 +275,7 @@ impl Checkpoint for StoredCheckpoint {
                 let problem = format!("has {} token embeddings, none for token {id}", shape.n_vocabulary);
                 return Err(refuse(&self.path, problem));
             }
-            rows.extend(self.store.read_rows(&name, row..row + 1)?);
+            rows.extend(self.store.read_rows(name, row..row + 1)?);
         }
         Ok(rows)
     }
@@ -315,8 +322,8 @@ impl Checkpoint for StoredCheckpoint {
 
     fn unembedding(&self) -> Result<Linear, ExtractError> {
         let shape = &self.architecture.shape;
-        let name = self.unembedding.clone().unwrap_or_else(|| self.weight(self.layout.embedding));
-        let weight = self.store.read(&name)?;
+        let name = self.unembedding.as_ref().unwrap_or(&self.embedding);
+        let weight = self.store.read(name)?;
         Ok(Linear { weight, bias: None, n_out: shape.n_vocabulary, n_in: shape.d_model })
     }
 }

@@ -45,6 +45,8 @@ pub struct Defaults {
     pub activation: (&'static str, &'static str),
     /// `tie_word_embeddings`.
     pub is_tied: bool,
+    /// `max_position_embeddings`.
+    pub n_ctx: usize,
     /// Of rotary positions.
     pub rotary: RotaryDefaults,
 }
@@ -58,6 +60,7 @@ impl Defaults {
         norm_epsilon: 1e-6,
         activation: ("hidden_act", "silu"),
         is_tied: false,
+        n_ctx: 2048,
         rotary: RotaryDefaults::WHOLE_HEAD,
     };
 }
@@ -77,7 +80,7 @@ impl Description {
             return Err(config.refuse_value("num_key_value_heads", &accepted));
         }
         let head_dim = head_dim(config, d_model, n_heads, defaults.head_dim)?;
-        let rotary = rotary(config, head_dim, config.count("max_position_embeddings")?, &defaults.rotary)?;
+        let rotary = rotary(config, head_dim, n_ctx(config, defaults.n_ctx)?, &defaults.rotary)?;
         let (n_layers, layers) = plain_layers(config, "num_hidden_layers")?;
         let n_vocabulary = config.count("vocab_size")?;
         let epsilon = config.positive_or("rms_norm_eps", defaults.norm_epsilon)? as f32;
@@ -188,12 +191,20 @@ pub fn activation(
     }
 }
 
+/// `max_position_embeddings`, transformers' default of the family where it is absent.
+fn n_ctx(config: &Config, default: usize) -> Result<usize, ExtractError> {
+    // Early checkpoints say the same under a second name, which transformers does not read.
+    let _ = config.value("max_sequence_length");
+    config.count_or("max_position_embeddings", default)
+}
+
 /// Rotary positions of a family that is no gated decoder.
 pub fn rotary_positions(
     config: &Config,
     head_dim: usize,
+    default_n_ctx: usize,
     defaults: &RotaryDefaults,
 ) -> Result<(RotaryAngles, usize), ExtractError> {
-    let rotary = rotary(config, head_dim, config.count("max_position_embeddings")?, defaults)?;
+    let rotary = rotary(config, head_dim, n_ctx(config, default_n_ctx)?, defaults)?;
     Ok((rotary.angles, rotary.n_ctx))
 }

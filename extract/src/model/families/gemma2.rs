@@ -53,6 +53,7 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
         head_dim: Some(256),
         activation: ("hidden_activation", "gelu_pytorch_tanh"),
         is_tied: true,
+        n_ctx: 8192,
         ..Defaults::LLAMA
     };
     let mut model = Description::gated(config, &defaults)?;

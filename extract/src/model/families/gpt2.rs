@@ -61,7 +61,7 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
     let head_dim = even_share(config, d_model, n_heads)?;
     let (n_layers, layers) = plain_layers(config, "n_layer")?;
     let scales = config.flag_or("scale_attn_weights", true)?;
-    let (n_vocabulary, n_ctx) = (config.count("vocab_size")?, config.count("n_positions")?);
+    let (n_vocabulary, n_ctx) = (config.count("vocab_size")?, config.count_or("n_positions", 1024)?);
     let architecture = Architecture {
         family: "gpt2",
         shape: Shape { n_layers, d_model, n_heads, n_vocabulary, n_ctx },

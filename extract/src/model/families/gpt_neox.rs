@@ -61,7 +61,7 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
     };
     refuse_other(config, "rope_theta", config.positive_or(defaults.base.0, defaults.base.1)?)?;
     refuse_other(config, "partial_rotary_factor", config.positive_or("rotary_pct", 0.25)?)?;
-    let (angles, n_ctx) = rotary_positions(config, head_dim, &defaults)?;
+    let (angles, n_ctx) = rotary_positions(config, head_dim, 2048, &defaults)?;
     let is_parallel = config.flag_or("use_parallel_residual", true)?;
     let n_vocabulary = config.count("vocab_size")?;
     let architecture = Architecture {

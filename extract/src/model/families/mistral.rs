@@ -16,7 +16,7 @@ pub const FAMILY: Family = Family {
 };
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {
-    let defaults = Defaults { family: "mistral", n_kv_heads: Some(8), ..Defaults::LLAMA };
+    let defaults = Defaults { family: "mistral", n_kv_heads: Some(8), n_ctx: 131_072, ..Defaults::LLAMA };
     let mut model = Description::gated(config, &defaults)?;
     model.set_window(config.optional_count("sliding_window", Some(4096))?);
     Ok(model)

@@ -49,7 +49,7 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
     };
     // Outside of LongRoPE nothing reads it.
     let _ = config.value("original_max_position_embeddings");
-    let defaults = Defaults { family: "phi3", norm_epsilon: 1e-5, rotary, ..Defaults::LLAMA };
+    let defaults = Defaults { family: "phi3", norm_epsilon: 1e-5, n_ctx: 4096, rotary, ..Defaults::LLAMA };
     config.refuse_on("attention_bias")?;
     let mut model = Description::gated(config, &defaults)?;
     model.set_window(config.optional_count("sliding_window", None)?);

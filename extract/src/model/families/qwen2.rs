@@ -16,7 +16,7 @@ pub const FAMILY: Family = Family {
 };
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {
-    let defaults = Defaults { family: "qwen2", n_kv_heads: Some(32), ..Defaults::LLAMA };
+    let defaults = Defaults { family: "qwen2", n_kv_heads: Some(32), n_ctx: 32_768, ..Defaults::LLAMA };
     let mut model = Description::gated(config, &defaults)?;
     model.biases = Biases { query_key_value: true, ..Biases::default() };
     set_upper_windows(&mut model, config)?;

@@ -22,7 +22,13 @@ pub const FAMILY: Family = Family {
 };
 
 fn describe(config: &Config) -> Result<Description, ExtractError> {
-    let defaults = Defaults { family: "qwen3", n_kv_heads: Some(32), head_dim: Some(128), ..Defaults::LLAMA };
+    let defaults = Defaults {
+        family: "qwen3",
+        n_kv_heads: Some(32),
+        head_dim: Some(128),
+        n_ctx: 32_768,
+        ..Defaults::LLAMA
+    };
     let mut model = Description::gated(config, &defaults)?;
     let attention = config.flag_or("attention_bias", false)?;
     model.biases = Biases { query_key_value: attention, attention_output: attention, ..Biases::default() };

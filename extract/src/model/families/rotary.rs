@@ -54,12 +54,15 @@ pub fn rotary(
         "default" | "dynamic" => Rotary { angles: angles(plain, 1.0), n_ctx },
         "linear" => {
             let factor = scaling.positive("factor")? as f32;
-            Rotary { angles: angles(plain.iter().map(|f| f / factor).collect(), 1.0), n_ctx }
+            let frequencies = plain.iter().map(|f| f / factor).collect();
+            Rotary { angles: angles(frequencies, 1.0), n_ctx: scaling.stretched_n_ctx()? }
         }
-        "llama3" => Rotary { angles: angles(scaling.llama3(&plain)?, 1.0), n_ctx },
+        "llama3" => {
+            Rotary { angles: angles(scaling.llama3(&plain)?, 1.0), n_ctx: scaling.stretched_n_ctx()? }
+        }
         "yarn" => {
             let (frequencies, magnitude) = scaling.yarn(width)?;
-            Rotary { angles: angles(frequencies, magnitude), n_ctx }
+            Rotary { angles: angles(frequencies, magnitude), n_ctx: scaling.stretched_n_ctx()? }
         }
         _ => {
             let (frequencies, magnitude) = scaling.longrope(width)?;
@@ -134,6 +137,13 @@ impl<'a> Scaling<'a> {
         Ok(scaling)
     }
 
+    /// The longest text of angles that do not depend on its length. `max_position_embeddings` is the length before
+    /// stretching in some checkpoints and that after it in others; the original length times the factor is the second.
+    fn stretched_n_ctx(&self) -> Result<usize, ExtractError> {
+        let stretched = self.positive_or("factor", 1.0)? * self.original_n_ctx as f64;
+        Ok(self.n_ctx.max(stretched as usize))
+    }
+
     fn kind(&self) -> Result<&'static str, ExtractError> {
         let given = ["rope_type", "type"].iter().find_map(|key| self.values.get(*key));
         let name = given.map_or(Some("default"), Value::as_str);
@@ -166,6 +176,9 @@ impl<'a> Scaling<'a> {
                 "mscale",
                 "mscale_all_dim",
                 "truncate",
+                // Transformers reads neither; `finetuned` is a remark, and `attn_factor` is named `attention_factor` there.
+                "attn_factor",
+                "finetuned",
             ],
             _ => &["factor", "attention_factor", "short_factor", "long_factor"],
         };
@@ -177,7 +190,8 @@ impl<'a> Scaling<'a> {
         match unknown {
             None => Ok(()),
             Some((key, _)) => Err(self.config.refuse(format!(
-                "`{}.{key}` is not an option of the rotary type `{}`",
+                "`{}.{key}` is not an option of the rotary type `{}`, which transformers would leave without effect; remove \
+                 it if that is meant",
                 self.key,
                 self.kind()?
             ))),

@@ -26,6 +26,7 @@ fn describe(config: &Config) -> Result<Description, ExtractError> {
         family: "smollm3",
         n_kv_heads: Some(4),
         is_tied: true,
+        n_ctx: 32_768,
         rotary: RotaryDefaults { base: ("rope_theta", 2_000_000.0), ..RotaryDefaults::WHOLE_HEAD },
         ..Defaults::LLAMA
     };

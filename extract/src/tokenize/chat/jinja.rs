@@ -1,9 +1,10 @@
 //! Renders a checkpoint's chat template as transformers does: Jinja with `trim_blocks` and `lstrip_blocks`, loop
 //! controls, Python's string methods, `raise_exception` and a `tojson` that escapes no HTML.
 //!
-//! `strftime_now` is left out: what a model reads must not depend on the day. Templates that ask whether it is
-//! there take the date that they have written down; others are refused.
+//! `strftime_now` gives the date of the settings: what a model reads must not depend on the day. Without one it is left out;
+//! templates that ask whether it is there take the date that they have written down, others are refused.
 
+use super::ChatDate;
 use crate::tokenize::chat_files::ChatFiles;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
@@ -17,6 +18,9 @@ const FUEL: u64 = 2_000_000;
 
 const NAME: &str = "chat_template";
 
+/// Transformers' function that gives the date and time of now.
+const STRFTIME: &str = "strftime_now";
+
 /// A compiled template.
 #[derive(Debug)]
 pub struct Template {
@@ -29,7 +33,7 @@ impl Template {
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn new(source: &str, files: &ChatFiles) -> Result<Self, String> {
+    pub fn new(source: &str, date: Option<ChatDate>, files: &ChatFiles) -> Result<Self, String> {
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|e| describe(&e))?);
@@ -39,6 +43,11 @@ impl Template {
         environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });
+        if let Some(date) = date {
+            environment.add_function(STRFTIME, move |format: String| -> Result<String, Error> {
+                date.format(&format).map_err(|problem| Error::new(ErrorKind::InvalidOperation, problem))
+            });
+        }
         for (name, spelling) in &files.tokens {
             environment.add_global(name.clone(), spelling.clone());
         }
@@ -69,7 +78,12 @@ impl Template {
 
 fn describe(error: &Error) -> String {
     let place = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
-    format!("it does not render{place}: {error}")
+    let asks_for_date = error.kind() == ErrorKind::UnknownFunction && error.to_string().contains(STRFTIME);
+    let hint = match asks_for_date {
+        true => "; it asks for the date: --chat-date YYYY-MM-DD, or chat_date in [extract], says one",
+        false => "",
+    };
+    format!("it does not render{place}: {error}{hint}")
 }
 
 /// Transformers marks the assistant's words with `{% generation %}`; nothing of it shows in the text.

@@ -8,9 +8,11 @@
 //! What tokens the result has is left to the tokenizer, which segments they belong to is left to `chunk`.
 
 mod choice;
+mod date;
 mod jinja;
 
 pub use choice::ChatTemplate;
+pub use date::ChatDate;
 
 use crate::error::ExtractError;
 use crate::tokenize::chat_files::{ChatFiles, DEFAULT_NAME};
@@ -52,7 +54,11 @@ impl PromptTemplate {
     ///
     /// # Errors
     /// [`ExtractError::ChatTemplate`] where the model has no such template, or the template is refused.
-    pub fn new(asked: &ChatTemplate, tokenizer: &Tokenizer) -> Result<Option<Self>, ExtractError> {
+    pub fn new(
+        asked: &ChatTemplate,
+        date: Option<ChatDate>,
+        tokenizer: &Tokenizer,
+    ) -> Result<Option<Self>, ExtractError> {
         let files = tokenizer.chat();
         let name = match asked {
             ChatTemplate::None => return Ok(None),
@@ -71,11 +77,11 @@ impl PromptTemplate {
         }
         let source = files.templates.get(name);
         let source = source.ok_or_else(|| refuse(absent(asked, files)))?;
-        Self::of_template(source, files).map(Some).map_err(refuse)
+        Self::of_template(source, date, files).map(Some).map_err(refuse)
     }
 
-    fn of_template(source: &str, files: &ChatFiles) -> Result<Self, String> {
-        let template = jinja::Template::new(source, files)?;
+    fn of_template(source: &str, date: Option<ChatDate>, files: &ChatFiles) -> Result<Self, String> {
+        let template = jinja::Template::new(source, date, files)?;
         let rendered = template.render(SENTINEL)?;
         let parts: Vec<&str> = rendered.split(SENTINEL).collect();
         let [before, after] = parts[..] else {
@@ -149,7 +155,7 @@ mod tests {
 
     fn template(source: &str) -> Result<PromptTemplate, String> {
         let tokens = [("bos_token".to_owned(), "<s>".to_owned())].into();
-        PromptTemplate::of_template(source, &ChatFiles { templates: BTreeMap::new(), tokens })
+        PromptTemplate::of_template(source, None, &ChatFiles { templates: BTreeMap::new(), tokens })
     }
 
     #[test]
@@ -181,7 +187,8 @@ mod tests {
         let files = ChatFiles { templates: BTreeMap::new(), tokens };
         for row in rows {
             let source = fs::read_to_string(fixtures.join("templates").join(&row.template)).unwrap();
-            let rendered = PromptTemplate::of_template(&source, &files).unwrap().around(&row.text).unwrap();
+            let rendered =
+                PromptTemplate::of_template(&source, None, &files).unwrap().around(&row.text).unwrap();
             assert_eq!(rendered.text, row.rendered, "{}", row.template);
             let own: String =
                 rendered.text.chars().skip(rendered.start as usize).take(row.text.chars().count()).collect();
@@ -193,11 +200,12 @@ mod tests {
     fn a_model_without_templates_has_the_built_in_ones() {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tokenizers");
         let tokenizer = Tokenizer::from_directory(&fixtures.join("spm-llama")).unwrap();
-        let refused = PromptTemplate::new(&ChatTemplate::Own, &tokenizer).unwrap_err().to_string();
+        let refused = PromptTemplate::new(&ChatTemplate::Own, None, &tokenizer).unwrap_err().to_string();
         assert!(refused.contains("the model's files have none; built in: vicuna"), "{refused}");
-        assert!(PromptTemplate::new(&ChatTemplate::None, &tokenizer).unwrap().is_none());
-        let template =
-            PromptTemplate::new(&ChatTemplate::Named("vicuna".to_owned()), &tokenizer).unwrap().unwrap();
+        assert!(PromptTemplate::new(&ChatTemplate::None, None, &tokenizer).unwrap().is_none());
+        let template = PromptTemplate::new(&ChatTemplate::Named("vicuna".to_owned()), None, &tokenizer)
+            .unwrap()
+            .unwrap();
         let rendered = template.around(" Hi. ").unwrap();
         assert!(rendered.text.ends_with("answers to the user's questions. USER:  Hi.  ASSISTANT:"));
         let encoding = tokenizer.encode_within(&rendered.text, rendered.special_tokens).unwrap();
@@ -228,7 +236,23 @@ mod tests {
             "{% if tools is not none %}x{% endif %}{{ messages[0].content }}{{ add_generation_prompt }}";
         assert_eq!(said(source).unwrap().to_lowercase(), "atrue");
         assert!(said("{{ raise_exception('no chats') }}").unwrap_err().contains("no chats"));
-        assert!(said("{{ strftime_now('%Y') }}").unwrap_err().contains("strftime_now"));
+        assert!(said("{{ strftime_now('%Y') }}").unwrap_err().contains("--chat-date"));
+        let dated = |source: &str| {
+            let date = Some("2026-03-04".parse().unwrap());
+            PromptTemplate::of_template(source, date, &ChatFiles::default())
+                .and_then(|f| f.around("a"))
+                .map(|f| f.text)
+        };
+        assert_eq!(
+            dated("{{ strftime_now('%d %b %Y') }}: {{ messages[0].content }}").unwrap(),
+            "04 Mar 2026: a"
+        );
+        let fallback = "{% if strftime_now is defined %}{{ strftime_now('%Y') }}{% else %}then{% endif %} {{ messages[0].content }}";
+        assert_eq!(
+            (said(fallback).unwrap().as_str(), dated(fallback).unwrap().as_str()),
+            ("then a", "2026 a")
+        );
+        assert!(dated("{{ strftime_now('%Q') }}").unwrap_err().contains("%Q"));
         assert!(
             said("{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}").is_err()
         );
