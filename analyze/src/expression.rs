@@ -4,6 +4,7 @@ use crate::answer::{Answer, ask};
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A study's SQL with where it stands, for messages.
 #[derive(Clone, Copy)]
@@ -101,6 +102,87 @@ impl Expression<'_> {
             && node["select_list"].as_array().is_some_and(|list| list.len() == 1)
             && node["select_list"][0]["alias"].as_str() == Some("value")
             && node["from_table"]["type"].as_str() == Some("EMPTY");
-        if is_one { Ok(()) } else { Err(self.refuse("it is not one SQL expression")) }
+        if !is_one {
+            return Err(self.refuse("it is not one SQL expression"));
+        }
+        match volatile_part(node, &volatile_functions(catalog)?) {
+            None => Ok(()),
+            Some(part) => Err(self.refuse(format!(
+                "`{part}` gives another value every time: what a study asks must be the same in every run"
+            ))),
+        }
+    }
+}
+
+/// Functions of DuckDB whose value depends on when or how often they are called.
+fn volatile_functions(catalog: &Catalog) -> Result<BTreeSet<String>, AnalyzeError> {
+    let sql = "SELECT DISTINCT function_name AS name FROM duckdb_functions()
+               WHERE stability <> 'CONSISTENT' AND function_type = 'scalar'";
+    let names = ask(catalog.connection(), sql, &[], "list functions")?.column::<String>("name")?;
+    Ok(names.into_iter().collect())
+}
+
+/// Words of SQL that are functions without parentheses.
+const VOLATILE_WORDS: [&str; 5] =
+    ["current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"];
+
+/// A part of a parsed statement that gives another value every time: a function, a word such as `current_date`, or a
+/// sample of rows.
+fn volatile_part(node: &Value, functions: &BTreeSet<String>) -> Option<String> {
+    match node {
+        Value::Object(fields) => {
+            let text = |key: &str| fields.get(key).and_then(Value::as_str);
+            let function = text("function_name").filter(|name| functions.contains(&name.to_lowercase()));
+            if let Some(name) = function {
+                return Some(format!("{name}()"));
+            }
+            let word = fields.get("column_names").and_then(Value::as_array).filter(|names| names.len() == 1);
+            let word = word.and_then(|names| names[0].as_str()).map(str::to_lowercase);
+            if let Some(word) = word.filter(|word| VOLATILE_WORDS.contains(&word.as_str())) {
+                return Some(word);
+            }
+            if fields.get("sample").is_some_and(|sample| !sample.is_null()) {
+                return Some("SAMPLE".to_owned());
+            }
+            fields.values().find_map(|field| volatile_part(field, functions))
+        }
+        Value::Array(items) => items.iter().find_map(|item| volatile_part(item, functions)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_from_run_to_run_is_refused() {
+        let home = tempfile::tempdir().expect("a directory");
+        let lake = hypercolumn_schemas::Lake::create(home.path().join("lake")).expect("a lake");
+        let catalog = Catalog::open(&lake).expect("a catalog");
+        let check =
+            |sql: &str| Expression { entry: "[[probe]] 1", key: "target", sql }.check_is_one(&catalog);
+        for sql in [
+            "random() > 0.5",
+            "1 + RANDOM()",
+            "now()",
+            "CURRENT_DATE",
+            "today() - DATE '2026-01-01'",
+            "uuid()",
+            "(SELECT prompt_id FROM prompts USING SAMPLE 1)",
+            "list_transform([1], x -> x + random())",
+        ] {
+            let refused = check(sql).expect_err(sql).to_string();
+            assert!(refused.contains("every time"), "{sql}: {refused}");
+        }
+        for sql in [
+            "slope > 0.5",
+            "hash(prompt_id) % 2",
+            "strftime(DATE '2026-01-01', '%Y')",
+            "(SELECT 1)",
+            "\"random\"",
+        ] {
+            check(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        }
     }
 }

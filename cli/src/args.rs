@@ -5,6 +5,7 @@ use bytesize::ByteSize;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hypercolumn_extract::stage::resources::Resources;
 use hypercolumn_extract::tokenize::chat::ChatDate;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -14,6 +15,21 @@ Examples:
   hypercolumn sql \"SELECT condition, avg(score) FROM behavior GROUP BY 1\"
 
 Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 damage found by status or verify, 130 interrupted";
+
+/// An argument as the parser is to see it: SQL that begins with a comment is a value, no option. Options have neither a
+/// space behind their dashes nor a line end.
+pub fn as_value(argument: OsString) -> OsString {
+    let is_comment = argument
+        .to_str()
+        .and_then(|text| text.strip_prefix("--"))
+        .is_some_and(|rest| rest.starts_with(char::is_whitespace) || rest.contains('\n'));
+    if !is_comment {
+        return argument;
+    }
+    let mut value = OsString::from("\n");
+    value.push(argument);
+    value
+}
 
 /// `--chat-template` without a name.
 pub const OWN_TEMPLATE: &str = "own";

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     allocator::keep_blocks();
-    let args = match args::Args::try_parse() {
+    let args = match args::Args::try_parse_from(std::env::args_os().map(args::as_value)) {
         Ok(args) => args,
         Err(refused) => return show_usage(&refused),
     };

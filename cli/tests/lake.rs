@@ -42,6 +42,19 @@ fn sql_answers_in_every_format() {
 }
 
 #[test]
+fn a_query_may_begin_with_a_comment_and_equal_names_are_told_apart() {
+    let bench = filled();
+    let sql = "-- grain: one pair\nSELECT a.prompt_id, b.prompt_id, 1 AS prompt_id_1 FROM prompts a, prompts b LIMIT 1";
+    for format in ["json", "csv"] {
+        let text = bench.run(&["sql", sql, "--format", format]).succeeds().text();
+        for name in ["prompt_id", "prompt_id_2", "prompt_id_1"] {
+            assert!(text.contains(name), "{format}: {text}");
+        }
+    }
+    bench.run(&["sql", "--fromat", "json"]).refuses(&["--fromat"]);
+}
+
+#[test]
 fn sql_that_is_wrong_refuses() {
     let bench = filled();
     let before = contents(&bench.path("lake"));

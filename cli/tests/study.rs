@@ -177,3 +177,18 @@ fn a_task_that_was_never_ingested_is_named() {
 fn a_missing_study_refuses() {
     Bench::new().run(&["run", "gone.toml"]).refuses(&["could not read study `gone.toml`", "hint:"]);
 }
+
+#[test]
+fn what_matches_nothing_or_changes_from_run_to_run_is_refused() {
+    refused(
+        "role = 'example'",
+        "role = 'exmaple'",
+        &["[[attention_ratio]]", "exmaple", "no segment of any prompt satisfies it; the roles are `example`"],
+    );
+    refused(
+        "target = \"slope\"",
+        "target = \"random() > 0.5\"",
+        &["[[probe]]", "`random()` gives another value every time"],
+    );
+    refused("a.line = b.line", "a.line = b.line AND now() > '2026-01-01'", &["[[rsa]]", "`now()`"]);
+}

@@ -16,6 +16,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow::error::ArrowError;
 use hypercolumn_analyze::QueryResult;
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
@@ -26,10 +27,10 @@ use std::sync::Arc;
 pub fn write(result: &QueryResult, format: FormatArg, reporter: &Reporter) -> Result<(), Failure> {
     let bytes = match format {
         FormatArg::Table => in_utc(result).and_then(|a| table::encode(&a, reporter)).map(String::into_bytes),
-        FormatArg::Csv => in_utc(result).and_then(|a| csv::encode(&a)),
-        FormatArg::Json => in_utc(result).and_then(|a| json::encode(&a)),
-        FormatArg::Parquet => columnar::encode_parquet(result),
-        FormatArg::Arrow => columnar::encode_stream(result),
+        FormatArg::Csv => distinct_names(result).and_then(|a| csv::encode(&in_utc(&a)?)),
+        FormatArg::Json => distinct_names(result).and_then(|a| json::encode(&in_utc(&a)?)),
+        FormatArg::Parquet => distinct_names(result).and_then(|a| columnar::encode_parquet(&a)),
+        FormatArg::Arrow => distinct_names(result).and_then(|a| columnar::encode_stream(&a)),
     };
     let bytes = bytes.map_err(|cause| unwritable(format, &cause))?;
     let mut out = io::stdout().lock();
@@ -61,6 +62,25 @@ pub fn check_destination(format: FormatArg) -> Result<(), Failure> {
             )));
     }
     Ok(())
+}
+
+/// Columns of names of their own, as DuckDB names those of a table: of two `id`, the second is `id_1`. Readers keep one of
+/// two columns of one name.
+fn distinct_names(result: &QueryResult) -> Result<QueryResult, ArrowError> {
+    let mut taken: BTreeSet<String> = result.schema.fields().iter().map(|f| f.name().clone()).collect();
+    let mut seen = BTreeSet::new();
+    let field = |field: &FieldRef| {
+        if seen.insert(field.name().clone()) {
+            return Arc::clone(field);
+        }
+        let names = (1..).map(|n| format!("{}_{n}", field.name()));
+        let name = names.into_iter().find(|name| taken.insert(name.clone())).expect("some name is free");
+        Arc::new(field.as_ref().clone().with_name(name))
+    };
+    let schema = Arc::new(Schema::new(result.schema.fields().iter().map(field).collect::<Vec<_>>()));
+    let rename = |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec());
+    let batches = result.batches.iter().map(rename).collect::<Result<_, _>>()?;
+    Ok(QueryResult { schema, batches })
 }
 
 /// Timestamps with the offset of UTC: a named time zone needs a database of time zones to be written as text.

@@ -15,6 +15,7 @@ use crate::design::Grouping;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
+use crate::quote::literal;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, attention_section};
@@ -129,12 +130,22 @@ impl Analysis for AttentionRatios {
 
     fn check(&self, task: &CheckedTask<'_>, named: &Named<AttentionRatio>) -> Result<(), AnalyzeError> {
         let segments = format!(
-            "(SELECT {}, NULL::SMALLINT AS segment, NULL::VARCHAR AS role FROM {} AS p)",
+            "(SELECT {}, s.segment, s.role FROM {} AS p JOIN ({}) AS s ON s.prompt_id = p.prompt_id)",
             task.prompts.columns_except(&["segment", "role"]),
-            task.prompts.table
+            task.prompts.table,
+            include_str!("../../../queries/segments_of_prompts.sql")
+                .replace("$task", &literal(&task.prompts.task))
         );
         for (key, sql) in named.entry.parts() {
-            Expression { entry: &named.name, key, sql }.check_condition(task.catalog, INDEX, &segments)?;
+            let part = Expression { entry: &named.name, key, sql };
+            part.check_condition(task.catalog, INDEX, &segments)?;
+            let sql = format!("SELECT count(*) AS n FROM {segments} WHERE {}", part.parenthesized());
+            if part.ask(task.catalog, &sql)?.column::<i64>("n")? == [0] {
+                let roles = task.roles.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(", ");
+                return Err(
+                    part.refuse(format!("no segment of any prompt satisfies it; the roles are {roles}"))
+                );
+            }
         }
         let position = Expression { entry: &named.name, key: "position", sql: &named.entry.position };
         position.check(task.catalog, INDEX, &segments)?;
