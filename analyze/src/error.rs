@@ -76,6 +76,14 @@ pub enum AnalyzeError {
         /// The names there are.
         known: String,
     },
+    /// What a model read of a task are not the prompts that the lake holds now.
+    #[error("the prompts of task `{task}` have changed since model `{model}` read them")]
+    Stale {
+        /// The model.
+        model: String,
+        /// The task.
+        task: String,
+    },
     /// A task that the model has not read.
     #[error("model `{model}` has not read task `{task}`; extracted so far: {known}")]
     NotExtracted {

@@ -1,7 +1,7 @@
 //! What the stage starts from: which tasks a model has read, whether completely, and the digest of it all.
 
 use crate::error::AnalyzeError;
-use hypercolumn_schemas::{Snapshot, Table, tables};
+use hypercolumn_schemas::{Slot, Snapshot, Table, tables};
 use std::collections::BTreeSet;
 
 /// The tasks to analyse: those asked for, or all that the model has read.
@@ -64,6 +64,10 @@ fn check_extraction(snapshot: &Snapshot, model: &str, task: &str) -> Result<(), 
     if n_done < n_shards {
         let (model, task) = (model.to_owned(), task.to_owned());
         return Err(AnalyzeError::Incomplete { model, task, n_done, n_shards });
+    }
+    let ingested = snapshot.slot(&Slot::Ingest { task: task.to_owned() }).and_then(|c| c.details.as_ingest());
+    if ingested.is_some_and(|record| record.prompts_digest != latest.prompts_digest) {
+        return Err(AnalyzeError::Stale { model: model.to_owned(), task: task.to_owned() });
     }
     Ok(())
 }

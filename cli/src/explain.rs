@@ -185,6 +185,10 @@ impl Explain for AnalyzeError {
                  every stage"
                     .into(),
             ),
+            Self::Stale { task, .. } => Some(format!(
+                "`hypercolumn extract STUDY` lets the model read the new prompts of `{task}`; `hypercolumn run STUDY` does every \
+                 stage"
+            )),
             Self::NotExtracted { task, model, .. } => {
                 Some(format!("run `hypercolumn extract --task {task} --model {model}` first"))
             }

@@ -267,3 +267,33 @@ fn a_task_is_scored_as_its_study_says() {
     bench.write("study.toml", study("tolerance = 0.5"));
     bench.run(&["plan", "study.toml"]).refuses(&["`tolerance` is for `scorer = \"numeric\"`"]);
 }
+
+#[test]
+fn new_prompts_are_not_analysed_with_the_states_of_the_old() {
+    let bench = Bench::new();
+    checkpoint::write(&bench, "model", 1);
+    let prompts = |words: &str, level: usize| {
+        let line = |n: usize| {
+            json!({"prompt_id": n, "text": format!("{words} {n} is"), "level": level + n}).to_string()
+        };
+        (0..4).map(line).collect::<Vec<_>>().join("\n")
+    };
+    bench.write("mine.jsonl", prompts("Number", 0));
+    bench.write(
+        "study.toml",
+        "name = \"s\"\nmodel = \"model\"\n[extract]\nmax_new_tokens = 0\n[[task]]\nname = \"mine\"\nprompts = \"mine.jsonl\"\n",
+    );
+    bench.run(&["run", "study.toml"]).succeeds();
+    // Other params are read by no model.
+    bench.write("mine.jsonl", prompts("Number", 7));
+    for stage in ["ingest", "analyze"] {
+        bench.run(&[stage, "study.toml"]).succeeds();
+    }
+    bench.write("mine.jsonl", prompts("Quite another", 7));
+    bench.run(&["ingest", "study.toml"]).succeeds();
+    let parts = ["prompts of task `mine` have changed since model `model` read them", "hypercolumn extract"];
+    bench.run(&["analyze", "study.toml"]).refuses(&parts);
+    for stage in ["extract", "analyze"] {
+        bench.run(&[stage, "study.toml"]).succeeds();
+    }
+}

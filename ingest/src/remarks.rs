@@ -3,9 +3,6 @@
 use hypercolumn_schemas::Prompt;
 use std::collections::BTreeSet;
 
-/// Params whose name begins with this are candidate answers.
-const CHOICE_PREFIX: &str = "choice_";
-
 /// Warnings about prompts, each with the number of prompts and the first of them.
 pub(crate) fn warnings(prompts: &[Prompt]) -> Vec<String> {
     let checks = [
@@ -18,15 +15,15 @@ pub(crate) fn warnings(prompts: &[Prompt]) -> Vec<String> {
             words: "have an expected answer that ends in white space, which is scored as a part of it",
         },
         Remark {
-            applies: |p| has_duplicates(&choices(p)),
+            applies: |p| has_duplicates(p),
             words: "have two equal choices, between which a forced choice is a tie",
         },
         Remark {
-            applies: |p| !choices(p).is_empty() && p.expected.is_some() && !is_candidate(p),
+            applies: |p| !p.choices().is_empty() && p.expected.is_some() && !is_candidate(p),
             words: "have an expected answer that is none of the choices, so that their forced choice is undefined",
         },
         Remark {
-            applies: |p| !choices(p).is_empty() && p.expected.is_none(),
+            applies: |p| !p.choices().is_empty() && p.expected.is_none(),
             words: "have choices and no expected answer, so that their forced choice is undefined",
         },
     ];
@@ -52,18 +49,13 @@ impl Remark {
     }
 }
 
-/// The candidate answers of a prompt.
-fn choices(prompt: &Prompt) -> Vec<String> {
-    let named = prompt.params.iter().filter(|(name, _)| name.starts_with(CHOICE_PREFIX));
-    named.map(|(_, value)| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect()
-}
-
-fn has_duplicates(choices: &[String]) -> bool {
-    choices.iter().collect::<BTreeSet<_>>().len() < choices.len()
+fn has_duplicates(prompt: &Prompt) -> bool {
+    let choices = prompt.choices();
+    choices.iter().map(|(_, text)| text).collect::<BTreeSet<_>>().len() < choices.len()
 }
 
 fn is_candidate(prompt: &Prompt) -> bool {
-    prompt.expected.as_ref().is_some_and(|expected| choices(prompt).contains(expected))
+    prompt.choices().iter().any(|(_, text)| Some(text) == prompt.expected.as_ref())
 }
 
 /// Whether answers look like integers that a data frame turned into floats: `8.0` is not what a model writes.

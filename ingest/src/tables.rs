@@ -12,13 +12,13 @@ use hypercolumn_schemas::Prompt;
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
     CommitInfo, IngestRecord, Lake, Partition, Record, RecordVersion, Row, Slot, Snapshot, TaskRows,
-    Transaction, content_key, name_problem, tables,
+    Transaction, content_key, name_problem, prompts_digest, tables,
 };
 use serde_json::{Value, json};
 use std::time::Instant;
 
 /// Raised when the same source would give other prompts than before.
-const CODE_VERSION: u32 = 2;
+const CODE_VERSION: u32 = 3;
 
 /// Prompts written in one batch.
 const BATCH_PROMPTS: usize = 512;
@@ -82,6 +82,7 @@ pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOu
         version: RecordVersion,
         source: description,
         n_prompts: prompts.len(),
+        prompts_digest: prompts_digest(&prompts),
         elapsed_ms: started.elapsed().as_millis() as u64,
     });
     transaction.commit(CommitInfo { key, details, removes: Vec::new() })?;

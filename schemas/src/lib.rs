@@ -44,7 +44,7 @@ pub use name::{OWN_ROLES, name_problem};
 pub use page::schema_page;
 pub use partition::Partition;
 pub use progress::Progress;
-pub use prompt::{Prompt, Segment};
+pub use prompt::{Prompt, Segment, prompts_digest};
 pub use reader::{read_batches, read_rows};
 pub use record::{AnalyzeRecord, BackendId, ExtractRecord, IngestRecord, ModelRecord, Record, RecordVersion};
 pub use row::{Row, Value, column_name, find_column, read_column};

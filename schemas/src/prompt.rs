@@ -5,6 +5,7 @@
 //! a model.
 
 use crate::error::LakeError;
+use crate::key::content_key;
 use crate::tables::{PROMPTS, PromptRow, SEGMENTS, SegmentRow};
 use crate::task_rows::TaskRows;
 use serde::Serialize;
@@ -58,7 +59,59 @@ impl Segment {
     }
 }
 
+/// Params whose name begins with this are candidate answers.
+const CHOICE_PREFIX: &str = "choice_";
+
+/// The param that says what stands between a prompt and its answers.
+const ANSWER_PREFIX: &str = "answer_prefix";
+
+/// What a model is asked of a prompt: everything that decides the rows of an extraction.
+#[derive(Serialize)]
+pub struct PromptAsRead<'a> {
+    prompt_id: &'a str,
+    text: &'a str,
+    expected: Option<&'a str>,
+    choices: Vec<(&'a str, String)>,
+    answer_prefix: Option<&'a str>,
+    segments: &'a [Segment],
+}
+
+/// Digest of what a model is asked of these prompts, in whatever order they come.
+#[must_use]
+pub fn prompts_digest(prompts: &[Prompt]) -> String {
+    let mut as_read: Vec<PromptAsRead<'_>> = prompts.iter().map(Prompt::as_read).collect();
+    as_read.sort_by_key(|prompt| prompt.prompt_id);
+    content_key(&as_read)
+}
+
 impl Prompt {
+    /// The candidate answers by their name in `params`, in their order there.
+    #[must_use]
+    pub fn choices(&self) -> Vec<(&str, String)> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let named = self.params.iter().filter(|(name, _)| name.starts_with(CHOICE_PREFIX));
+        named.map(|(name, value)| (name.as_str(), text(value))).collect()
+    }
+
+    /// The prompt's own prefix of answers, if it has one.
+    #[must_use]
+    pub fn answer_prefix(&self) -> Option<&str> {
+        self.params.get(ANSWER_PREFIX).and_then(Value::as_str)
+    }
+
+    /// What a model is asked of it.
+    #[must_use]
+    pub fn as_read(&self) -> PromptAsRead<'_> {
+        PromptAsRead {
+            prompt_id: &self.prompt_id,
+            text: &self.text,
+            expected: self.expected.as_deref(),
+            choices: self.choices(),
+            answer_prefix: self.answer_prefix(),
+            segments: &self.segments,
+        }
+    }
+
     /// The prompt's row of `prompts`.
     #[must_use]
     pub fn row(&self) -> PromptRow {

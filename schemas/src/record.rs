@@ -53,6 +53,9 @@ pub struct IngestRecord {
     pub source: Value,
     /// Prompts written.
     pub n_prompts: usize,
+    /// Digest of what a model is asked of them; empty where an earlier version wrote the record.
+    #[serde(default)]
+    pub prompts_digest: String,
     /// Wall time.
     pub elapsed_ms: u64,
 }
@@ -68,6 +71,9 @@ pub struct ExtractRecord {
     pub shard: u32,
     /// Shards of the run.
     pub n_shards: u32,
+    /// Digest of what the model was asked of all prompts of the task, as the ingest's record has it.
+    #[serde(default)]
+    pub prompts_digest: String,
     /// Prompts of this shard.
     pub n_prompts: usize,
     /// Tokens of this shard when each shared beginning counts once.

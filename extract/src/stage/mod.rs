@@ -2,7 +2,6 @@
 
 mod answer_prefix;
 mod batch;
-mod choices;
 mod chunk;
 mod collect;
 pub(crate) mod forecast;
@@ -32,8 +31,8 @@ use crate::stage::settings::Settings;
 use crate::stage::shard::{Shard, ShardRunner, count_unique, plan_shards, workload, writing_thread};
 use crate::stage::tokenized_prompt::{TokenizedPrompt, tokenize_task};
 use hypercolumn_schemas::{
-    BackendId, CommitInfo, ExtractRecord, Lake, ModelRecord, Partition, Progress, Record, RecordVersion,
-    Slot, Snapshot, TaskRows, content_key, tables,
+    BackendId, CommitInfo, ExtractRecord, Lake, ModelRecord, Partition, Progress, Prompt, Record,
+    RecordVersion, Slot, Snapshot, TaskRows, content_key, prompts_digest, tables,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -202,6 +201,7 @@ struct Job<'a> {
     shards: Vec<Vec<usize>>,
     keys: Vec<String>,
     run_key: String,
+    prompts_digest: String,
 }
 
 impl<'a> Job<'a> {
@@ -228,6 +228,7 @@ impl<'a> Job<'a> {
         let keys: Vec<String> =
             shards.iter().map(|shard| shard_key(&inputs, &tokenized_prompts, shard)).collect();
         let run_key = content_key(&keys);
+        let prompts_digest = digest_of(&tokenized_prompts);
         Ok(Self {
             task,
             model,
@@ -240,6 +241,7 @@ impl<'a> Job<'a> {
             shards,
             keys,
             run_key,
+            prompts_digest,
         })
     }
 
@@ -362,6 +364,7 @@ impl<'a> Job<'a> {
             run_key: self.run_key.clone(),
             shard: shard as u32,
             n_shards: self.shards.len() as u32,
+            prompts_digest: self.prompts_digest.clone(),
             n_prompts: self.shards[shard].len(),
             n_unique_tokens: count_unique(&self.tokenized_prompts, &self.shards[shard]),
             model: ModelRecord {
@@ -415,6 +418,11 @@ fn check_lengths(
     if too_long.is_empty() { Ok(()) } else { Err(ExtractError::TooLong { too_long, n_ctx }) }
 }
 
+fn digest_of(tokenized_prompts: &[TokenizedPrompt]) -> String {
+    let prompts: Vec<Prompt> = tokenized_prompts.iter().map(|p| p.prompt.clone()).collect();
+    prompts_digest(&prompts)
+}
+
 /// What decides the rows of a shard beside its prompts.
 #[derive(Serialize)]
 struct KeyInputs<'a> {
@@ -426,15 +434,6 @@ struct KeyInputs<'a> {
 }
 
 fn shard_key(inputs: &KeyInputs, tokenized_prompts: &[TokenizedPrompt], shard: &[usize]) -> String {
-    let prompts: Vec<_> = shard
-        .iter()
-        .map(|i| {
-            let prompt = &tokenized_prompts[*i].prompt;
-            let segments: Vec<_> =
-                (1_i16..).zip(&prompt.segments).map(|(n, s)| (n, &s.role, s.start, s.end)).collect();
-            let answers = (choices::choices_of(&prompt.params), choices::own_answer_prefix(&prompt.params));
-            (&prompt.prompt_id, &prompt.text, &prompt.expected, answers, segments)
-        })
-        .collect();
+    let prompts: Vec<_> = shard.iter().map(|i| tokenized_prompts[*i].prompt.as_read()).collect();
     content_key(&(inputs, prompts))
 }

@@ -3,7 +3,6 @@
 use crate::error::ExtractError;
 use crate::stage::ModelFile;
 use crate::stage::answer_prefix::answer_prefix;
-use crate::stage::choices::{choices_of, own_answer_prefix};
 use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::settings::Settings;
 use crate::tokenize::chat::{PromptTemplate, RenderedPrompt};
@@ -79,10 +78,10 @@ impl TokenizedPrompt {
         }
         let mut answers = Vec::new();
         let expected = prompt.expected.iter().map(|text| (None, text.clone()));
-        let choices = choices_of(&prompt.params).into_iter();
+        let choices = prompt.choices().into_iter();
         let choices = choices.map(|(name, text)| (Some(name.to_owned()), text));
         for (choice, text) in expected.chain(choices) {
-            let given = own_answer_prefix(&prompt.params).or(settings.answer_prefix.as_deref());
+            let given = prompt.answer_prefix().or(settings.answer_prefix.as_deref());
             let prefix = given.map_or_else(|| answer_prefix(&rendered.text, &text), str::to_owned);
             let scored = format!("{prefix}{text}");
             let before = (rendered.text.as_str(), encoding.ids.as_slice());
