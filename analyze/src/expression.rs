@@ -3,8 +3,11 @@
 use crate::answer::{Answer, ask};
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
+use crate::statement::{Origin, Parsed, parse, syntax_error};
+use duckdb::Connection;
+use hypercolumn_schemas::Table;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A study's SQL with where it stands, for messages.
 #[derive(Clone, Copy)]
@@ -84,22 +87,27 @@ impl Expression<'_> {
         })
     }
 
-    /// Refuses SQL that is more than one expression, such as one that closes the parenthesis around it.
+    /// Refuses SQL that is more than one expression, such as one that closes the parenthesis around it, and SQL that
+    /// reaches anything but the tables of earlier stages.
     fn check_is_one(&self, catalog: &Catalog) -> Result<(), AnalyzeError> {
         let sql = format!("SELECT {} AS value", self.parenthesized());
+        match parse(catalog.connection(), &sql)? {
+            Parsed::Broken => return Err(self.refuse(syntax_error(&sql)?)),
+            Parsed::Selects(selects) if selects.n_statements == 1 => {
+                if let Some(reason) = selects.problem(Origin::Study) {
+                    return Err(self.refuse(reason));
+                }
+            }
+            _ => return Err(self.refuse("it is not one SQL expression")),
+        }
         let failed = AnalyzeError::engine("parse an expression");
         let json: String = catalog
             .connection()
             .query_row("SELECT json_serialize_sql($1::VARCHAR)", [&sql], |row| row.get(0))
             .map_err(failed)?;
         let parsed: Value = serde_json::from_str(&json).unwrap_or(Value::Null);
-        if parsed["error_type"].as_str() == Some("parser") {
-            // Asking gives DuckDB's message with the place; nothing runs.
-            return self.ask(catalog, &sql).map(|_| ());
-        }
         let node = &parsed["statements"][0]["node"];
-        let is_one = parsed["statements"].as_array().is_some_and(|s| s.len() == 1)
-            && node["select_list"].as_array().is_some_and(|list| list.len() == 1)
+        let is_one = node["select_list"].as_array().is_some_and(|list| list.len() == 1)
             && node["select_list"][0]["alias"].as_str() == Some("value")
             && node["from_table"]["type"].as_str() == Some("EMPTY");
         if !is_one {
@@ -149,6 +157,30 @@ fn volatile_part(node: &Value, functions: &BTreeSet<String>) -> Option<String> {
         Value::Array(items) => items.iter().find_map(|item| volatile_part(item, functions)),
         _ => None,
     }
+}
+
+/// The tables of earlier stages that the texts in `settings` read as SQL, beside the prompts of their own task. Every
+/// text counts, whether a setting is SQL or a name: a table too many only makes a key depend on more.
+pub(crate) fn tables_in(
+    connection: &Connection,
+    settings: &Value,
+) -> Result<BTreeMap<&'static str, &'static Table>, AnalyzeError> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![settings];
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Array(values) => waiting.extend(values),
+            Value::Object(values) => waiting.extend(values.values()),
+            Value::String(text) => {
+                let sql = format!("SELECT (\n{text}\n) AS value");
+                if let Parsed::Selects(selects) = parse(connection, &sql)? {
+                    found.extend(selects.tables().map(|table| (table.name, table)));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -85,3 +85,11 @@ pub(crate) fn digest(snapshot: &Snapshot, model: &str, task: &str, inputs: &[&'s
     digests.sort();
     digests
 }
+
+/// Digests of all files of `tables`, whatever their model and task: what an expression that names a table can read.
+pub(crate) fn digest_whole(snapshot: &Snapshot, tables: impl Iterator<Item = &'static Table>) -> Vec<String> {
+    let files = tables.flat_map(|table| snapshot.files(table));
+    let mut digests: Vec<String> = files.map(|f| format!("{}:{}", f.path, f.blake3)).collect();
+    digests.sort();
+    digests
+}

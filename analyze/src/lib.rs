@@ -25,6 +25,7 @@ mod scoring;
 pub mod settings;
 mod sql;
 mod stage;
+mod statement;
 mod states;
 pub mod stats;
 

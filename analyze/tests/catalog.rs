@@ -124,7 +124,8 @@ fn anything_else_is_refused() {
         let error = query(&catalog, sql).unwrap_err();
         assert!(matches!(error, AnalyzeError::NotAQuestion { .. }), "{sql}: {error}");
     }
-    assert!(message(&catalog, "FROM read_text('/etc/hostname')").contains("disabled by configuration"));
+    assert!(message(&catalog, "FROM read_text('/etc/hostname')").contains("`read_text` is not accepted"));
+    assert!(message(&catalog, "FROM '/etc/hostname.csv'").contains("not files"));
     assert_eq!(query(&catalog, "SHOW TABLES").unwrap().n_rows(), tables::ALL.len() + 1);
 }
 

@@ -237,6 +237,26 @@ fn what_is_done_is_reused_and_a_changed_setting_re_runs_what_depends_on_it() {
 }
 
 #[test]
+fn a_result_depends_on_every_table_that_its_sql_reads() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let ratio = |relevant: &str| json!({"attention_ratio": [{"query": "role = 'final'", "relevant": relevant, "irrelevant": "role = 'distractor'"}]});
+    let reading =
+        study(ratio("role = 'informative' AND (SELECT count(*) FROM \"Responses\" WHERE n_tokens > 0) > 0"));
+    let not_reading = study(ratio("role = 'informative' OR role = 'responses'"));
+    let action = |questions: &Questions| plan(&lake.snapshot().unwrap(), MODEL, questions).unwrap().remove(3);
+    run(&lake, MODEL, &not_reading, &()).unwrap();
+    planted::write_response_of_another_model(&lake, "one");
+    assert_eq!(action(&not_reading).action, Action::Reuse);
+    run(&lake, MODEL, &reading, &()).unwrap();
+    assert_eq!(action(&reading).action, Action::Reuse);
+    planted::write_response_of_another_model(&lake, "two");
+    let changed = action(&reading);
+    assert_eq!(changed.action, Action::Run);
+    assert!(changed.reason.contains("reads"), "{}", changed.reason);
+}
+
+#[test]
 fn sql_that_cannot_be_asked_is_refused_before_anything_is_written() {
     let home = tempfile::tempdir().unwrap();
     let lake = planted::make(home.path());

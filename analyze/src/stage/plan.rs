@@ -2,8 +2,10 @@
 
 use crate::analyses::{ANALYSES, Registered, StudyEntry};
 use crate::error::AnalyzeError;
-use crate::inputs::{digest, find_tasks};
+use crate::expression::tables_in;
+use crate::inputs::{digest, digest_whole, find_tasks};
 use crate::questions::Questions;
+use crate::statement::isolated;
 use hypercolumn_schemas::{AnalyzeRecord, RecordVersion, Slot, Snapshot, content_key};
 use serde_json::{Value, json};
 use std::fmt;
@@ -63,6 +65,7 @@ pub(super) fn plan(
 ) -> Result<Vec<Step>, AnalyzeError> {
     let tasks = find_tasks(snapshot, model, &questions.tasks)?;
     check(questions, &tasks)?;
+    let parser = isolated()?;
     let mut steps: Vec<Step> = Vec::new();
     for task in &tasks {
         let mut earlier = Vec::new();
@@ -71,13 +74,14 @@ pub(super) fn plan(
             if analysis.reads_results() {
                 inputs.append(&mut earlier);
             }
+            let settings = settings_of(analysis, questions, task);
+            inputs.extend(digest_whole(snapshot, tables_in(&parser, &settings)?.into_values()));
             let slot = Slot::Analyze {
                 study: questions.study.clone(),
                 model: model.to_owned(),
                 task: task.clone(),
                 question: analysis.name().to_owned(),
             };
-            let settings = settings_of(analysis, questions, task);
             let step = plan_step(snapshot, slot, analysis, &inputs, settings);
             earlier.push(step.planned.key.clone());
             steps.push(step);

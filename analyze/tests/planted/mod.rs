@@ -138,6 +138,23 @@ pub fn write_extraction(lake: &Lake, shard: u32, n_shards: u32, is_first: bool) 
     transaction.commit(CommitInfo { key: shard.to_string(), details, removes: Vec::new() }).unwrap();
 }
 
+/// Writes one response of another model to another task.
+pub fn write_response_of_another_model(lake: &Lake, response: &str) {
+    let (model, task) = ("another", "elsewhere");
+    let slot = Slot::Extract { model: model.into(), task: task.into(), shard: 0 };
+    let mut transaction = lake.begin(slot).unwrap();
+    let rows = vec![
+        text(&["p"]),
+        text(&[response]),
+        Arc::new(Int32Array::from(vec![1])) as ArrayRef,
+        Arc::new(Float32Array::from(vec![-1.0])),
+        text(&["none"]),
+    ];
+    put(&mut transaction, &tables::RESPONSES, Partition::of_model(model, task), rows);
+    let details = Record::Extract(Box::new(ExtractRecord { n_shards: 1, ..ExtractRecord::default() }));
+    transaction.commit(CommitInfo { key: "0".into(), details, removes: Vec::new() }).unwrap();
+}
+
 fn write_answers(transaction: &mut hypercolumn_schemas::Transaction, prompts: &[Prompt]) {
     let n = prompts.len();
     let partition = || Partition::of_model(MODEL, TASK);
