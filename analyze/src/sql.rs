@@ -79,6 +79,10 @@ fn checked_question<'a>(catalog: &Catalog, sql: &'a str) -> Result<Cow<'a, str>,
         Parsed::Broken => {
             Err(AnalyzeError::Sql { sql: sql.trim().to_owned(), message: syntax_error(&statement)? })
         }
+        Parsed::Other if sql.to_uppercase().contains("PIVOT") => refuse(
+            "a PIVOT is answered where its values are given, PIVOT … ON column IN ('a', 'b') …: without them DuckDB \
+             would make a type first",
+        ),
         Parsed::Other => refuse(
             "this is not a question: the lake is read-only here, so only SELECT, WITH, FROM, VALUES, \
              DESCRIBE, SUMMARIZE, SHOW and EXPLAIN are answered",

@@ -98,6 +98,7 @@ fn questions_of_every_kind_are_answered() {
         "EXPLAIN SELECT * FROM prompts",
         "explain analyze select * from prompts",
         "EXPLAIN (FORMAT json) SELECT 1",
+        "PIVOT prompts ON condition IN ('icl_0') USING count(*) GROUP BY task",
     ] {
         assert!(query(&catalog, sql).unwrap().n_rows() > 0, "{sql}");
     }
@@ -118,6 +119,7 @@ fn anything_else_is_refused() {
         "SELECT 1; SELECT 2",
         "SELECT 1; DROP VIEW prompts",
         "EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1",
+        "PIVOT prompts ON condition USING count(*) GROUP BY task",
         "PRAGMA database_list",
         " ",
     ] {

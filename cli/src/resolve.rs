@@ -3,7 +3,7 @@
 
 use crate::args::{ChatOption, KeepArgs, ModelOptions, OWN_TEMPLATE, PoolingArg};
 use crate::commands::models;
-use crate::failure::Failure;
+use crate::failure::{Failure, could_not};
 use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
 use crate::suggestion::suggest;
 use hypercolumn_analyze::Questions;
@@ -52,13 +52,26 @@ impl ResolvedStudy {
     }
 }
 
+/// What a command needs of a study's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelNeed {
+    /// Its files, which are checked as far as that needs no fetching.
+    Files,
+    /// Its name in the lake: where its rows are there, its files may be gone, and the name may be given in their place.
+    Name,
+}
+
 /// Reads and checks a study; `model` replaces the study's.
 ///
 /// # Errors
 /// If the study, or a file that it names, is refused.
-pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<ResolvedStudy, Failure> {
+pub fn resolve_study(
+    path: Option<&Path>,
+    model: &ModelOptions,
+    need: ModelNeed,
+) -> Result<ResolvedStudy, Failure> {
     let study = Study::read(path)?;
-    let model = resolve_model(&study, model)?;
+    let model = resolve_model(&study, model, need)?;
     let mut tasks: Vec<ResolvedTask> = Vec::new();
     for entry in &study.tasks {
         let task = resolve_task(&study, entry.get_ref()).map_err(|p| study.refuse(p))?;
@@ -85,20 +98,31 @@ pub fn resolve_study(path: Option<&Path>, model: &ModelOptions) -> Result<Resolv
 }
 
 /// The model of the command line, or else of the study; a name for it likewise.
-fn resolve_model(study: &Study, given: &ModelOptions) -> Result<NamedModel, Failure> {
+fn resolve_model(study: &Study, given: &ModelOptions, need: ModelNeed) -> Result<NamedModel, Failure> {
     let own_name = study.file.model_name.as_ref();
     match (&given.model, &given.model_name, own_name) {
         // The study's name is its own model's.
-        (Some(text), name, _) => models::name(models::parse(text)?, name.as_deref()),
+        (Some(text), name, _) => match need {
+            ModelNeed::Files => models::name(models::parse(text)?, name.as_deref()),
+            ModelNeed::Name => models::name(parse_or_name(text)?, name.as_deref()),
+        },
         (None, None, Some(name)) => {
-            let named = NamedModel::new(resolve_source(study)?, Some(name.get_ref()));
+            let named = NamedModel::new(resolve_source(study, need)?, Some(name.get_ref()));
             named.map_err(|e| study.refuse(Problem::at(name.span(), e.to_string())))
         }
-        (None, name, _) => models::name(resolve_source(study)?, name.as_deref()),
+        (None, name, _) => models::name(resolve_source(study, need)?, name.as_deref()),
     }
 }
 
-fn resolve_source(study: &Study) -> Result<ModelSource, Failure> {
+/// A model by its source, or by the name that a lake has for it, as if it were that of a directory.
+fn parse_or_name(text: &str) -> Result<ModelSource, Failure> {
+    match ModelSource::parse(text) {
+        Err(SourceError::Unknown { model }) => Ok(ModelSource::Directory(model.into())),
+        source => source.map_err(could_not("use model", text)),
+    }
+}
+
+fn resolve_source(study: &Study, need: ModelNeed) -> Result<ModelSource, Failure> {
     let Some(text) = &study.file.model else {
         return Ok(ModelSource::Alias(&ALIASES[0]));
     };
@@ -110,9 +134,15 @@ fn resolve_source(study: &Study) -> Result<ModelSource, Failure> {
         Some(path) => ModelSource::parse(path),
         None => ModelSource::parse(text.get_ref()),
     };
-    let source = source.map_err(refuse)?;
-    source.check().map_err(refuse)?;
-    Ok(source)
+    match (source, need) {
+        (Err(SourceError::Unknown { model }), ModelNeed::Name) => Ok(ModelSource::Directory(model.into())),
+        (source, ModelNeed::Name) => source.map_err(refuse),
+        (source, ModelNeed::Files) => {
+            let source = source.map_err(refuse)?;
+            source.check().map_err(refuse)?;
+            Ok(source)
+        }
+    }
 }
 
 fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Problem> {

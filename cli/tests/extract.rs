@@ -297,3 +297,26 @@ fn new_prompts_are_not_analysed_with_the_states_of_the_old() {
         bench.run(&[stage, "study.toml"]).succeeds();
     }
 }
+
+#[test]
+fn a_lake_is_analysed_where_its_model_is_not() {
+    let bench = Bench::new();
+    checkpoint::write(&bench, "model", 1);
+    bench.write("mine.jsonl", PROMPTS);
+    bench.write(
+        "study.toml",
+        "name = \"s\"\nmodel = \"model\"\n[extract]\nmax_new_tokens = 0\n[[task]]\nname = \"mine\"\nprompts = \"mine.jsonl\"\n",
+    );
+    for stage in ["ingest", "extract"] {
+        bench.run(&[stage, "study.toml"]).succeeds();
+    }
+    fs::remove_dir_all(bench.path("model")).expect("removed");
+    for stage in ["analyze", "report"] {
+        bench.run(&[stage, "study.toml"]).succeeds();
+        bench.run(&[stage, "study.toml", "--model", "model"]).succeeds();
+    }
+    bench
+        .run(&["analyze", "study.toml", "--model", "other"])
+        .refuses(&["model `other` has not read task `mine`"]);
+    bench.run(&["run", "study.toml"]).refuses(&["study.toml", "model"]);
+}

@@ -5,14 +5,14 @@ use crate::args::AnalyzeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::{Reporter, duration};
-use crate::resolve::{ResolvedStudy, resolve_study};
+use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
 use hypercolumn_analyze::Action;
 use hypercolumn_schemas::Lake;
 use std::path::Path;
 use std::time::Instant;
 
 pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), &args.model)?;
+    let study = resolve_study(args.study.as_deref(), &args.model, ModelNeed::Name)?;
     let lake = open(&args.lake.lake)?;
     check_model(&lake, &study)?;
     let path = args.report.clone().unwrap_or_else(|| lake.root().join(report::REPORT_NAME));

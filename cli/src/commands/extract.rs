@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::output::{draw, format_count};
 use crate::progress::{Reporter, bytes, duration};
-use crate::resolve::{override_settings, resolve_study};
+use crate::resolve::{ModelNeed, override_settings, resolve_study};
 use crate::suggestion::suggest;
 use hypercolumn_extract::Outcome;
 use hypercolumn_extract::forward::Placement;
@@ -117,7 +117,7 @@ fn resolve(args: &ExtractArgs) -> Result<Request, Failure> {
         let settings = override_settings(Settings::default(), &args.keep);
         return Ok(Request { model, tasks: vec![TaskSettings { task: task.clone(), settings }] });
     }
-    let study = resolve_study(args.study.as_deref(), &args.model)?;
+    let study = resolve_study(args.study.as_deref(), &args.model, ModelNeed::Files)?;
     let names: Vec<_> = study.tasks.iter().map(|t| t.name.clone()).collect();
     let chosen = |name: &String| args.task.as_ref().is_none_or(|task| task == name);
     let tasks: Vec<_> = study

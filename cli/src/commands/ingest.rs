@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::output::format_count;
 use crate::progress::Reporter;
-use crate::resolve::{ResolvedTask, resolve_study};
+use crate::resolve::{ModelNeed, ResolvedTask, resolve_study};
 use hypercolumn_analyze::TaskDesign;
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_ingest::{ColumnMap, Generator, PromptSource, PromptsFile};
@@ -14,7 +14,7 @@ use hypercolumn_schemas::{Lake, TaskRows};
 
 pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let tasks = match &args.task {
-        None => resolve_study(args.study.as_deref(), &ModelOptions::default())?.tasks,
+        None => resolve_study(args.study.as_deref(), &ModelOptions::default(), ModelNeed::Name)?.tasks,
         Some(name) => {
             let source = source_of(name, args)?;
             let (design, extract) = (TaskDesign::default(), Settings::default());

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::output::{draw, format_count};
 use crate::progress::{Reporter, bytes, duration};
-use crate::resolve::{ResolvedStudy, ResolvedTask, resolve_study};
+use crate::resolve::{ModelNeed, ResolvedStudy, ResolvedTask, resolve_study};
 use hypercolumn_analyze::PlannedStep;
 use hypercolumn_extract::ExtractPlan;
 use hypercolumn_extract::model::source::ResolvedModel;
@@ -40,7 +40,8 @@ enum Action {
 }
 
 pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), &args.model)?.with_template(&args.chat);
+    let study =
+        resolve_study(args.study.as_deref(), &args.model, ModelNeed::Files)?.with_template(&args.chat);
     let steps = plan(&args.lake.lake, &study, &args.resources.resources())?;
     if args.json {
         print_json(

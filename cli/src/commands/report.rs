@@ -5,7 +5,7 @@ use crate::args::AnalyzeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
-use crate::resolve::{ResolvedStudy, resolve_study};
+use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
 use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster};
 use hypercolumn_analyze::{Catalog, Hypothesis, write_report};
 use hypercolumn_schemas::Lake;
@@ -15,7 +15,7 @@ use std::path::Path;
 pub const REPORT_NAME: &str = "report.html";
 
 pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), &args.model)?;
+    let study = resolve_study(args.study.as_deref(), &args.model, ModelNeed::Name)?;
     let lake = open(&args.lake.lake)?;
     let path = args.report.clone().unwrap_or_else(|| lake.root().join(REPORT_NAME));
     write(&lake, &study, &path)?;

@@ -5,12 +5,13 @@ use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::{Reporter, duration};
-use crate::resolve::{ResolvedStudy, resolve_study};
+use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
 use std::time::Instant;
 
 pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let study = resolve_study(args.study.as_deref(), &args.model)?.with_template(&args.chat);
+    let study =
+        resolve_study(args.study.as_deref(), &args.model, ModelNeed::Files)?.with_template(&args.chat);
     check(&study)?;
     let model = study.model.named(models::fetch(&study.model.source, reporter)?);
     let resources = args.resources.resources();
