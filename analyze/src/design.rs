@@ -42,7 +42,7 @@ impl TaskDesign {
             Some(name) => Some(find_condition(prompts, name, &label)?),
             None => None,
         };
-        Ok(Design { items, cluster, reference, scoring: self.scoring })
+        Ok(Design { items, cluster, reference, scoring: self.scoring.clone() })
     }
 }
 

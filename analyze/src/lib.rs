@@ -39,6 +39,6 @@ pub use design::TaskDesign;
 pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};
 pub use questions::Questions;
-pub use scoring::{Scorer, Scoring};
+pub use scoring::{NumberForm, Scorer, Scoring};
 pub use sql::{QueryResult, query, query_named};
 pub use stage::{Action, PlannedStep, StepOutcome, check, plan, run, write_report};

@@ -162,6 +162,7 @@ fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Proble
     let scoring = Scoring {
         scorer: entry.scorer.as_ref().map(|scorer| *scorer.get_ref()),
         tolerance: entry.tolerance.as_ref().map(|tolerance| *tolerance.get_ref()),
+        numbers: entry.numbers.as_ref().map_or_else(Vec::new, |numbers| numbers.get_ref().clone()),
     };
     let design = TaskDesign { cluster, reference: stated(&entry.reference), scoring };
     Ok(ResolvedTask { name, source, design, extract })
@@ -180,7 +181,7 @@ fn resolve_prompts(
         let hint = suggest(
             key.get_ref(),
             "keys of a task with `prompts`",
-            &["name", "prompts", "map", "cluster", "reference", "scorer", "tolerance", "extract"],
+            &["name", "prompts", "map", "cluster", "reference", "scorer", "tolerance", "numbers", "extract"],
         );
         return Err(Problem::at(key.span(), format!("unknown key `{}`", key.get_ref())).hint(hint));
     }

@@ -9,11 +9,12 @@ use crate::prompts::TaskPrompts;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, behavior_section};
-use crate::scoring::Judgement;
+use crate::scoring::{Judgement, Scoring};
 use crate::settings::AnalysisSettings;
 use hypercolumn_schemas::tables::{self, BehaviorRow};
 use hypercolumn_schemas::{Progress, Table};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// How good the answers are: table `behavior`.
 pub(crate) struct Behavior;
@@ -27,7 +28,7 @@ impl Analysis for Behavior {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -66,35 +67,71 @@ fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
     let expected = answer.column::<Option<String>>("expected")?;
     let responses = answer.column::<String>("response")?;
     let logprobs = answer.column::<Option<f64>>("expected_logprob")?;
-    let choices = answer.column::<Option<String>>("choice")?;
-    let forced = answer.column::<Option<f64>>("is_right")?;
+    let mut forced = forced_choices(inputs)?;
     warn_of_empty_responses(prompts, &responses, progress);
+    warn_of_answers_without_number(prompts, &design.scoring, &expected, progress);
     let mut rows = Vec::new();
     for (i, id) in ids.iter().enumerate() {
         let Some(prompt) = prompts.number(id) else { continue };
-        let mut push = |metric: &str, score: Option<f64>, parsed: Option<String>| {
-            rows.push(BehaviorRow {
-                prompt_id: prompts.ids[prompt].to_string(),
-                item_id: prompts.items[prompt].to_string(),
-                condition: prompts.conditions[prompts.condition_of[prompt]].to_string(),
-                metric: metric.to_owned(),
-                score,
-                parsed,
-            });
+        let mut judgements = match &expected[i] {
+            Some(expected) => design.scoring.judge(&responses[i], expected),
+            None => Vec::new(),
         };
-        if let Some(expected) = &expected[i] {
-            for Judgement { metric, score, parsed } in design.scoring.judge(&responses[i], expected) {
-                push(metric, score, parsed);
-            }
-        }
         if logprobs[i].is_some() {
-            push("expected_logprob", logprobs[i], None);
+            judgements.push(Judgement {
+                metric: "expected_logprob".into(),
+                score: logprobs[i],
+                parsed: None,
+            });
         }
-        if forced[i].is_some() {
-            push("forced_choice", forced[i], choices[i].clone());
-        }
+        judgements.extend(forced.remove(id).unwrap_or_default());
+        rows.extend(judgements.into_iter().map(|Judgement { metric, score, parsed }| BehaviorRow {
+            prompt_id: prompts.ids[prompt].to_string(),
+            item_id: prompts.items[prompt].to_string(),
+            condition: prompts.conditions[prompts.condition_of[prompt]].to_string(),
+            metric: metric.into_owned(),
+            score,
+            parsed,
+        }));
     }
     Ok(rows)
+}
+
+/// The forced choices of each prompt that has any.
+fn forced_choices(inputs: Inputs<'_>) -> Result<HashMap<String, Vec<Judgement>>, AnalyzeError> {
+    let Inputs { catalog, model, prompts, .. } = inputs;
+    let sql = include_str!("../../queries/forced_choices.sql");
+    let task = prompts.task.as_str();
+    let answer = ask(catalog.connection(), sql, &[&model, &task], "read the forced choices")?;
+    let metrics = answer.column::<String>("metric")?.into_iter();
+    let choices = answer.column::<String>("choice")?.into_iter();
+    let scores = answer.column::<f64>("is_right")?.into_iter();
+    let judgements = metrics.zip(choices).zip(scores).map(|((metric, choice), score)| Judgement {
+        metric: metric.into(),
+        score: Some(score),
+        parsed: Some(choice),
+    });
+    let mut of_prompt: HashMap<String, Vec<Judgement>> = HashMap::new();
+    for (id, judgement) in answer.column::<String>("prompt_id")?.into_iter().zip(judgements) {
+        of_prompt.entry(id).or_default().push(judgement);
+    }
+    Ok(of_prompt)
+}
+
+/// Where numbers are scored, says how many expected answers are none and have no score.
+fn warn_of_answers_without_number(
+    prompts: &TaskPrompts,
+    scoring: &Scoring,
+    expected: &[Option<String>],
+    progress: &dyn Progress,
+) {
+    let mut unread = expected.iter().flatten().filter(|answer| !scoring.can_score(answer));
+    let Some(first) = unread.next() else { return };
+    let (task, n, of) = (&prompts.task, 1 + unread.count(), expected.len());
+    progress.warn(&format!(
+        "{task}: {n} of {of} prompts have an expected answer that is no number and are not scored by `numeric` (the first is \
+         `{first}`)"
+    ));
 }
 
 /// A model that wrote nothing has no behaviour to speak of; where responses were asked for, their number is said.
@@ -104,5 +141,33 @@ fn warn_of_empty_responses(prompts: &TaskPrompts, responses: &[String], progress
         let (task, n) = (&prompts.task, responses.len());
         progress
             .warn(&format!("{task}: {n_empty} of {n} responses are empty; they are scored as what they are"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::answer::ask;
+
+    #[test]
+    fn candidates_are_compared_by_sum_and_by_length() {
+        let connection = duckdb::Connection::open_in_memory().expect("a database");
+        let choices = "CREATE TABLE choices AS SELECT 'm' AS model, 't' AS task, * FROM (VALUES
+            ('p', 'ab', 1::INTEGER, (-2.0)::FLOAT, false), ('p', 'abcdef', 3::INTEGER, (-3.0)::FLOAT, true),
+            ('q', 'ab', 2::INTEGER, (-2.0)::FLOAT, true), ('q', 'cd', 2::INTEGER, (-2.0)::FLOAT, false),
+            ('r', 'ab', 1::INTEGER, (-1.0)::FLOAT, false), ('r', 'cd', 1::INTEGER, (-9.0)::FLOAT, false)
+        ) AS rows(prompt_id, text, n_tokens, logprob, is_expected)";
+        connection.execute_batch(choices).expect("a table");
+        let sql = include_str!("../../queries/forced_choices.sql");
+        let answer = ask(&connection, sql, &[&"m", &"t"], "read the forced choices").expect("an answer");
+        let metrics = ["forced_choice", "forced_choice_per_token", "forced_choice_per_character"];
+        let ids = answer.column::<String>("prompt_id").expect("ids");
+        assert_eq!(
+            ids,
+            ["p", "p", "p", "q", "q", "q"],
+            "a prompt without an expected candidate has no choice"
+        );
+        assert_eq!(answer.column::<String>("metric").expect("metrics"), [metrics, metrics].concat());
+        let scores = answer.column::<f64>("is_right").expect("scores");
+        assert_eq!(scores, [0.0, 1.0, 1.0, 0.5, 0.5, 0.5], "sums favour short candidates; a tie is shared");
     }
 }

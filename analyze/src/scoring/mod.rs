@@ -4,8 +4,10 @@ mod number;
 
 use crate::error::AnalyzeError;
 use hypercolumn_schemas::is_unspaced;
+pub use number::NumberForm;
 use number::{find_number, read_number};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How responses of a task are scored.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,18 +39,20 @@ impl Scorer {
 }
 
 /// What a task's study says of scoring.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Scoring {
     /// The scorer; by the expected answer if absent: the absolute error of numbers, [`Scorer::Contains`] of texts.
     pub scorer: Option<Scorer>,
     /// Largest absolute error that [`Scorer::Numeric`] counts as right; 0 if absent.
     pub tolerance: Option<f64>,
+    /// Forms of numbers that are read beside the plain ones.
+    pub numbers: Vec<NumberForm>,
 }
 
 /// A response's score.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Judgement {
-    pub(crate) metric: &'static str,
+    pub(crate) metric: Cow<'static, str>,
     /// Null where the response holds no number that could be compared.
     pub(crate) score: Option<f64>,
     /// What was read from the response.
@@ -83,11 +87,11 @@ impl Scoring {
     pub(crate) fn judge(&self, response: &str, expected: &str) -> Vec<Judgement> {
         let right = |metric: Scorer, found: Option<&str>| {
             let score = Some(f64::from(u8::from(found.is_some())));
-            vec![Judgement { metric: metric.name(), score, parsed: found.map(str::to_owned) }]
+            vec![Judgement { metric: metric.name().into(), score, parsed: found.map(str::to_owned) }]
         };
         match self.scorer {
-            None => match read_number(expected) {
-                Some(answer) => vec![absolute_error(response, answer)],
+            None => match read_number(expected, &self.numbers) {
+                Some(answer) => vec![self.absolute_error(response, answer)],
                 None => right(Scorer::Contains, find_answer(response, expected)),
             },
             Some(Scorer::Contains) => right(Scorer::Contains, find_answer(response, expected)),
@@ -105,25 +109,30 @@ impl Scoring {
 
     /// The absolute error, and whether it is within the tolerance; nothing where the expected answer is no number.
     fn judge_number(&self, response: &str, expected: &str) -> Vec<Judgement> {
-        let Some(answer) = read_number(expected) else { return Vec::new() };
-        let error = absolute_error(response, answer);
+        let Some(answer) = read_number(expected, &self.numbers) else { return Vec::new() };
+        let error = self.absolute_error(response, answer);
         let tolerance = self.tolerance.unwrap_or(0.0);
         let is_right = error.score.is_some_and(|error| error <= tolerance);
         let accuracy = Judgement {
-            metric: Scorer::Numeric.name(),
+            metric: Scorer::Numeric.name().into(),
             score: Some(f64::from(u8::from(is_right))),
             parsed: error.parsed.clone(),
         };
         vec![error, accuracy]
     }
-}
 
-fn absolute_error(response: &str, answer: f64) -> Judgement {
-    let found = find_number(response);
-    Judgement {
-        metric: "absolute_error",
-        score: found.map(|found| (found.value - answer).abs()),
-        parsed: found.map(|found| found.text.to_owned()),
+    fn absolute_error(&self, response: &str, answer: f64) -> Judgement {
+        let found = find_number(response, &self.numbers);
+        Judgement {
+            metric: "absolute_error".into(),
+            score: found.map(|found| (found.value - answer).abs()),
+            parsed: found.map(|found| found.text.to_owned()),
+        }
+    }
+
+    /// Whether the scorer can compare responses with this expected answer.
+    pub(crate) fn can_score(&self, expected: &str) -> bool {
+        self.scorer != Some(Scorer::Numeric) || read_number(expected, &self.numbers).is_some()
     }
 }
 
@@ -148,30 +157,40 @@ fn find_answer<'r>(response: &'r str, expected: &str) -> Option<&'r str> {
 mod tests {
     use super::*;
 
-    fn scores(scoring: Scoring, response: &str, expected: &str) -> Vec<(&'static str, Option<f64>)> {
-        scoring.judge(response, expected).into_iter().map(|j| (j.metric, j.score)).collect()
+    fn scores(scoring: &Scoring, response: &str, expected: &str) -> Vec<(String, Option<f64>)> {
+        scoring.judge(response, expected).into_iter().map(|j| (j.metric.into_owned(), j.score)).collect()
     }
 
     fn by(scorer: Scorer) -> Scoring {
-        Scoring { scorer: Some(scorer), tolerance: None }
+        Scoring { scorer: Some(scorer), ..Scoring::default() }
     }
 
     #[test]
     fn numbers_are_scored_by_their_distance_unless_told_otherwise() {
         let default = Scoring::default();
-        assert_eq!(scores(default, "25.5)", "24"), [("absolute_error", Some(1.5))]);
-        assert_eq!(scores(default, "no idea", "24"), [("absolute_error", None)]);
-        let numeric = Scoring { scorer: Some(Scorer::Numeric), tolerance: Some(1.0) };
-        assert_eq!(scores(numeric, "24.5", "24"), [("absolute_error", Some(0.5)), ("numeric", Some(1.0))]);
-        assert_eq!(scores(numeric, "26", "24"), [("absolute_error", Some(2.0)), ("numeric", Some(0.0))]);
-        assert_eq!(scores(numeric, "none", "24"), [("absolute_error", None), ("numeric", Some(0.0))]);
-        assert_eq!(scores(numeric, "24", "red"), []);
-        assert_eq!(scores(by(Scorer::ExactMatch), "24", "24"), [("exact_match", Some(1.0))]);
+        assert_eq!(scores(&default, "25.5)", "24"), [("absolute_error".to_owned(), Some(1.5))]);
+        assert_eq!(scores(&default, "no idea", "24"), [("absolute_error".to_owned(), None)]);
+        let numeric = Scoring { tolerance: Some(1.0), ..by(Scorer::Numeric) };
+        assert_eq!(
+            scores(&numeric, "24.5", "24"),
+            [("absolute_error".to_owned(), Some(0.5)), ("numeric".to_owned(), Some(1.0))]
+        );
+        assert_eq!(
+            scores(&numeric, "26", "24"),
+            [("absolute_error".to_owned(), Some(2.0)), ("numeric".to_owned(), Some(0.0))]
+        );
+        assert_eq!(
+            scores(&numeric, "none", "24"),
+            [("absolute_error".to_owned(), None), ("numeric".to_owned(), Some(0.0))]
+        );
+        assert_eq!(scores(&numeric, "24", "red"), []);
+        assert!(!numeric.can_score("red") && numeric.can_score("24") && default.can_score("red"));
+        assert_eq!(scores(&by(Scorer::ExactMatch), "24", "24"), [("exact_match".to_owned(), Some(1.0))]);
     }
 
     #[test]
     fn an_answer_that_stands_there_is_contained() {
-        let is_right = |response, expected| scores(Scoring::default(), response, expected)[0].1 == Some(1.0);
+        let is_right = |response, expected| scores(&Scoring::default(), response, expected)[0].1 == Some(1.0);
         for (expected, response) in [
             ("St. Louis", " St. Louis. It"),
             ("U.S.", " U.S. dollars"),
@@ -199,9 +218,9 @@ mod tests {
 
     #[test]
     fn whole_responses_and_first_lines_are_compared() {
-        let exact = |response| scores(by(Scorer::ExactMatch), response, "Paris")[0].1;
+        let exact = |response| scores(&by(Scorer::ExactMatch), response, "Paris")[0].1;
         assert_eq!((exact(" Paris\n"), exact("Paris."), exact("paris")), (Some(1.0), Some(0.0), Some(0.0)));
-        let first = |response| scores(by(Scorer::FirstLine), response, "Paris")[0].1;
+        let first = |response| scores(&by(Scorer::FirstLine), response, "Paris")[0].1;
         assert_eq!((first("\n Paris\nLondon"), first("It is Paris\n")), (Some(1.0), Some(0.0)));
     }
 }

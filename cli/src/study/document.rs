@@ -114,7 +114,8 @@ fn read_task(
         return Err(Problem::at(span, "expected a task: a table with `name`"));
     };
     let (mut name, mut generator, mut prompts, mut map) = (None, None, None, None);
-    let (mut cluster, mut reference, mut scorer, mut tolerance) = (None, None, None, None);
+    let (mut cluster, mut reference) = (None, None);
+    let (mut scorer, mut tolerance, mut numbers) = (None, None, None);
     let mut extract = ExtractEntry::default();
     let mut settings = Vec::new();
     for (key, value) in table {
@@ -129,6 +130,7 @@ fn read_task(
             "reference" => reference = Some(read(value, &path, whole)?),
             "scorer" => scorer = Some(read(value, &path, whole)?),
             "tolerance" => tolerance = Some(read(value, &path, whole)?),
+            "numbers" => numbers = Some(read(value, &path, whole)?),
             "extract" => extract = read(value, &path, whole)?,
             _ => {
                 let setting = toml::Value::deserialize(value).map_err(|e| Problem::from_toml(&e))?;
@@ -137,8 +139,19 @@ fn read_task(
         }
     }
     let name = name.ok_or_else(|| Problem::at(span.clone(), "the key `name` is missing"))?;
-    let entry =
-        TaskEntry { name, generator, prompts, map, cluster, reference, scorer, tolerance, extract, settings };
+    let entry = TaskEntry {
+        name,
+        generator,
+        prompts,
+        map,
+        cluster,
+        reference,
+        scorer,
+        tolerance,
+        numbers,
+        extract,
+        settings,
+    };
     Ok(Spanned::new(span, entry))
 }
 

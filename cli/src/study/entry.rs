@@ -3,7 +3,7 @@
 //! A generator's settings stand beside the task's own keys, so which keys are known depends on the
 //! generator. They are kept with their position in the file until the generator accepts or refuses them.
 
-use hypercolumn_analyze::Scorer;
+use hypercolumn_analyze::{NumberForm, Scorer};
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
 use hypercolumn_extract::tokenize::chat::{ChatDate, ChatTemplate};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub struct TaskEntry {
     pub scorer: Option<Spanned<Scorer>>,
     /// The largest error that the numeric scorer counts as right.
     pub tolerance: Option<Spanned<f64>>,
+    /// Forms of numbers that are read beside the plain ones.
+    pub numbers: Option<Spanned<Vec<NumberForm>>>,
     /// Settings in place of the study's `[extract]`.
     pub extract: ExtractEntry,
     /// The generator's settings.
@@ -36,8 +38,18 @@ pub struct TaskEntry {
 }
 
 /// Keys of a task that are not its generator's.
-pub const TASK_KEYS: [&str; 9] =
-    ["name", "generator", "prompts", "map", "cluster", "reference", "scorer", "tolerance", "extract"];
+pub const TASK_KEYS: [&str; 10] = [
+    "name",
+    "generator",
+    "prompts",
+    "map",
+    "cluster",
+    "reference",
+    "scorer",
+    "tolerance",
+    "numbers",
+    "extract",
+];
 
 /// Extraction settings, each of which may be left out.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

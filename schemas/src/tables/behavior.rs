@@ -13,7 +13,7 @@ table! {
     prompt_id: String = "The prompt.",
     item_id: String = "The prompt's item.",
     condition: String = "The prompt's condition.",
-    metric: String = "absolute_error (expected answers that are numbers), contains (1.0 if the response contains the expected answer as whole words, else 0.0), or what the task's scorer says: exact_match, first_line (the first line with text is the expected answer), numeric (the absolute error is within the tolerance); expected_logprob, forced_choice (1.0 if the expected answer is the likeliest candidate, else 0.0).",
+    metric: String = "absolute_error (expected answers that are numbers), contains (1.0 if the response contains the expected answer as whole words, else 0.0), or what the task's scorer says: exact_match, first_line (the first line with text is the expected answer), numeric (the absolute error is within the tolerance); expected_logprob, forced_choice (1.0 if the expected answer is the likeliest candidate, else 0.0; a tie counts as its share), forced_choice_per_token and forced_choice_per_character (the same by log-probability divided by the candidate's tokens or characters).",
     score: Option<f64> = "The metric's value; null where the response holds no number.",
     parsed: Option<String> = "What was read from the response; null if nothing was found.",
 }

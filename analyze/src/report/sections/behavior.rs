@@ -21,6 +21,9 @@ const SUMMARY: Question = question!("report_behavior");
 const ITEMS: Question = question!("report_behavior_items");
 const CHANCE: Question = question!("report_chance");
 
+/// The metric of candidates, and the beginning of those by length.
+const FORCED_CHOICE: &str = "forced_choice";
+
 const MEAN_COLOR: &str = "#5e1894";
 const MEDIAN_COLOR: &str = "#d0762a";
 
@@ -54,8 +57,14 @@ fn plan(metric: &str) -> MetricPlan {
             Statistic::Mean,
             false,
         ),
-        "forced_choice" => {
+        FORCED_CHOICE => {
             ("Forced choice among the candidates", "share of items", Some(false), Statistic::Mean, true)
+        }
+        "forced_choice_per_token" => {
+            ("Forced choice, per token", "share of items", Some(false), Statistic::Mean, true)
+        }
+        "forced_choice_per_character" => {
+            ("Forced choice, per character", "share of items", Some(false), Statistic::Mean, true)
         }
         other => {
             let title = sentence_case(&words(other));
@@ -174,7 +183,7 @@ impl TaskBehavior<'_> {
     fn figure(&self, sentences: &[String]) -> Figure {
         let metrics: Vec<&String> = self.tallies.keys().collect();
         let has_median = metrics.iter().any(|m| !plan(m).is_share);
-        let has_chance = metrics.iter().any(|m| *m == "forced_choice") && !self.chance.is_empty();
+        let has_chance = metrics.iter().any(|m| m.starts_with(FORCED_CHOICE)) && !self.chance.is_empty();
         let entry = |name: &str, color: &str, mark| LegendEntry {
             name: name.to_owned(),
             color: color.to_owned(),
@@ -246,7 +255,7 @@ impl TaskBehavior<'_> {
         }
         let chance: Vec<f64> = shown.iter().filter_map(|c| self.chance.get(&c.name).copied()).collect();
         let references = match chance.first() {
-            Some(&y) if metric == "forced_choice" => vec![Reference { name: "chance".to_owned(), y }],
+            Some(&y) if metric.starts_with(FORCED_CHOICE) => vec![Reference { name: "chance".to_owned(), y }],
             _ => Vec::new(),
         };
         let range = plan.is_share.then_some((-0.04, 1.04));
@@ -299,7 +308,7 @@ impl TaskBehavior<'_> {
     fn metrics_by_interest(&self) -> Vec<&String> {
         let order = [
             "absolute_error",
-            "forced_choice",
+            FORCED_CHOICE,
             "expected_logprob",
             "contains",
             "exact_match",
@@ -346,7 +355,7 @@ impl TaskBehavior<'_> {
             count(found.n_clusters, "cluster")
         );
         let levels = format!("from {} to {}", write(before), write(after));
-        let chance = self.chance.get(&last.name).filter(|_| metric == "forced_choice");
+        let chance = self.chance.get(&last.name).filter(|_| metric.starts_with(FORCED_CHOICE));
         let chance = chance.map_or_else(String::new, |c| format!("; chance is {}", percent(*c)));
         Some(if !change.excludes_zero() {
             format!(
@@ -371,7 +380,9 @@ fn subject(metric: &str, statistic: Statistic) -> String {
         ("exact_match", _) => "the share of responses that are the expected answer".to_owned(),
         ("first_line", _) => "the share of responses whose first line is the expected answer".to_owned(),
         ("numeric", _) => "the share of numbers within the tolerance".to_owned(),
-        ("forced_choice", _) => "the share of right forced choices".to_owned(),
+        (FORCED_CHOICE, _) => "the share of right forced choices".to_owned(),
+        ("forced_choice_per_token", _) => "the share of right forced choices per token".to_owned(),
+        ("forced_choice_per_character", _) => "the share of right forced choices per character".to_owned(),
         ("expected_logprob", _) => "the mean log-probability of the expected answer".to_owned(),
         (_, Statistic::Median) => format!("the median {}", words(metric)),
         (_, Statistic::Mean) => format!("the mean {}", words(metric)),
