@@ -41,13 +41,13 @@ const ORDINALS: [&str; 4] = ["st", "nd", "rd", "th"];
 pub(super) fn is_ambiguous(end: Cursor<'_>, plain: &str) -> bool {
     let rest = end.rest();
     let Some(next) = rest.chars().next() else { return false };
-    let goes_on =
+    let continues =
         matches!(next, '.' | ',' | ':' | '\'' | '’' | '\u{A0}' | '\u{2007}' | '\u{2009}' | '\u{202F}')
             && end.is_digit_behind(next.len_utf8());
     let is_list = next == ',' && (plain.contains('.') || second_has_point(end));
     let is_power = next == '^' || rest.strip_prefix("**").is_some_and(starts_with_digit);
     let is_numeral = next.is_numeric() || next == '‰';
-    (goes_on && !is_list)
+    (continues && !is_list)
         || is_power
         || is_numeral
         || is_division(rest)
