@@ -24,9 +24,6 @@ pub enum Scorer {
 }
 
 impl Scorer {
-    /// Every scorer.
-    pub const ALL: [Self; 4] = [Self::Contains, Self::ExactMatch, Self::FirstLine, Self::Numeric];
-
     /// The name in studies, and of the metric.
     pub const fn name(self) -> &'static str {
         match self {
