@@ -118,6 +118,30 @@ fn a_dry_run_says_what_is_missing_and_computes_nothing() {
     bench.run(&[&dry[..], &["--profile"]].concat()).refuses(&["cannot be used with"]);
 }
 
+/// The first token is a key like a segment that covers it and nothing else.
+#[test]
+fn attention_to_the_first_token_is_that_to_a_segment_of_it() {
+    let Some(model) = default_model() else { return };
+    let bench = Bench::new();
+    let line = json!({"prompt_id": "p", "text": "Kevin is watering the plants.", "expected": "yes",
+        "segments": [{"role": "name", "start": 0, "end": 1}, {"role": "rest", "start": 8, "end": 29}]});
+    bench.write("mine.jsonl", line.to_string());
+    bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
+    let model = ["--model", model.to_str().expect("UTF-8"), "--max-new-tokens", "2", "--task", "mine"];
+    bench.run(&[&["extract"], &model[..]].concat()).succeeds();
+    let sql = "SELECT count(*)::INT AS n, max(abs(f.mass - s.mass)) AS worst, max(f.mass) > 0.2 AS is_sink,
+            max(f.key_segment) AS number
+        FROM attention AS f JOIN attention AS s USING (layer, prompt_id, head, query_segment)
+        WHERE f.key_role = 'first_token' AND s.key_role = 'name'";
+    let found = bench.run(&["sql", sql, "--format", "json"]).succeeds().json();
+    // Thirty layers of nine heads; queries are the prompt, its two segments, the last token and the response.
+    assert_eq!(found, json!([{ "n": 30 * 9 * 5, "worst": 0.0, "is_sink": true, "number": 5 }]));
+    let others = "SELECT (SELECT count(*)::INT FROM hidden_states WHERE role = 'first_token') AS n_states,
+        (SELECT count(*)::INT FROM attention WHERE query_role = 'first_token') AS n_queries";
+    let others = bench.run(&["sql", others, "--format", "json"]).succeeds().json();
+    assert_eq!(others, json!([{ "n_states": 0, "n_queries": 0 }]));
+}
+
 #[test]
 fn a_response_of_which_nothing_is_kept_is_the_same_and_costs_a_token_less() {
     let Some(_) = default_model() else { return };

@@ -40,7 +40,7 @@ pub use error::LakeError;
 pub use key::content_key;
 pub use lake::{Finding, Lake};
 pub use lock::LakeLock;
-pub use name::{OWN_ROLES, name_problem};
+pub use name::{FIRST_TOKEN, OWN_ROLES, name_problem};
 pub use page::schema_page;
 pub use partition::Partition;
 pub use progress::Progress;

@@ -2,8 +2,12 @@
 
 use crate::partition::percent_encode;
 
+/// Role of a prompt's first token, which attention falls to whatever it says (an attention sink; Xiao et al. 2023,
+/// arXiv 2309.17453). Attention to it is kept, and no state.
+pub const FIRST_TOKEN: &str = "first_token";
+
 /// Roles of the segments that the program adds to every prompt.
-pub const OWN_ROLES: [&str; 3] = ["prompt", "final", "response"];
+pub const OWN_ROLES: [&str; 4] = ["prompt", "final", "response", FIRST_TOKEN];
 
 /// Names that Hive readers take for a missing value, in lower case.
 const NULLS: [&str; 2] = ["null", "__hive_default_partition__"];

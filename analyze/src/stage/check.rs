@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
 use crate::questions::Questions;
-use hypercolumn_schemas::{OWN_ROLES, TaskRows};
+use hypercolumn_schemas::{FIRST_TOKEN, OWN_ROLES, TaskRows};
 
 /// Checks `questions` against the prompts of their tasks.
 ///
@@ -34,6 +34,7 @@ pub fn check(tasks: &[TaskRows], questions: &Questions) -> Result<(), AnalyzeErr
 fn read_roles(catalog: &Catalog, task: &str) -> Result<Vec<String>, AnalyzeError> {
     let sql = "SELECT DISTINCT role FROM segments WHERE task = ? ORDER BY role";
     let mut roles = ask(catalog.connection(), sql, &[&task], "read the roles")?.column::<String>("role")?;
-    roles.extend(OWN_ROLES.map(str::to_owned));
+    // The first token has attention and no states.
+    roles.extend(OWN_ROLES.iter().filter(|role| **role != FIRST_TOKEN).map(|role| (*role).to_owned()));
     Ok(roles)
 }

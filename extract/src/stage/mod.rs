@@ -39,7 +39,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// Raised when the same prompts, model and settings would give other rows than before.
-const CODE_VERSION: u32 = 2;
+const CODE_VERSION: u32 = 3;
 
 /// The backend that extractions run on.
 static BACKEND: &dyn Backend = &Cpu;

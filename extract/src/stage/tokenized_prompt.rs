@@ -8,7 +8,7 @@ use crate::stage::settings::Settings;
 use crate::tokenize::chat::{PromptTemplate, RenderedPrompt};
 use crate::tokenize::membership::{deciding_characters, positions_within, ranges};
 use crate::tokenize::tokenizer::{Continuation, Tokenizer};
-use hypercolumn_schemas::{Prompt, TaskRows};
+use hypercolumn_schemas::{FIRST_TOKEN, Prompt, TaskRows};
 use rayon::prelude::*;
 
 /// A prompt as the model reads it.
@@ -135,7 +135,8 @@ impl Place {
 }
 
 /// The segments of a prompt, whose tokens are decided by these characters of its text. A template's tokens have
-/// none: like BOS they belong to no segment, but that the last of them is `final`, which the response follows.
+/// none: like BOS they belong to no segment, but that the last of them is `final`, which the response follows. The first
+/// token of all, be it text, template or BOS, is a key of attention and nothing else.
 fn plan_segments(prompt: &Prompt, deciding: &[Option<u32>], settings: &Settings) -> PromptPlan {
     let n_tokens = deciding.len() as u32;
     let segment = |number: i16, role: &str, ranges: Vec<(u32, u32)>, is_response: bool| SegmentPlan {
@@ -154,6 +155,11 @@ fn plan_segments(prompt: &Prompt, deciding: &[Option<u32>], settings: &Settings)
     }
     let n = prompt.segments.len() as i16;
     segments.push(segment(n + 1, "final", vec![(n_tokens - 1, n_tokens)], false));
+    segments.push(SegmentPlan {
+        poolings: Vec::new(),
+        is_query: false,
+        ..segment(n + 3, FIRST_TOKEN, vec![(0, 1)], false)
+    });
     if settings.max_new_tokens > 0 {
         segments.push(segment(n + 2, "response", Vec::new(), true));
     }

@@ -7,7 +7,7 @@ table! {
     name: "segments",
     version: 1,
     grain: "one segment of a prompt",
-    doc: "Spans of a prompt's text with a role. Only given segments are listed; numbers 0 (whole prompt), n+1 (last token) and n+2 (response) exist once a model has read the prompt.",
+    doc: "Spans of a prompt's text with a role. Only given segments are listed; numbers 0 (whole prompt), n+1 (last token), n+2 (response) and n+3 (first_token, in attention alone) exist once a model has read the prompt.",
     partitions: [Task],
     key: ["task", "prompt_id", "segment"],
     prompt_id: String = "The prompt.",
