@@ -31,6 +31,10 @@ pub enum Comparison {
     /// ([`super::prompt_effects`]). Over inner products of vectors it is the published statistic; it is 0 on average for
     /// unrelated kernels and can be negative.
     Cka,
+    /// Cosine of whitened vectors, not centred: pairs that share a prompt are counted for less ([`super::whitening`]).
+    WhitenedCosine,
+    /// The same with both sides centred first.
+    WhitenedPearson,
 }
 
 impl std::fmt::Display for Comparison {
@@ -43,6 +47,8 @@ impl std::fmt::Display for Comparison {
             Self::KendallTauB => "kendall_tau_b",
             Self::Cosine => "cosine",
             Self::Cka => "cka",
+            Self::WhitenedCosine => "whitened_cosine",
+            Self::WhitenedPearson => "whitened_pearson",
         })
     }
 }
@@ -58,16 +64,31 @@ impl Comparison {
         !matches!(self, Self::KendallTauA | Self::KendallTauB)
     }
 
-    /// Whether the statistic is a correlation of what is left when something is held constant.
+    /// Whether the statistic is a correlation of what is left when nuisances are held constant.
     pub fn has_partial_form(self) -> bool {
         matches!(self, Self::Spearman | Self::Pearson | Self::Cka)
+    }
+
+    /// Whether pairs count by what they have in common with other pairs, so that the whole list is needed.
+    pub fn needs_pair_list(self) -> bool {
+        self == Self::Cka || self.is_whitened()
+    }
+
+    /// Whether both sides are whitened.
+    pub(super) fn is_whitened(self) -> bool {
+        matches!(self, Self::WhitenedCosine | Self::WhitenedPearson)
+    }
+
+    /// Whether values are compared as they are, not as deviations from their mean.
+    pub(super) fn is_uncentred(self) -> bool {
+        matches!(self, Self::Cosine | Self::WhitenedCosine)
     }
 
     /// The vector whose inner product with that of the other side, divided by
     /// [`Comparison::scale`], is the statistic: ranks or values, centred unless under cosine.
     pub(super) fn prepare(self, values: &[f64]) -> Vec<f64> {
         let mut prepared = if self.is_ranked() { mid_ranks(values) } else { values.to_vec() };
-        if self != Self::Cosine {
+        if !self.is_uncentred() {
             center(&mut prepared);
         }
         prepared
@@ -139,9 +160,9 @@ pub fn compare_vectors(x: &[f64], y: &[f64], comparison: Comparison) -> Result<f
 
 /// Whether a measure has what the statistic needs: two values, or under cosine one that is not zero.
 pub(super) fn is_usable_measure(x: &[f64], comparison: Comparison) -> bool {
-    match comparison {
-        Comparison::Cosine => x.iter().any(|&v| v != 0.0),
-        _ => !is_constant(x),
+    match comparison.is_uncentred() {
+        true => x.iter().any(|&v| v != 0.0),
+        false => !is_constant(x),
     }
 }
 

@@ -12,8 +12,8 @@ use super::comparison::Comparison;
 use super::error::{NumericsError, Undefined, check_length};
 use super::influence::influence;
 use super::pairs::PairList;
-use super::random::{Purpose, RandomStream};
-use rand::RngExt;
+use super::random::RandomStream;
+use super::sign_flips::{largest_under_signs, scale};
 
 /// The clusters of the prompts that pairs are made of.
 #[derive(Debug, Clone)]
@@ -160,21 +160,8 @@ pub fn familywise_p_values(
     stream: RandomStream,
     n_resamples: usize,
 ) -> Vec<f64> {
-    let scaled = |sums: &ClusterPairSums| {
-        let marginals = sums.marginals();
-        let norm = marginals.iter().map(|m| m * m).sum::<f64>().sqrt();
-        marginals.into_iter().map(|m| if norm > 0.0 { m / norm } else { 0.0 }).collect()
-    };
-    let scaled: Vec<Vec<f64>> = estimates.iter().map(|(_, sums)| scaled(sums)).collect();
-    let n_clusters = scaled.first().map_or(0, Vec::len);
-    let largest = |index: usize| {
-        let mut random = stream.generator(Purpose::Multiplier, index);
-        let signs: Vec<f64> =
-            (0..n_clusters).map(|_| if random.random_bool(0.5) { 1.0 } else { -1.0 }).collect();
-        let t = |marginals: &Vec<f64>| super::comparison::dot(marginals, &signs).abs();
-        scaled.iter().map(t).fold(0.0, f64::max)
-    };
-    let largest: Vec<f64> = (0..n_resamples).map(largest).collect();
+    let scaled: Vec<Vec<f64>> = estimates.iter().map(|(_, sums)| scale(&sums.marginals())).collect();
+    let largest = largest_under_signs(&scaled, stream, n_resamples);
     let p_value = |(estimate, _): &(ClusterEstimate, &ClusterPairSums)| {
         let observed = normal_equivalent(estimate);
         let n_as_large = largest.iter().filter(|t| **t >= observed).count();

@@ -1,21 +1,29 @@
-//! What a comparison holds constant: nuisances, or the effects of single prompts.
+//! What a comparison does to both sides: it holds nuisances or the effects of single prompts constant, or whitens.
 
 use super::comparison::dot;
 use super::error::Undefined;
 use super::influence::PartialSide;
 use super::orthonormal::{OrthonormalBasis, is_negligible};
 use super::prompt_effects::PromptEffects;
+use super::whitening::Whitening;
 
 /// What is held constant, over the pairs compared; nothing by default.
 #[derive(Debug, Default)]
 pub(super) struct HeldConstant {
     /// Effects of prompts, under CKA.
     pub(super) effects: Option<PromptEffects>,
+    /// What both sides are multiplied with, under whitened comparisons.
+    pub(super) whitening: Option<Whitening>,
     /// The nuisances, prepared and without effects of prompts.
     pub(super) basis: OrthonormalBasis,
 }
 
 impl HeldConstant {
+    /// Whether what is done to a pair depends on which other pairs there are.
+    pub(super) fn needs_all_pairs(&self) -> bool {
+        self.effects.is_some() || self.whitening.is_some()
+    }
+
     /// What is left of prepared values, `[n_pairs]`.
     ///
     /// # Errors
@@ -31,6 +39,9 @@ impl HeldConstant {
             if is_negligible(dot(&values, &values), before) {
                 return Err(if_constant);
             }
+        }
+        if let Some(whitening) = &self.whitening {
+            return Ok(PartialSide { residual: whitening.whiten(&values), coefficients: Vec::new() });
         }
         let along = self.basis.remove(&mut values);
         match is_negligible(dot(&values, &values), before) {

@@ -11,8 +11,10 @@ use super::ranking::SortedOrder;
 /// Influences of the rows of `x` and `y`, both `[n]`, on their comparison; `[n]`, with mean 0. Both must vary.
 pub(super) fn influence(x: &[f64], y: &[f64], comparison: Comparison) -> Vec<f64> {
     let mut influences = match comparison {
-        Comparison::Pearson | Comparison::Cka => of_values(&standardized(x), &standardized(y)),
-        Comparison::Cosine => of_values(&scaled(x), &scaled(y)),
+        Comparison::Pearson | Comparison::Cka | Comparison::WhitenedPearson => {
+            of_values(&standardized(x), &standardized(y))
+        }
+        Comparison::Cosine | Comparison::WhitenedCosine => of_values(&scaled(x), &scaled(y)),
         Comparison::Spearman | Comparison::RhoA => of_ranks(x, y, comparison),
         Comparison::KendallTauA | Comparison::KendallTauB => of_signs(x, y, comparison),
     };

@@ -21,6 +21,7 @@
 //! | [`dyadic`] | how much would the fit vary with other clusters of prompts? |
 //! | [`clusters`] | how much would a mean or a correlation? |
 //! | [`multiple_testing`] | which of many p-values survive? |
+//! | [`sign_flips`] | which of many estimates over clusters? |
 //! | [`paired`] | did items change between two conditions? |
 //! | [`correlation`] | do two quantities go together across items? |
 //! | [`resampling`] | how much would any other statistic? |
@@ -31,6 +32,7 @@ pub mod clusters;
 pub mod comparison;
 pub mod correlation;
 pub mod dyadic;
+mod eigen;
 mod error;
 mod held_constant;
 mod influence;
@@ -47,8 +49,10 @@ mod prompt_effects;
 mod random;
 pub mod ranking;
 pub mod resampling;
+pub mod sign_flips;
 pub mod similarity;
 pub mod summary;
+mod whitening;
 
 pub use comparison::Comparison;
 pub use error::{NumericsError, Undefined};

@@ -1,5 +1,5 @@
 //! Comparison with a hypothesis while something else is held constant: nuisances (words in common, difference in length),
-//! or, in centred kernel alignment, the effects of single prompts.
+//! or, in centred kernel alignment, the effects of single prompts. Whitened comparisons go the same way.
 //!
 //! Measure and hypothesis are each replaced by what a linear regression leaves of them (after ranking, for Spearman); the
 //! partial comparison is the correlation of the residuals.
@@ -19,6 +19,7 @@ use super::permutation::{
     Exchangeability, PermutationResult, PermutationSettings, UnitLabels, permutation_test_holding,
 };
 use super::prompt_effects::PromptEffects;
+use super::whitening::Whitening;
 
 /// A hypothesis with what is held constant: what all measures over the same pairs share.
 #[derive(Debug)]
@@ -39,15 +40,16 @@ impl PartialComparison {
     ///
     /// # Errors
     /// What makes everything undefined: no pairs, too few prompts, a hypothesis that is constant or explained by the
-    /// nuisances, under CKA one that is null for some pair; [`NumericsError::NoPartialForm`] unless `comparison` is Spearman,
-    /// Pearson or CKA; malformed input.
+    /// nuisances, under CKA and whitened one that is null for some pair; [`NumericsError::NoPartialForm`] unless `comparison`
+    /// is Spearman, Pearson or CKA, or whitened and there are no nuisances; malformed input.
     pub fn new(
         hypothesis: &ModelRdm,
         nuisances: &[Vec<Option<f64>>],
         pairs: &PairList,
         comparison: Comparison,
     ) -> Result<Self, NumericsError> {
-        if !comparison.has_partial_form() {
+        let is_whitened_alone = comparison.is_whitened() && nuisances.is_empty();
+        if !comparison.has_partial_form() && !is_whitened_alone {
             return Err(NumericsError::NoPartialForm { comparison: comparison.to_string() });
         }
         check_length("hypothesis", pairs.n_prompts(), hypothesis.n_prompts())?;
@@ -56,7 +58,7 @@ impl PartialComparison {
         let positions: Vec<usize> = hypothesis.defined_positions(pairs).into_iter().filter(is_held).collect();
         let kept = pairs.select(&positions);
         kept.check_enough()?;
-        if comparison == Comparison::Cka && kept.len() < pairs.len() {
+        if comparison.needs_pair_list() && kept.len() < pairs.len() {
             return Err(Undefined::IncompleteHypothesis.into());
         }
         let values: Vec<f64> = kept.iter().filter_map(|(i, j)| hypothesis.value(i, j)).collect();
@@ -70,6 +72,7 @@ impl PartialComparison {
         nuisances.iter().try_for_each(|nuisance| check_finite("nuisance", nuisance))?;
         let mut held = HeldConstant {
             effects: (comparison == Comparison::Cka).then(|| PromptEffects::new(kept.clone())),
+            whitening: comparison.is_whitened().then(|| Whitening::new(kept.clone())).transpose()?,
             basis: OrthonormalBasis::default(),
         };
         let prepared = nuisances.iter().map(|nuisance| {
@@ -134,10 +137,12 @@ impl PartialComparison {
         // Units of different size exchange labels that all of their prompts share, which residuals are not.
         let keeps_residuals = exchangeability.labels == UnitLabels::ByPrompt;
         let is_raw = !keeps_residuals && self.held.basis.directions.is_empty();
+        let is_raw = is_raw || self.held.whitening.is_some();
         let permuted = if is_raw { &self.values } else { &self.hypothesis.residual };
         let permuted: Vec<Option<f64>> = permuted.iter().map(|v| Some(*v)).collect();
         let hypothesis = ModelRdm::on_pairs(&self.pairs, &permuted)?;
-        permutation_test_holding(&measures, &hypothesis, &self.pairs, &self.held, exchangeability, settings)
+        let over = (&self.pairs, self.comparison);
+        permutation_test_holding(&measures, &hypothesis, over, &self.held, exchangeability, settings)
     }
 }
 

@@ -106,17 +106,18 @@ pub fn permutation_test(
     test(Sides { measures, hypothesis, pairs, comparison, held: &nothing }, exchangeability, settings)
 }
 
-/// Tests the Pearson correlation of residual measures with a residual hypothesis, both without what is `held` constant;
-/// every permuted hypothesis is freed of it again.
+/// Tests the correlation of residual measures with a residual hypothesis, both without what is `held` constant; every
+/// permuted hypothesis is freed of it again. Under a whitened `comparison` the measures are whitened, and the hypothesis is
+/// not; any other is Pearson's of what has been prepared.
 pub(super) fn permutation_test_holding(
     measures: &[&[f64]],
     hypothesis: &ModelRdm,
-    pairs: &PairList,
+    (pairs, comparison): (&PairList, Comparison),
     held: &HeldConstant,
     exchangeability: Exchangeability<'_>,
     settings: PermutationSettings,
 ) -> Result<PermutationResult, NumericsError> {
-    let comparison = Comparison::Pearson;
+    let comparison = if comparison.is_whitened() { comparison } else { Comparison::Pearson };
     test(Sides { measures, hypothesis, pairs, comparison, held }, exchangeability, settings)
 }
 

@@ -83,7 +83,7 @@ impl PromptEffects {
 }
 
 /// For each prompt the sum over its pairs, `[n_prompts]`.
-fn sum_by_prompt(pairs: &PairList, values: &[f64]) -> Vec<f64> {
+pub(super) fn sum_by_prompt(pairs: &PairList, values: &[f64]) -> Vec<f64> {
     let mut sums = vec![0.0; pairs.n_prompts()];
     for ((i, j), value) in pairs.iter().zip(values) {
         sums[i] += value;

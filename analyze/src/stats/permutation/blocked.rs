@@ -69,15 +69,19 @@ impl<'a> PermutedStatistics<'a> {
         let prepare = |measure: &&[f64]| {
             let values: Vec<f64> = observed_positions.iter().map(|&p| measure[p]).collect();
             // What a zero row gives is reported as a constant measure.
-            if is_usable_measure(&values, comparison) {
-                comparison.prepare(&values)
-            } else {
-                vec![0.0; values.len()]
+            match is_usable_measure(&values, comparison) {
+                true if held.whitening.is_some() => values,
+                true => comparison.prepare(&values),
+                false => vec![0.0; values.len()],
             }
         };
         let linear = if comparison.is_linear() { measures } else { &[] };
-        let rows: Vec<Vec<f64>> = linear.par_iter().map(prepare).collect();
+        let mut rows: Vec<Vec<f64>> = linear.par_iter().map(prepare).collect();
         let squares = rows.iter().map(|row| dot(row, row)).collect();
+        if let Some(whitening) = &held.whitening {
+            // The measures are whitened: once more, and products with permutations that are not are those of both whitened.
+            rows.par_iter_mut().for_each(|row| *row = whitening.whiten(row));
+        }
         let prepared = Matrix::from_rows(rows, observed.len());
         let is_complete = observed == PairList::upper_triangle(listed.n_prompts());
         let complete =
@@ -134,7 +138,11 @@ impl<'a> PermutedStatistics<'a> {
             Column::Remasked => self.compute_from_definition(&labels[d]),
             Column::Constant => Permuted { statistics: vec![None; self.measures.len()], is_remasked: false },
             Column::Filled { squares } => {
-                let free = self.effects.map_or(squares, |effects| effects.residual_squares(permuted.row(d)));
+                let free = match (&self.held.whitening, self.effects) {
+                    (Some(whitening), _) => whitening.squares(permuted.row(d)),
+                    (None, Some(effects)) => effects.residual_squares(permuted.row(d)),
+                    (None, None) => squares,
+                };
                 let explained: f64 = (0..along.n_rows()).map(|k| along.get(k, d).powi(2)).sum();
                 match is_negligible(free - explained, squares) {
                     true => Permuted { statistics: vec![None; self.measures.len()], is_remasked: false },
@@ -218,7 +226,7 @@ impl<'a> PermutedStatistics<'a> {
         };
         let before = dot(y, y);
         let y = free(y.to_vec());
-        if self.held.effects.is_some() || is_negligible(dot(&y, &y), before) {
+        if self.held.needs_all_pairs() || is_negligible(dot(&y, &y), before) {
             return vec![None; self.measures.len()];
         }
         let compare = |measure: &&[f64]| {
@@ -322,7 +330,7 @@ impl<'a> LevelRanker<'a> {
         for (level, &count) in self.counts.iter().enumerate() {
             let count = f64::from(count);
             self.prepared[level] = match self.comparison {
-                Comparison::Cosine => self.values[level],
+                _ if self.comparison.is_uncentred() => self.values[level],
                 _ if self.comparison.is_ranked() => below + (count + 1.0) / 2.0 - (n + 1.0) / 2.0,
                 _ => self.values[level] - mean,
             };

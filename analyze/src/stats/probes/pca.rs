@@ -6,13 +6,11 @@
 //! min(n − 1, d) of them, whatever d is. On these axes the squared singular values are known, which is
 //! all that ridge needs, and what preconditions the logistic solver.
 
-use faer::diag::Diag;
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 
+use super::super::eigen::decompose;
 use hypercolumn_schemas::Undefined;
 
 /// Principal axes whose squared singular value is below this share of the largest are rounding noise of
@@ -207,24 +205,4 @@ fn gram(a: MatRef<f64>) -> Mat<f64> {
         Par::Seq,
     );
     out
-}
-
-/// Ascending eigenvalues and eigenvectors (columns) of a symmetric matrix given by its lower triangle.
-fn decompose(matrix: MatRef<f64>) -> Result<(Vec<f64>, Mat<f64>), Undefined> {
-    let n = matrix.nrows();
-    let mut values = Diag::zeros(n);
-    let mut vectors = Mat::zeros(n, n);
-    let params = Default::default();
-    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, Par::Seq, params);
-    let mut buffer = MemBuffer::new(scratch);
-    self_adjoint_evd(
-        matrix,
-        values.as_mut(),
-        Some(vectors.as_mut()),
-        Par::Seq,
-        MemStack::new(&mut buffer),
-        params,
-    )
-    .map_err(|_| Undefined::EigendecompositionFailed)?;
-    Ok((values.column_vector().iter().copied().collect(), vectors))
 }

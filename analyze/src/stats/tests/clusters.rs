@@ -172,3 +172,38 @@ fn changes_are_tested_at_the_stated_level_alone_and_together() {
     assert!((12..=35).contains(&alone), "{alone} of 500");
     assert!((8..=38).contains(&together), "{together} of 500");
 }
+
+/// Two hypotheses that fit equally well: their difference is found at the stated level, and one that fits better is found.
+#[test]
+fn differences_of_two_hypotheses_are_tested_at_the_stated_level() {
+    let (n, d) = (40, 20);
+    let tested = |effects: [f64; 2], seed: u64| {
+        let mut random = random(seed);
+        let groups: Vec<Vec<u32>> =
+            (0..2).map(|_| (0..n).map(|_| random.random_range(0..4)).collect()).collect();
+        let centers = noise(2 * 4 * d, &mut random);
+        let own = noise(n * d, &mut random);
+        let value = |p: usize, k: usize| {
+            let of = |h: usize| effects[h] * centers[(4 * h + groups[h][p] as usize) * d + k];
+            of(0) + of(1) + own[p * d + k]
+        };
+        let pairs = PairList::upper_triangle(n);
+        let similarities: Vec<f64> =
+            pairs.iter().map(|(i, j)| (0..d).map(|k| value(i, k) * value(j, k)).sum()).collect();
+        let clusters: Vec<u32> = (0..n as u32).collect();
+        let clusters = PairClusters::new(&pairs, &clusters, n).unwrap();
+        let aligned = |groups: &[u32]| {
+            let hypothesis = same_group(groups);
+            let y: Vec<f64> = pairs.iter().filter_map(|(i, j)| hypothesis.value(i, j)).collect();
+            let value = compare_vectors(&similarities, &y, Comparison::Spearman).unwrap();
+            (value, clusters.add_up(&influence(&similarities, &y, Comparison::Spearman)))
+        };
+        let (one, other) = (aligned(&groups[0]), aligned(&groups[1]));
+        one.1.minus(&other.1).estimate(one.0 - other.0).unwrap().p_value <= 0.05
+    };
+    let n_found = |effects: [f64; 2]| (0..600).filter(|seed| tested(effects, 5000 + seed)).count();
+    for (effects, expected) in [([0.0, 0.0], 2..=45), ([0.9, 0.2], 480..=600)] {
+        let found = n_found(effects);
+        assert!(expected.contains(&found), "{effects:?}: {found} of 600");
+    }
+}

@@ -97,6 +97,46 @@ fn permutations_of_cka_are_cka_of_permuted_hypotheses() {
     assert_close(found.tests[0].unwrap().estimate, observed, "CKA");
 }
 
+/// Units of different size: the statistic of every permutation is the whitened comparison with the permuted hypothesis.
+#[test]
+fn permutations_of_whitened_comparisons_are_those_of_permuted_hypotheses() {
+    let units: Vec<u32> = [3, 1, 2, 2, 1, 4, 2].iter().zip(0..).flat_map(|(&n, u)| vec![u; n]).collect();
+    let n = units.len();
+    let levels = noise(n, &mut random(14));
+    let by_prompt = Exchangeability::default();
+    let by_unit = Exchangeability { units: Some(&units), blocks: None, labels: UnitLabels::Shared };
+    let whole = PairList::upper_triangle(n);
+    let across = whole.without_same_item(&units).unwrap();
+    for (pairs, allowed) in [(&whole, by_prompt), (&across, by_unit)] {
+        let level = |i: usize| levels[if allowed.units.is_some() { units[i] as usize } else { i }];
+        let of = |labels: &[u32]| -> Vec<f64> {
+            let value =
+                |(i, j): (usize, usize)| 1.5 - (level(labels[i] as usize) - level(labels[j] as usize)).abs();
+            pairs.iter().map(value).collect()
+        };
+        let identity: Vec<u32> = (0..n as u32).collect();
+        let measure: Vec<f64> =
+            noise(pairs.len(), &mut random(15)).iter().zip(of(&identity)).map(|(e, y)| e + 0.3 * y).collect();
+        for comparison in [Comparison::WhitenedCosine, Comparison::WhitenedPearson] {
+            let compare = |y: &[f64]| {
+                let model = ModelRdm::on_pairs(pairs, &some(y)).unwrap();
+                let whitened = PartialComparison::new(&model, &[], pairs, comparison).unwrap();
+                let held = whitened.hold_constant(&measure).unwrap();
+                (whitened.estimate(&held), whitened, held)
+            };
+            let (observed, whitened, held) = compare(&of(&identity));
+            let found = whitened.permutation_test(&[&held], allowed, settings(49, 6)).unwrap();
+            let permuter = LabelPermuter::new(n, allowed).unwrap();
+            let as_large = (0..49).filter(|&permutation| {
+                compare(&of(&permuter.permute(settings(49, 6).stream, permutation))).0 >= observed - 1e-10
+            });
+            let test = found.tests[0].unwrap();
+            assert_eq!(test.p_value, (1 + as_large.count()) as f64 / 50.0, "{comparison}");
+            assert_close(test.estimate, observed, "whitened comparison");
+        }
+    }
+}
+
 /// Without nuisances the partial comparison, its influences and its test are the plain ones.
 #[test]
 fn with_nothing_held_constant_it_is_the_plain_comparison() {

@@ -84,6 +84,12 @@ fn comparisons_are_those_of_rsatoolbox_and_scipy() {
             let found = compare(&measure, &hypothesis, &pairs, comparison).unwrap();
             assert_close(found, expected.as_f64().unwrap(), name);
         }
+        for (name, expected) in case["whitened"].as_object().unwrap() {
+            let comparison: Comparison = serde_json::from_value(Value::String(name.clone())).unwrap();
+            let whitened = PartialComparison::new(&hypothesis, &[], &pairs, comparison).unwrap();
+            let found = whitened.estimate(&whitened.hold_constant(&measure).unwrap());
+            assert_close(found, expected.as_f64().unwrap(), name);
+        }
         let nuisances: Vec<Vec<Option<f64>>> =
             case["nuisances"].as_array().unwrap().iter().map(optional_numbers).collect();
         for (name, comparison) in
