@@ -1,6 +1,6 @@
 -- grain: one attention ratio of one task.
 -- Which attention ratios have results?
-SELECT DISTINCT task, query, relevant, irrelevant
+SELECT DISTINCT task, name, query, relevant, irrelevant
 FROM attention_ratios
 WHERE model = $model
-ORDER BY task, query, relevant, irrelevant
+ORDER BY task, query, relevant, irrelevant, name

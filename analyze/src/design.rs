@@ -5,7 +5,7 @@ use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::TaskPrompts;
 use crate::scoring::Scoring;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a study says of a task's design.
@@ -16,9 +16,66 @@ pub struct TaskDesign {
     pub cluster: Option<String>,
     /// The condition that others are compared with; the one with the fewest examples if absent.
     pub reference: Option<String>,
+    /// Changes between two conditions that are told beside those from the reference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contrasts: Vec<Contrast>,
     /// How its responses are scored.
     #[serde(skip_serializing_if = "Scoring::is_default")]
     pub scoring: Scoring,
+}
+
+/// A `[[contrast]]` of a study: the change from one condition to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contrast {
+    /// Its name in the tables; made of the conditions if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The condition whose value counts positively.
+    pub condition: String,
+    /// The condition whose value is subtracted.
+    pub reference: String,
+}
+
+impl Contrast {
+    /// Its name in the tables.
+    pub fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("{} against {}", self.condition, self.reference))
+    }
+
+    /// How messages name its entry.
+    fn entry(&self) -> String {
+        format!("[[contrast]] \"{}\"", self.label())
+    }
+
+    fn evaluate(&self, prompts: &TaskPrompts) -> Result<DeclaredContrast, AnalyzeError> {
+        let entry = self.entry();
+        let find = |key: &str, name: &str| find_condition(prompts, key, name, &entry);
+        let condition = find("condition", &self.condition)?;
+        let reference = find("reference", &self.reference)?;
+        let refuse = |reason: String| Err(AnalyzeError::Entry { entry: entry.clone(), reason });
+        if condition == reference {
+            return refuse(format!("it compares condition `{}` with itself", self.condition));
+        }
+        let items = |condition: usize| -> BTreeSet<&str> {
+            let own = prompts.condition_of.iter().zip(&prompts.items).filter(|(c, _)| **c == condition);
+            own.map(|(_, item)| &**item).collect()
+        };
+        if items(condition).is_disjoint(&items(reference)) {
+            return refuse(format!(
+                "it compares conditions item by item, and no item_id has prompts in both `{}` and `{}`",
+                self.condition, self.reference
+            ));
+        }
+        Ok(DeclaredContrast { name: self.label(), condition, reference })
+    }
+}
+
+/// A [`Contrast`] whose conditions are numbers in the task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeclaredContrast {
+    pub(crate) name: String,
+    pub(crate) condition: usize,
+    pub(crate) reference: usize,
 }
 
 impl TaskDesign {
@@ -39,18 +96,29 @@ impl TaskDesign {
             None => None,
         };
         let reference = match &self.reference {
-            Some(name) => Some(find_condition(prompts, name, &label)?),
+            Some(name) => Some(find_condition(prompts, "reference", name, &label)?),
             None => None,
         };
-        Ok(Design { items, cluster, reference, scoring: self.scoring.clone() })
+        let contrasts = self
+            .contrasts
+            .iter()
+            .map(|contrast| contrast.evaluate(prompts))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.contrasts.iter().find(|contrast| !names.insert(contrast.label())) {
+            let reason =
+                "another contrast of the task has the same name; give it a name of its own".to_owned();
+            return Err(AnalyzeError::Entry { entry: twice.entry(), reason });
+        }
+        Ok(Design { items, cluster, reference, contrasts, scoring: self.scoring.clone() })
     }
 }
 
-fn find_condition(prompts: &TaskPrompts, name: &str, label: &str) -> Result<usize, AnalyzeError> {
+fn find_condition(prompts: &TaskPrompts, key: &str, name: &str, label: &str) -> Result<usize, AnalyzeError> {
     prompts.conditions.iter().position(|c| **c == *name).ok_or_else(|| {
         let known = prompts.conditions.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
         let reason =
-            format!("its `reference` is `{name}`, which no prompt has as its condition; there are {known}");
+            format!("its `{key}` is `{name}`, which no prompt has as its condition; there are {known}");
         AnalyzeError::Entry { entry: label.to_owned(), reason }
     })
 }
@@ -63,6 +131,8 @@ pub(crate) struct Design {
     pub(crate) cluster: Option<Grouping>,
     /// The condition that others are compared with, where the task declares one.
     pub(crate) reference: Option<usize>,
+    /// The contrasts that the study declares.
+    pub(crate) contrasts: Vec<DeclaredContrast>,
     /// How responses are scored.
     pub(crate) scoring: Scoring,
 }

@@ -158,6 +158,8 @@ pub struct Correction {
 impl Correction {
     /// Of estimates.
     pub const LEVEL: Self = Self { p_value: "p_value", q_value: "q_value" };
+    /// Of differences from a rival hypothesis.
+    pub const RIVAL: Self = Self { p_value: "rival_p_value", q_value: "rival_q_value" };
     /// Of changes against the reference condition.
     pub const CHANGE: Self = Self { p_value: "change_p_value", q_value: "change_q_value" };
 }

@@ -35,7 +35,7 @@ pub use analyses::{
 };
 pub use answer::Parameter;
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
-pub use design::TaskDesign;
+pub use design::{Contrast, TaskDesign};
 pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};
 pub use questions::Questions;

@@ -11,8 +11,8 @@ pub struct AnalysisSettings {
     pub seed: u64,
     /// Permutations of a test of RSA; 0 leaves their p-values out.
     pub n_permutations: u32,
-    /// Resamples of the multiplier bootstrap over clusters, which corrects changes over layers and sites; 0 leaves their
-    /// family-wise p-values out.
+    /// Draws of signs of clusters, which correct changes over layers and sites, and attention over layers and heads; 0
+    /// leaves these family-wise p-values out.
     pub n_bootstraps: u32,
     /// Refits of a probe to permuted targets; 0 leaves their p-values and chance levels out.
     pub n_refits: u32,

@@ -5,13 +5,15 @@ mod planted;
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
+use hypercolumn_analyze::report::ReportRequest;
 use hypercolumn_analyze::settings::AnalysisSettings;
-use hypercolumn_analyze::{AnalyzeError, Catalog, Entries, Questions, TaskDesign, query, run};
+use hypercolumn_analyze::{
+    AnalyzeError, Catalog, Contrast, Entries, Questions, TaskDesign, query, run, write_report,
+};
 use hypercolumn_schemas::{Lake, Progress};
-use planted::{MODEL, N_ITEMS, TASK};
+use planted::{MODEL, N_ITEMS, TASK, Warnings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 fn questions(entries: Value, design: TaskDesign) -> Questions {
     let analysis = AnalysisSettings { n_permutations: 99, n_refits: 19, ..AnalysisSettings::default() };
@@ -53,19 +55,6 @@ fn number(lake: &Lake, sql: &str) -> f64 {
     let answer = query(&Catalog::open(lake).unwrap(), sql).unwrap();
     let column = cast(answer.batches[0].column(0), &DataType::Float64).unwrap();
     column.as_primitive::<Float64Type>().iter().next().flatten().unwrap_or(f64::NAN)
-}
-
-/// Keeps warnings.
-#[derive(Default)]
-struct Warnings(Mutex<Vec<String>>);
-
-impl Progress for Warnings {
-    fn start(&self, _: &str, _: u64, _: &'static str) {}
-    fn advance(&self, _: u64) {}
-    fn finish(&self) {}
-    fn warn(&self, message: &str) {
-        self.0.lock().unwrap().push(message.to_owned());
-    }
 }
 
 #[test]
@@ -223,4 +212,94 @@ fn the_maximum_over_heads_is_not_tested_and_attention_that_was_not_kept_is_said(
     assert!(number(&lake, "SELECT count(p_value) FROM attention_ratios") > 0.0);
     let refusal = refusal(ratio("role = 'prompt'"), TaskDesign::default());
     assert!(refusal.contains("attention.query_roles"), "{refusal}");
+}
+
+fn against(condition: &str, reference: &str) -> Contrast {
+    Contrast { name: None, condition: condition.to_owned(), reference: reference.to_owned() }
+}
+
+fn with_contrasts(contrasts: Vec<Contrast>) -> TaskDesign {
+    TaskDesign { contrasts, ..TaskDesign::default() }
+}
+
+#[test]
+fn declared_contrasts_are_the_changes_of_every_analysis() {
+    let entries = json!({
+        "rsa": [{"task": TASK, "hypothesis": "h", "sql": "a.class = b.class"}],
+        "attention_ratio": [{"task": TASK, "name": "ratio", "query": "role = 'final'", "relevant": "role = 'informative'",
+            "irrelevant": "role = 'distractor'"}],
+    });
+    let design = with_contrasts(vec![
+        against("icl_4", "icl_0"),
+        Contrast { name: Some("back".to_owned()), ..against("icl_0", "icl_4") },
+    ]);
+    let (home, lake) = analyse(&questions(entries, design), &()).unwrap();
+    // The first is the change from the reference condition, which the analyses' own tables have.
+    let sql = "SELECT count(*) FROM rsa AS r JOIN contrasts AS c ON c.analysis = 'rsa' AND c.question = r.hypothesis
+        AND c.contrast = 'icl_4 against icl_0' AND c.layer = r.layer AND c.site = r.site
+        AND c.variant = concat_ws(', ', role, pooling, normalization, similarity, comparison)
+        WHERE r.condition = 'icl_4' AND c.change = r.change AND c.p_value = r.change_p_value AND c.q_value IS NOT NULL
+        AND c.ci_low = r.change_ci_low AND c.p_value_fwer >= c.p_value";
+    assert_eq!(number(&lake, sql), 5.0 * 2.0 * 2.0, "layers, normalizations, comparisons");
+    let sql = "SELECT count(*) FROM attention_ratios AS r JOIN contrasts AS c ON c.analysis = 'attention_ratios'
+        AND c.question = 'ratio' AND c.contrast = 'icl_4 against icl_0' AND c.layer = r.layer AND c.head = r.head
+        AND c.variant = r.head_reduction
+        WHERE r.condition = 'icl_4' AND c.change IS NOT DISTINCT FROM r.change
+        AND c.p_value IS NOT DISTINCT FROM r.change_p_value AND (c.p_value IS NULL) >= (c.variant = 'max')";
+    assert_eq!(number(&lake, sql), 4.0 * 4.0, "layers; two heads, mean and max");
+    let sql = "SELECT max(abs(c.change - a.estimate)) + max(abs(c.p_value - a.p_value)) FROM contrasts AS c
+        JOIN associations AS a ON a.measure = 'behavior' AND a.statistic = 'paired_t' AND a.behavior_metric = c.question
+        AND a.condition = c.condition AND a.reference_condition = c.reference_condition WHERE c.analysis = 'behavior'";
+    assert!(number(&lake, sql) < 1e-12, "{}", number(&lake, sql));
+    // The other way round everything changes its sign, in the associations of what changes too.
+    let sql = "SELECT max(abs(a.change + b.change)) FROM contrasts AS a
+        JOIN contrasts AS b USING (analysis, question, variant, layer, site, head)
+        WHERE a.contrast = 'back' AND b.contrast <> 'back'";
+    assert!(number(&lake, sql) < 1e-12);
+    let sql = "SELECT max(abs(a.estimate - b.estimate)) FROM associations AS a
+        JOIN associations AS b USING (measure, layer, behavior_metric, statistic)
+        WHERE a.statistic = 'pearson' AND a.reference_condition = 'icl_4' AND b.reference_condition = 'icl_0'";
+    assert!(number(&lake, sql) < 1e-12);
+    // Every section tells them.
+    let request = ReportRequest { model: MODEL.to_owned(), ..ReportRequest::default() };
+    let path = home.path().join("report.html");
+    write_report(&Catalog::open(&lake).unwrap(), &request, &path).unwrap();
+    let page = std::fs::read_to_string(path).unwrap();
+    for said in [
+        "Contrast “back”, n = 48 items: With 0 examples instead of 4, alignment with “h” falls at",
+        "Contrast “back”, n = 48 items: With 0 examples instead of 4, the preference for “informative” ",
+        "Contrast “back”, with 0 examples instead of 4: expected logprob changes by −",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn contrasts_that_compare_nothing_are_refused() {
+    let refused = |contrasts| refusal(rsa(json!({})), with_contrasts(contrasts));
+    let unknown = refused(vec![against("icl_4", "icl_9")]);
+    assert!(unknown.contains("[[contrast]]") && unknown.contains("`reference` is `icl_9`"), "{unknown}");
+    assert!(refused(vec![against("icl_4", "icl_4")]).contains("with itself"));
+    let twice = refused(vec![against("icl_4", "icl_0"), against("icl_4", "icl_0")]);
+    assert!(twice.contains("the same name"), "{twice}");
+}
+
+#[test]
+fn a_hypothesis_is_compared_with_its_rival() {
+    let entry = |rival: &str| {
+        rsa(
+            json!({"rival": rival, "sql": "CASE WHEN a.number <> 3 AND b.number <> 3 THEN a.class = b.class END"}),
+        )
+    };
+    let (_home, lake) =
+        analyse(&questions(entry("a.number % 2 = b.number % 2"), TaskDesign::default()), &()).unwrap();
+    let sql = "SELECT max(abs(estimate - rival_estimate - rival_difference)) FROM rsa";
+    assert!(number(&lake, sql) < 1e-12, "where the hypothesis is null, the rival says nothing either");
+    let of_layer = |layer: i32, what: &str| {
+        number(&lake, &format!("SELECT {what} FROM rsa WHERE layer = {layer} AND condition = 'icl_4'"))
+    };
+    assert!(of_layer(3, "rival_ci_low") > 0.0 && of_layer(3, "rival_p_value_fwer") < 0.05);
+    assert!(of_layer(1, "rival_p_value") > 0.01 && of_layer(3, "rival_p_value_fwer >= rival_p_value") == 1.0);
+    let refused = refusal(entry("a.nonsense"), TaskDesign::default());
+    assert!(refused.contains("rival") && refused.contains("nonsense"), "{refused}");
 }

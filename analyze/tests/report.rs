@@ -11,7 +11,9 @@ mod prompt_rows;
 #[path = "report/table_rows.rs"]
 mod table_rows;
 
-use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster, WrittenReport};
+use hypercolumn_analyze::report::{
+    Fact, ModelRdmText, ReportRequest, TaskCluster, TaskReference, WrittenReport,
+};
 use hypercolumn_analyze::{Catalog, write_report};
 use hypercolumn_schemas::Lake;
 use lake::{Effect, MODEL, write_planted};
@@ -48,6 +50,7 @@ fn request(names: &Names) -> ReportRequest {
             hypothesis(&names.scene_task, "same activity asked", "a.line = b.line"),
         ],
         clusters: vec![TaskCluster { task: names.line_task.clone(), sql: "line".to_owned() }],
+        references: Vec::new(),
         study_text: Some("name = \"planted\" # <b>".to_owned()),
         facts: vec![Fact { name: "study".to_owned(), value: "planted.toml".to_owned() }],
         lake_argument: None,
@@ -99,6 +102,10 @@ fn every_section_has_its_figures_and_the_summary_its_direction() {
     assert!(written.summary.starts_with(clause), "{}", written.summary);
     assert!(written.findings.iter().any(|f| f.topic == "Attention" && f.task == "reading_comprehension"));
     assert!(written.n_figures >= 12, "{}", written.n_figures);
+    let attention = section(&html, "attention");
+    assert!(attention.contains("the preference for “informative” rises at"), "{attention}");
+    assert!(attention.contains("single heads change (family-wise p"), "{attention}");
+    assert!(attention.contains("There 40\u{a0}% of the attention goes to the first token"), "{attention}");
     let alignment = section(&html, "alignment");
     assert!(alignment.contains("Normalization: standardize") && alignment.contains("Normalization: none"));
     assert!(alignment.contains("Undefined in icl_0 (none), layers 0: constant measure."));
@@ -146,6 +153,19 @@ fn intervals_of_behavior_are_over_clusters() {
 }
 
 #[test]
+fn answers_are_compared_with_the_declared_reference() {
+    let home = tempfile::tempdir().unwrap();
+    let names = Names::default();
+    let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 8, 6);
+    let path = home.path().join("report.html");
+    let reference = TaskReference { task: names.line_task.clone(), condition: names.conditions[2].clone() };
+    let request = ReportRequest { references: vec![reference], ..request(&names) };
+    let written = write_report(&Catalog::open(&lake).unwrap(), &request, &path).unwrap();
+    let clause = "In linear_regression, with 4 examples instead of 2: the median absolute error";
+    assert!(written.summary.starts_with(clause), "{}", written.summary);
+}
+
+#[test]
 fn a_null_effect_is_called_one() {
     let home = tempfile::tempdir().unwrap();
     let names = Names::default();
@@ -154,7 +174,8 @@ fn a_null_effect_is_called_one() {
     let summary = section(&html, "summary");
     assert!(summary.contains("absolute error does not change reliably"), "{summary}");
     assert!(summary.contains("alignment with “same line” does not change reliably at any of the 32 layers"));
-    assert!(summary.contains("the intervals overlap, so no change is established"));
+    let preference = "the preference for “informative” does not change reliably at any of the";
+    assert!(summary.contains(preference) && summary.contains("single heads changes reliably"), "{summary}");
     assert!(summary.contains("the change of no measure goes reliably with"));
     for claim in [" rises ", " falls ", "an improvement", "higher with more"] {
         assert!(!summary.contains(claim), "{claim} in {summary}");

@@ -19,8 +19,7 @@ measured AS (
     WHERE model = $model AND metric IN ('balanced_accuracy', 'r2')
     UNION ALL
     SELECT
-        task, 'log attention ratio: ' || relevant || ' over ' || irrelevant, query, '', condition,
-        layer, '', log_ratio
+        task, 'log attention ratio: ' || name, query, '', condition, layer, '', log_ratio
     FROM attention_ratios
     WHERE model = $model AND head_reduction = 'mean'
 ),

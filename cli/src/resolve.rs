@@ -4,10 +4,10 @@
 use crate::args::{ChatOption, KeepArgs, ModelOptions, OWN_TEMPLATE, PoolingArg};
 use crate::commands::models;
 use crate::failure::{Failure, could_not};
-use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
+use crate::study::{ContrastEntry, Problem, Study, TASK_KEYS, TaskEntry};
 use crate::suggestion::suggest;
 use hypercolumn_analyze::Questions;
-use hypercolumn_analyze::{Scoring, StatesAsked, StudyEntry, TaskDesign};
+use hypercolumn_analyze::{Contrast, Scoring, StatesAsked, StudyEntry, TaskDesign};
 use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_extract::tokenize::chat::ChatTemplate;
@@ -88,6 +88,7 @@ pub fn resolve_study(
         return Err(study.refuse(problem.hint("a study has at least one [[task]] with a `name`")));
     }
     check_references(&study, &tasks)
+        .and_then(|()| assign_contrasts(&study, &mut tasks))
         .and_then(|()| check_kept(&study, &tasks))
         .and_then(|()| check_analysis(&study))
         .map_err(|p| study.refuse(p))?;
@@ -164,7 +165,7 @@ fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Proble
         tolerance: entry.tolerance.as_ref().map(|tolerance| *tolerance.get_ref()),
         numbers: entry.numbers.as_ref().map_or_else(Vec::new, |numbers| numbers.get_ref().clone()),
     };
-    let design = TaskDesign { cluster, reference: stated(&entry.reference), scoring };
+    let design = TaskDesign { cluster, reference: stated(&entry.reference), contrasts: Vec::new(), scoring };
     Ok(ResolvedTask { name, source, design, extract })
 }
 
@@ -247,6 +248,21 @@ fn check_references(study: &Study, tasks: &[ResolvedTask]) -> Result<(), Problem
             let message = format!("the study has no task `{}`", entry.task());
             return Err(Problem::at(span, message).hint(suggest(entry.task(), "tasks", &names)));
         }
+    }
+    Ok(())
+}
+
+/// Gives each contrast to the design of its task.
+fn assign_contrasts(study: &Study, tasks: &mut [ResolvedTask]) -> Result<(), Problem> {
+    for ContrastEntry { task, name, condition, reference } in &study.file.contrast {
+        let names: Vec<String> = tasks.iter().map(|t| t.name.clone()).collect();
+        let Some(own) = tasks.iter_mut().find(|t| t.name == *task.get_ref()) else {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let message = format!("the study has no task `{}`", task.get_ref());
+            return Err(Problem::at(task.span(), message).hint(suggest(task.get_ref(), "tasks", &names)));
+        };
+        let (condition, reference) = (condition.clone(), reference.clone());
+        own.design.contrasts.push(Contrast { name: name.clone(), condition, reference });
     }
     Ok(())
 }

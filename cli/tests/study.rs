@@ -39,6 +39,11 @@ task = "reading_comprehension"
 query = "role = 'final'"
 relevant = "role = 'informative'"
 irrelevant = "role = 'distractor'"
+
+[[contrast]]
+task = "reading_comprehension"
+condition = "icl_4"
+reference = "icl_1"
 "#;
 
 /// A small study in which one piece is replaced.
@@ -138,6 +143,23 @@ fn sql_that_cannot_be_asked_refuses() {
     refused("target = \"slope\"", "target = \"slop\"", &["[[probe]] 1", "slop"]);
     refused("role = 'final'", "rolle = 'final'", &["[[attention_ratio]] 1", "rolle"]);
     refused("role = 'final'", "segment", &["[[attention_ratio]] 1", "true or false"]);
+}
+
+#[test]
+fn contrasts_are_read_and_what_they_cannot_compare_is_refused() {
+    let contrast = |task: &str, condition: &str, reference: &str| {
+        let keys = format!("condition = \"{condition}\"\nreference = \"{reference}\"");
+        format!("name = \"s\"\n[[contrast]]\ntask = \"{task}\"\n{keys}\n")
+    };
+    let refuse = |to: String, parts: &[&str]| refused("name = \"s\"\n", &to, parts);
+    let known = ["its `reference` is `icl_9`", "[[contrast]]", "`icl_1`"];
+    refuse(contrast("linear_regression", "icl_1", "icl_9"), &known);
+    refuse(contrast("linear_regression", "icl_1", "icl_1"), &["with itself"]);
+    refuse(contrast("linear", "icl_1", "icl_2"), &["line 3: the study has no task `linear`"]);
+    let misspelt = contrast("linear_regression", "icl_1", "icl_2").replace("reference", "referense");
+    refuse(misspelt, &["line 5: unknown key `referense`", "did you mean `reference`?"]);
+    let absent = "name = \"s\"\n[[contrast]]\ntask = \"linear_regression\"\ncondition = \"icl_1\"\n";
+    refuse(absent.to_owned(), &["line 2", "`reference`"]);
 }
 
 #[test]

@@ -37,6 +37,7 @@ TABLES = {
     "attention_ratios": dict(head="int16", ratio="double", log_ratio="double", n_prompts="int32"),
     "measures": dict(layer="int16", value="double"),
     "associations": dict(layer="int16", estimate="double", n="int32"),
+    "contrasts": dict(layer="int16", head="int16", change="double", n_items="int32"),
 }
 PARTITIONS = {"prompts": ["task"], "segments": ["task"], "hidden_states": ["model", "task", "layer"],
               "attention": ["model", "task", "layer"]}

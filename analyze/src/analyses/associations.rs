@@ -38,7 +38,7 @@ impl Analysis for Associations {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -129,19 +129,34 @@ fn associate_all(inputs: Inputs<'_>) -> Result<Vec<AssociationRow>, AnalyzeError
     let is_scored = |condition: &&std::sync::Arc<str>| scored.iter().any(|s| **s == ***condition);
     let declared = design.reference.map(|reference| &prompts.conditions[reference]);
     let reference = declared.filter(is_scored).or_else(|| prompts.conditions.iter().find(is_scored));
-    let Some(reference) = reference else { return Ok(Vec::new()) };
-    let sql = include_str!("../../queries/item_changes.sql");
-    let parameters: [&dyn duckdb::ToSql; 3] = [&model, &task, &&**reference];
-    let answer = ask(catalog.connection(), sql, &parameters, "compare conditions item by item")?;
     let clusters = design.clusters();
     let cluster_of: HashMap<&str, u32> =
         prompts.items.iter().zip(&clusters.of).map(|(item, cluster)| (&**item, *cluster)).collect();
-    let groups = group(&answer, &cluster_of)?;
+    let changes_from = |reference: &str| {
+        let sql = include_str!("../../queries/item_changes.sql");
+        let parameters: [&dyn duckdb::ToSql; 3] = [&model, &task, &reference];
+        let answer = ask(catalog.connection(), sql, &parameters, "compare conditions item by item")?;
+        group(&answer, &cluster_of)
+    };
+    let mut groups: Vec<(Changes, Pair<'_>)> = Vec::new();
+    if let Some(reference) = reference {
+        let pair = Pair { reference, contrast: None };
+        groups.extend(changes_from(reference)?.into_iter().map(|changes| (changes, pair)));
+    }
+    for contrast in &design.contrasts {
+        let [condition, from] = [contrast.condition, contrast.reference].map(|c| &*prompts.conditions[c]);
+        if reference.is_some_and(|reference| **reference == *from) {
+            continue;
+        }
+        let pair = Pair { reference: from, contrast: Some(&contrast.name) };
+        let own = changes_from(from)?.into_iter().filter(|changes| changes.condition == condition);
+        groups.extend(own.map(|changes| (changes, pair)));
+    }
     progress.start(&format!("associations: {task}"), groups.len() as u64, "measures");
     let rows: Vec<Vec<AssociationRow>> = groups
         .par_iter()
-        .map(|changes| {
-            let rows = Association { changes, reference, cluster: &clusters.sql, settings }.rows();
+        .map(|(changes, pair)| {
+            let rows = Association { changes, pair: *pair, cluster: &clusters.sql, settings }.rows();
             progress.advance(1);
             rows
         })
@@ -188,10 +203,18 @@ fn group(answer: &Answer, cluster_of: &HashMap<&str, u32>) -> Result<Vec<Changes
     Ok(groups)
 }
 
+/// What a condition is compared with.
+#[derive(Clone, Copy)]
+struct Pair<'a> {
+    reference: &'a str,
+    /// The declared contrast; `None` where the condition is the task's reference.
+    contrast: Option<&'a str>,
+}
+
 /// One group of changes about to be tested.
 struct Association<'a> {
     changes: &'a Changes,
-    reference: &'a str,
+    pair: Pair<'a>,
     cluster: &'a str,
     settings: &'a AnalysisSettings,
 }
@@ -266,7 +289,7 @@ impl Association<'_> {
         let n_clusters = self.n_clusters() as i32;
         AssociationRow {
             condition: condition.clone(),
-            reference_condition: self.reference.to_owned(),
+            reference_condition: self.pair.reference.to_owned(),
             measure: measure.clone(),
             layer: *layer,
             behavior_metric: metric.clone(),
@@ -280,7 +303,10 @@ impl Association<'_> {
             n_units: n_clusters,
             n_clusters,
             cluster: self.cluster.to_owned(),
-            family: format!("{measure} and {metric} ({statistic})"),
+            family: match self.pair.contrast {
+                None => format!("{measure} and {metric} ({statistic})"),
+                Some(contrast) => format!("{contrast}: {measure} and {metric} ({statistic})"),
+            },
             confidence: settings.confidence,
             seed: settings.seed.to_string(),
             reason: found.reason,

@@ -1,7 +1,8 @@
 //! Behaviour: how good each answer is, by every metric that the prompt allows.
 
+use super::contrast_rows::{ContrastRows, FoundChange, Location};
 use super::entry::{Named, NoEntry};
-use super::{Analysis, Inputs, Results};
+use super::{Analysis, Correction, Inputs, Results, TaskContext};
 use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::error::AnalyzeError;
@@ -11,10 +12,11 @@ use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, behavior_section};
 use crate::scoring::{Judgement, Scoring};
 use crate::settings::AnalysisSettings;
-use hypercolumn_schemas::tables::{self, BehaviorRow};
+use crate::stats::clusters::mean_over_clusters;
+use hypercolumn_schemas::tables::{self, BehaviorRow, ContrastRow};
 use hypercolumn_schemas::{Progress, Table};
-use serde_json::Value;
-use std::collections::HashMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
 
 /// How good the answers are: table `behavior`.
 pub(crate) struct Behavior;
@@ -28,7 +30,7 @@ impl Analysis for Behavior {
     }
 
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -36,8 +38,8 @@ impl Analysis for Behavior {
         &INPUTS
     }
 
-    fn settings(&self, _: &AnalysisSettings) -> Value {
-        Value::Null
+    fn settings(&self, settings: &AnalysisSettings) -> Value {
+        json!({"confidence": settings.confidence})
     }
 
     fn check(&self, _: &CheckedTask<'_>, entry: &Named<NoEntry>) -> Result<(), AnalyzeError> {
@@ -49,7 +51,9 @@ impl Analysis for Behavior {
     }
 
     fn compute(&self, inputs: Inputs<'_>, (): &()) -> Result<Vec<Results>, AnalyzeError> {
-        Ok(vec![Results::of(&score_answers(inputs)?)?])
+        let rows = score_answers(inputs)?;
+        let declared = contrast_scores(inputs.context(), &rows)?;
+        Ok(vec![Results::of(&rows)?, Results::corrected(&declared, &[Correction::LEVEL])?])
     }
 
     fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
@@ -95,6 +99,56 @@ fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
         }));
     }
     Ok(rows)
+}
+
+/// By item, its mean score, turned so that positive is better.
+type ItemScores<'a> = BTreeMap<&'a str, f64>;
+
+/// The change of each metric between the conditions of declared contrasts, over the items scored in both.
+fn contrast_scores(context: TaskContext<'_>, rows: &[BehaviorRow]) -> Result<Vec<ContrastRow>, AnalyzeError> {
+    let TaskContext { prompts, design, settings } = context;
+    let clusters = design.clusters();
+    let cluster_of: HashMap<&str, u32> =
+        prompts.items.iter().zip(&clusters.of).map(|(item, cluster)| (&**item, *cluster)).collect();
+    let mut metrics: Vec<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
+    metrics.sort_unstable();
+    metrics.dedup();
+    let mut found = Vec::new();
+    for contrast in &design.contrasts {
+        for metric in &metrics {
+            let scores = |condition: usize| mean_by_item(rows, metric, &prompts.conditions[condition]);
+            let (before, after) = (scores(contrast.reference), scores(contrast.condition));
+            let change = |(item, after): (&&str, &f64)| Some((after - before.get(item)?, cluster_of[item]));
+            let (changes, of): (Vec<f64>, Vec<u32>) = after.iter().filter_map(change).unzip();
+            let estimate = match mean_over_clusters(&changes, &of) {
+                Ok(estimate) => Ok(estimate),
+                Err(error) => Err(error.undefined().ok_or(AnalyzeError::Numerics(error))?),
+            };
+            let of_question = ContrastRows {
+                context,
+                contrast,
+                analysis: "behavior",
+                question: metric,
+                variant: "",
+                family: None,
+                cluster: &clusters.sql,
+            };
+            let change = FoundChange::new(estimate, settings.confidence, changes.len());
+            found.push(of_question.row(&Location::NOWHERE, change));
+        }
+    }
+    Ok(found)
+}
+
+fn mean_by_item<'r>(rows: &'r [BehaviorRow], metric: &str, condition: &str) -> ItemScores<'r> {
+    let mut sums: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.metric == metric && row.condition == condition) {
+        let Some(score) = row.score else { continue };
+        let (sum, count) = sums.entry(&row.item_id).or_default();
+        *sum += if metric == "absolute_error" { -score } else { score };
+        *count += 1.0;
+    }
+    sums.into_iter().map(|(item, (sum, count))| (item, sum / count)).collect()
 }
 
 /// The forced choices of each prompt that has any.

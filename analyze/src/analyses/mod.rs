@@ -9,6 +9,7 @@ mod associations;
 mod attention_ratios;
 mod behavior;
 mod checked_task;
+mod contrast_rows;
 mod entry;
 pub(crate) mod measures;
 mod probes;

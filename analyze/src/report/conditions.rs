@@ -3,6 +3,7 @@
 use super::error::ReportError;
 use super::palette;
 use super::question::{Question, question};
+use super::request::ReportRequest;
 use crate::catalog::Catalog;
 use std::collections::BTreeMap;
 
@@ -28,6 +29,8 @@ pub(super) struct Conditions {
     /// Prompts of all conditions.
     pub(super) n_prompts: usize,
     pub(super) all: Vec<Condition>,
+    /// The declared reference condition.
+    pub(super) reference: Option<String>,
 }
 
 impl Conditions {
@@ -36,10 +39,12 @@ impl Conditions {
         self.all.iter().filter(|c| c.is_in_series)
     }
 
-    /// The condition with the fewest examples and that with the most, if they differ.
+    /// The condition that others are compared with (the declared one, or that with the fewest examples) and the one with
+    /// the most examples among the others.
     pub(super) fn ends(&self) -> Option<(&Condition, &Condition)> {
-        let (first, last) = (self.series().next()?, self.series().last()?);
-        (first.name != last.name).then_some((first, last))
+        let declared = self.reference.as_ref().and_then(|name| self.series().find(|c| c.name == *name));
+        let first = declared.or_else(|| self.series().next())?;
+        Some((first, self.series().filter(|c| c.name != first.name).last()?))
     }
 
     /// The condition of this name; one that no prompt has is drawn in grey.
@@ -66,8 +71,11 @@ pub(super) fn contrast(first: &Condition, last: &Condition) -> String {
 ///
 /// # Errors
 /// When the question cannot be answered.
-pub(super) fn read_conditions(catalog: &Catalog, model: &str) -> Result<Vec<Conditions>, ReportError> {
-    let answer = CONDITIONS.ask(catalog, &[("model", model)])?;
+pub(super) fn read_conditions(
+    catalog: &Catalog,
+    request: &ReportRequest,
+) -> Result<Vec<Conditions>, ReportError> {
+    let answer = CONDITIONS.ask(catalog, &[("model", &request.model)])?;
     let mut tasks: BTreeMap<String, (usize, Vec<Condition>)> = BTreeMap::new();
     for row in answer.rows() {
         let (n_prompts, all) = tasks.entry(row.text("task").to_owned()).or_default();
@@ -79,7 +87,11 @@ pub(super) fn read_conditions(catalog: &Catalog, model: &str) -> Result<Vec<Cond
             color: palette::ASIDE.to_owned(),
         });
     }
-    Ok(tasks.into_iter().map(|(task, (n_prompts, all))| finish(task, n_prompts, all)).collect())
+    let conditions = |(task, (n_prompts, all)): (String, (usize, Vec<Condition>))| {
+        let reference = request.reference(&task).map(str::to_owned);
+        Conditions { reference, ..finish(task, n_prompts, all) }
+    };
+    Ok(tasks.into_iter().map(conditions).collect())
 }
 
 fn finish(task: String, n_prompts: usize, mut all: Vec<Condition>) -> Conditions {
@@ -90,5 +102,5 @@ fn finish(task: String, n_prompts: usize, mut all: Vec<Condition>) -> Conditions
     for (i, condition) in all.iter_mut().filter(|c| c.is_in_series).enumerate() {
         condition.color = palette::sequential(i, n);
     }
-    Conditions { task, n_prompts, all }
+    Conditions { task, n_prompts, all, reference: None }
 }

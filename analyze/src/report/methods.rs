@@ -159,12 +159,18 @@ impl<'a> Records<'a> {
                  clusters."
             }
         };
+        let rival = match values(&records, "rival").is_empty() {
+            true => "",
+            false => {
+                " Where an entry names a rival hypothesis, the difference of the two alignments is tested as a change is."
+            }
+        };
         Some(format!(
             "Representational similarity analysis: pooled states ({}; normalization {}) were compared by {} and their \
              similarities with the hypothesis by {}. p-values of levels come from {} permutations of whole units, \
              (1 + b) / (1 + n), one-sided; intervals ({}) take the variance of pairs that share a cluster, on Student’s t \
              and Fisher’s z. Changes are tested within items, family-wise by {} draws of random signs of the clusters. \
-             Seed {}.{nuisances}",
+             Seed {}.{nuisances}{rival}",
             of("pooling"),
             of("normalization"),
             of("similarity"),
@@ -207,11 +213,17 @@ impl<'a> Records<'a> {
                  the irrelevant segments of the same prompt elsewhere"
             }
         };
+        let left_out = match entries(&records).any(|entry| entry["leave_out_first_token"] == true) {
+            true => " Where the entry says so, the first token is left out of the segments that hold it.",
+            false => "",
+        };
         Some(format!(
             "Attention: the mean natural logarithm of attention mass per token of relevant segments, less that of \
              {compared}, tested over clusters (Bell and McCaffrey 2002, Student’s t); heads were combined within each \
-             prompt; intervals cover {}.",
+             prompt; intervals cover {}. Family-wise p-values, over layers where heads are combined and over layers and heads \
+             where they are not, come from {} draws of random signs of the clusters.{left_out}",
             coverage(shared["confidence"].as_f64().unwrap_or_default()),
+            number(shared, "n_bootstraps"),
         ))
     }
 

@@ -16,12 +16,13 @@
 //! | [`figure`], [`page`] | data of figures and sections, and their HTML |
 //! | [`chart`] | plots for plotly.js, which is in the file once and draws what comes into view |
 //! | [`question`] | SQL files with parameters by name, and the same SQL with literals for the reader |
-//! | [`layers`], [`wording`] | from numbers to sentences |
+//! | [`layers`], [`declared_contrasts`], [`wording`] | from numbers to sentences |
 //! | [`prompt_texts`], [`methods`], [`provenance`] | what the model read, the methods in words, what the commits recorded |
 //! | [`plot_data`], [`shell`] | texts of the user's data in plots and in commands; HTML is escaped by maud |
 
 mod chart;
 mod conditions;
+mod declared_contrasts;
 mod error;
 pub(crate) mod figure;
 mod layers;
@@ -39,7 +40,7 @@ mod shell;
 mod wording;
 
 pub use error::ReportError;
-pub use request::{Fact, Finding, ModelRdmText, ReportRequest, TaskCluster};
+pub use request::{Fact, Finding, ModelRdmText, ReportRequest, TaskCluster, TaskReference};
 
 use crate::catalog::Catalog;
 use conditions::{Conditions, read_conditions};
@@ -76,7 +77,7 @@ pub(crate) fn compose(
     request: &ReportRequest,
     ask: impl Fn(SectionInputs<'_>) -> Result<Vec<Section>, ReportError>,
 ) -> Result<ComposedPage, ReportError> {
-    let tasks = read_conditions(catalog, &request.model)?;
+    let tasks = read_conditions(catalog, request)?;
     let sections = ask(SectionInputs { catalog, request, tasks: &tasks })?;
     let findings: Vec<Finding> = tasks
         .iter()

@@ -24,6 +24,15 @@ pub struct TaskCluster {
     pub sql: String,
 }
 
+/// The condition that a task's others are compared with, where the study names one.
+#[derive(Clone, Debug, Default)]
+pub struct TaskReference {
+    /// The task.
+    pub task: String,
+    /// The condition.
+    pub condition: String,
+}
+
 /// A line of the provenance, e.g. the study file.
 #[derive(Clone, Debug)]
 pub struct Fact {
@@ -44,6 +53,8 @@ pub struct ReportRequest {
     pub model_rdms: Vec<ModelRdmText>,
     /// The clusters of tasks whose items are not independent.
     pub clusters: Vec<TaskCluster>,
+    /// The declared reference conditions of tasks.
+    pub references: Vec<TaskReference>,
     /// Text of the study's file.
     pub study_text: Option<String>,
     /// Further lines for the provenance.
@@ -74,6 +85,11 @@ impl ReportRequest {
     /// SQL that a task's clusters have in common, where the study or the generator names one.
     pub(super) fn cluster(&self, task: &str) -> Option<&str> {
         self.clusters.iter().find(|cluster| cluster.task == task).map(|cluster| cluster.sql.as_str())
+    }
+
+    /// The declared reference condition of a task.
+    pub(super) fn reference(&self, task: &str) -> Option<&str> {
+        self.references.iter().find(|r| r.task == task).map(|r| r.condition.as_str())
     }
 
     /// Whether a model RDM is a control: the study says so, or its name does.

@@ -20,6 +20,7 @@ pub const TASK: &str = "noise";
 /// Layers from 1, each a data set.
 pub const N_LAYERS: i32 = 10;
 const D: usize = 12;
+pub const N_HEADS: i16 = 3;
 const CONDITIONS: [&str; 2] = ["c0", "c1"];
 /// Statements of a prompt, of which one is relevant.
 const N_STATEMENTS: usize = 3;
@@ -92,13 +93,25 @@ impl Shared {
     }
 }
 
+/// Whether every statement gets some attention.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Masses {
+    AllPositive,
+    SomeZero,
+}
+
 /// Makes the lake.
 pub fn make(home: &Path, seed: u64) -> Lake {
+    make_with(home, seed, Masses::AllPositive)
+}
+
+/// Makes the lake; some prompts' second statement may have no attention in head 0.
+pub fn make_with(home: &Path, seed: u64, masses: Masses) -> Lake {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let lake = Lake::create(home.join("lake")).unwrap();
     let prompts = design(&mut random);
     write_prompts(&lake, &prompts);
-    write_extraction(&lake, &prompts, &mut random);
+    write_extraction(&lake, &prompts, masses, &mut random);
     lake
 }
 
@@ -138,7 +151,7 @@ fn write_prompts(lake: &Lake, prompts: &[Prompt]) {
     transaction.commit(CommitInfo { key: "1".into(), details, removes: Vec::new() }).unwrap();
 }
 
-fn write_extraction(lake: &Lake, prompts: &[Prompt], random: &mut ChaCha8Rng) {
+fn write_extraction(lake: &Lake, prompts: &[Prompt], masses: Masses, random: &mut ChaCha8Rng) {
     let mut transaction =
         lake.begin(Slot::Extract { model: MODEL.into(), task: TASK.into(), shard: 0 }).unwrap();
     let shared = Shared::new(prompts, random);
@@ -164,7 +177,7 @@ fn write_extraction(lake: &Lake, prompts: &[Prompt], random: &mut ChaCha8Rng) {
     put(&mut transaction, Partition::of_model(MODEL, TASK), &rows);
     for layer in 1..=N_LAYERS {
         write_states(&mut transaction, prompts, layer, random);
-        write_attention(&mut transaction, prompts, layer, random);
+        write_attention(&mut transaction, prompts, layer, masses, random);
     }
     let record = ExtractRecord { run_key: "r".into(), n_shards: 1, ..ExtractRecord::default() };
     let details = Record::Extract(Box::new(record));
@@ -197,22 +210,41 @@ fn write_states(transaction: &mut Transaction, prompts: &[Prompt], layer: i32, r
     transaction.stage(writer).unwrap();
 }
 
-/// Attention that depends on where a statement stands, and on cluster and item, but not on what is relevant.
-fn write_attention(transaction: &mut Transaction, prompts: &[Prompt], layer: i32, random: &mut ChaCha8Rng) {
+/// Attention that depends on where a statement stands, and on cluster and item, but not on what is relevant. The first
+/// statement holds the first token, to which attention falls whatever it says.
+fn write_attention(
+    transaction: &mut Transaction,
+    prompts: &[Prompt],
+    layer: i32,
+    masses: Masses,
+    random: &mut ChaCha8Rng,
+) {
+    // Numbers of their own, so that more heads leave the other data sets as they are.
+    let mut extra = random.clone();
+    extra.set_stream(1);
     let shared: Vec<Shared> = (0..N_STATEMENTS).map(|_| Shared::new(prompts, random)).collect();
     let mut rows = Vec::new();
     for prompt in prompts {
-        for (s, shared) in shared.iter().enumerate() {
-            let log = -3.0 + 0.5 * s as f64 + 0.4 * shared.of(prompt) + 0.3 * normal(random);
-            rows.push(AttentionRow {
+        for head in 0..N_HEADS {
+            let row = |key_segment: usize, key_role: &str, mass: f64| AttentionRow {
                 prompt_id: prompt.id.clone(),
-                head: 0,
+                head,
                 query_segment: N_STATEMENTS as i16 + 1,
-                key_segment: s as i16 + 1,
+                key_segment: key_segment as i16,
                 query_role: "final".to_owned(),
-                key_role: if s == prompt.relevant { "informative" } else { "distractor" }.to_owned(),
-                mass: log.exp() as f32,
-            });
+                key_role: key_role.to_owned(),
+                mass: mass as f32,
+            };
+            let first = 0.02 * (0.2 * normal(&mut extra)).exp();
+            for (s, shared) in shared.iter().enumerate() {
+                let noise = if head == 0 { normal(random) } else { normal(&mut extra) };
+                let log = -3.0 + 0.5 * s as f64 + 0.4 * shared.of(prompt) + 0.3 * noise;
+                let role = if s == prompt.relevant { "informative" } else { "distractor" };
+                let is_zero = masses == Masses::SomeZero && head == 0 && s == 1 && prompt.item % 7 == 0;
+                let mass = log.exp() + if s == 0 { first } else { 0.0 };
+                rows.push(row(s + 1, role, if is_zero { 0.0 } else { mass }));
+            }
+            rows.push(row(N_STATEMENTS + 3, "first_token", first));
         }
     }
     put(transaction, Partition::of_model(MODEL, TASK).at_layer(layer), &rows);

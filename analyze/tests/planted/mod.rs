@@ -13,13 +13,14 @@ use arrow::array::{
     UInt32Array,
 };
 use hypercolumn_schemas::{
-    CommitInfo, ExtractRecord, IngestRecord, Lake, Partition, Record, Slot, Table, tables, vector_element,
+    CommitInfo, ExtractRecord, IngestRecord, Lake, Partition, Progress, Record, Slot, Table, tables,
+    vector_element,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub const MODEL: &str = "toy/model 1";
 pub const TASK: &str = "planted";
@@ -255,4 +256,17 @@ fn write_attention(transaction: &mut hypercolumn_schemas::Transaction, prompts: 
     ];
     let partition = Partition::of_model(MODEL, TASK).at_layer(layer);
     put(transaction, &tables::ATTENTION, partition, rows);
+}
+
+/// Keeps warnings.
+#[derive(Default)]
+pub struct Warnings(pub Mutex<Vec<String>>);
+
+impl Progress for Warnings {
+    fn start(&self, _: &str, _: u64, _: &'static str) {}
+    fn advance(&self, _: u64) {}
+    fn finish(&self) {}
+    fn warn(&self, message: &str) {
+        self.0.lock().unwrap().push(message.to_owned());
+    }
 }

@@ -231,6 +231,14 @@ impl World<'_> {
             estimate: number(estimate),
             nuisances: None,
             unadjusted: None,
+            rival: None,
+            rival_estimate: None,
+            rival_difference: None,
+            rival_ci_low: None,
+            rival_ci_high: None,
+            rival_p_value: None,
+            rival_q_value: None,
+            rival_p_value_fwer: None,
             p_value: number(0.01),
             q_value: number(0.02),
             p_value_fwer: number(0.02),
@@ -323,14 +331,19 @@ impl World<'_> {
         for query in ["final", "response"] {
             for (c, condition) in self.names.conditions.iter().enumerate() {
                 for layer in 1..=N_BLOCKS {
-                    let base = (0.2 + 0.9 * self.gain(c)) * bump(layer, 19.0, 7.0);
+                    let of = |c: usize| (0.2 + 0.9 * self.gain(c)) * bump(layer, 19.0, 7.0);
+                    let (base, change) = (of(c), (c > 0).then(|| of(c) - of(0)));
+                    let mut push = |head: i32, reduction: &str, value: f64| {
+                        let row =
+                            ratio_row(condition, layer, head, reduction, query, value, self.items.len());
+                        rows.push(with_change(row, &self.names.conditions[0], change));
+                    };
                     for head in 0..N_HEADS {
                         let own = 0.5 * (f64::from((layer * 7 + head * 3) % 11) / 5.0 - 1.0);
-                        let value = base + own + 0.1 * normal(random);
-                        rows.push(ratio_row(condition, layer, head, "none", query, value, self.items.len()));
+                        push(head, "none", base + own + 0.1 * normal(random));
                     }
-                    rows.push(ratio_row(condition, layer, -1, "mean", query, base, self.items.len()));
-                    rows.push(ratio_row(condition, layer, -1, "max", query, base + 1.1, self.items.len()));
+                    push(-1, "mean", base);
+                    push(-1, "max", base + 1.1);
                 }
             }
         }
@@ -396,6 +409,22 @@ fn places() -> impl Iterator<Item = (i32, &'static str)> {
     blocks.chain([(N_BLOCKS, "final_norm")])
 }
 
+/// A row with its change from the reference condition.
+fn with_change(row: AttentionRatioRow, reference: &str, change: Option<f64>) -> AttentionRatioRow {
+    let is_tested = row.head_reduction != "max";
+    let p = change.filter(|_| is_tested).map(|change| if change.abs() > 0.3 { 0.001 } else { 0.4 });
+    AttentionRatioRow {
+        reference_condition: change.map(|_| reference.to_owned()),
+        change,
+        change_ci_low: change.map(|c| c - 0.1),
+        change_ci_high: change.map(|c| c + 0.1),
+        change_p_value: p,
+        change_q_value: p,
+        change_p_value_fwer: p,
+        ..row
+    }
+}
+
 fn ratio_row(
     condition: &str,
     layer: i32,
@@ -412,6 +441,7 @@ fn ratio_row(
         layer: layer as i16,
         head: head as i16,
         head_reduction: reduction.to_owned(),
+        name: format!("{query} to informative over distractor"),
         query: format!("role = '{query}'"),
         relevant: "role = 'informative'".to_owned(),
         irrelevant: "role = 'distractor'".to_owned(),
@@ -433,12 +463,20 @@ fn ratio_row(
         change_ci_high: None,
         change_p_value: None,
         change_q_value: None,
+        p_value_fwer: is_tested.then_some(q),
+        change_p_value_fwer: None,
+        first_token_mass: Some(0.4),
+        log_ratio_without_first_token: Some(value),
+        contrast_without_first_token: Some(value),
+        n_bootstraps: 500,
         relevant_mass: Some(0.1),
         irrelevant_mass: Some(0.05),
         relevant_tokens: Some(7.0),
         irrelevant_tokens: Some(14.0),
         top_head: (reduction == "max").then_some(4),
         n_prompts: n as i32,
+        n_contrasted: n as i32,
+        n_zero_mass: 0,
         n_excluded: 0,
         n_units: n as i32,
         n_clusters: n as i32,

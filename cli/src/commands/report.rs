@@ -6,8 +6,8 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
-use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster};
-use hypercolumn_analyze::{Catalog, Hypothesis, write_report};
+use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster, TaskReference};
+use hypercolumn_analyze::{Catalog, Hypothesis, TaskDesign, write_report};
 use hypercolumn_schemas::Lake;
 use std::path::Path;
 
@@ -35,12 +35,16 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
     let clusters = study.questions.designs.iter();
     let clusters = clusters
         .filter_map(|(task, design)| Some(TaskCluster { task: task.clone(), sql: design.cluster.clone()? }));
+    let reference = |(task, design): (&String, &TaskDesign)| {
+        Some(TaskReference { task: task.clone(), condition: design.reference.clone()? })
+    };
     let root = lake.root().display().to_string();
     let request = ReportRequest {
         title: study.name.clone(),
         model: study.model.name.clone(),
         model_rdms: model_rdms.collect(),
         clusters: clusters.collect(),
+        references: study.questions.designs.iter().filter_map(reference).collect(),
         study_text: Some(study.text.clone()),
         facts: vec![
             Fact { name: "study".into(), value: study.label.clone() },

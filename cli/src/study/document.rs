@@ -1,6 +1,6 @@
 //! Reads the text of a study; every refusal has its position in the text.
 
-use super::{ExtractEntry, Problem, StudyFile, TaskEntry};
+use super::{ContrastEntry, ExtractEntry, Problem, StudyFile, TaskEntry};
 use crate::suggestion::suggest;
 use hypercolumn_analyze::settings::AnalysisSettings;
 use hypercolumn_analyze::{ANALYSES, Entries, EntryError, EntryProblem, field_names};
@@ -170,6 +170,7 @@ fn accepted_keys(path: &[String]) -> Vec<String> {
                 .collect();
         }
         ["analysis"] => field_names::<AnalysisSettings>(),
+        ["contrast", _] => field_names::<ContrastEntry>(),
         [.., "extract"] => field_names::<ExtractEntry>(),
         [.., "hidden_states", _] => field_names::<HiddenRule>(),
         [.., "attention"] => field_names::<AttentionRule>(),

@@ -37,6 +37,19 @@ pub struct TaskEntry {
     pub settings: Vec<(Spanned<String>, toml::Value)>,
 }
 
+/// A `[[contrast]]` as the file spells it: a change that is told beside those from the reference condition.
+#[derive(Debug, Deserialize)]
+pub struct ContrastEntry {
+    /// The task.
+    pub task: Spanned<String>,
+    /// Its name in the tables; made of the conditions if absent.
+    pub name: Option<String>,
+    /// The condition whose value counts positively.
+    pub condition: String,
+    /// The condition whose value is subtracted.
+    pub reference: String,
+}
+
 /// Keys of a task that are not its generator's.
 pub const TASK_KEYS: [&str; 10] = [
     "name",

@@ -7,7 +7,7 @@ mod document;
 mod entry;
 mod problem;
 
-pub use entry::{ExtractEntry, TASK_KEYS, TaskEntry};
+pub use entry::{ContrastEntry, ExtractEntry, TASK_KEYS, TaskEntry};
 pub use problem::Problem;
 
 use crate::exit::Exit;
@@ -39,6 +39,9 @@ pub struct StudyFile {
     /// Settings shared by all analyses.
     #[serde(default = "default_analysis")]
     pub analysis: Spanned<AnalysisSettings>,
+    /// Changes between two conditions of a task.
+    #[serde(default)]
+    pub contrast: Vec<ContrastEntry>,
 }
 
 fn default_analysis() -> Spanned<AnalysisSettings> {

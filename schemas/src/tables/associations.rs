@@ -5,11 +5,11 @@ use crate::table;
 table! {
     ASSOCIATIONS as AssociationRow;
     name: "associations",
-    version: 2,
-    grain: "condition × measure × layer × behavior metric × statistic",
-    doc: "Do changes in a measure go with changes in behaviour? Per item, the change from the reference condition to another, of the measure and of behaviour.",
+    version: 3,
+    grain: "condition × reference condition × measure × layer × behavior metric × statistic",
+    doc: "Do changes in a measure go with changes in behaviour? Per item, the change from the reference condition to another, or between the conditions of a declared contrast, of the measure and of behaviour.",
     partitions: [Model, Task],
-    key: ["model", "task", "condition", "measure", "layer", "behavior_metric", "statistic"],
+    key: ["model", "task", "condition", "reference_condition", "measure", "layer", "behavior_metric", "statistic"],
     condition: String = "The condition compared with the reference.",
     reference_condition: String = "The condition that it is compared with.",
     measure: String = "The measure, as in measures; or behavior for the change of behaviour itself (layer -1).",

@@ -5,6 +5,7 @@ mod attention;
 mod attention_ratios;
 mod behavior;
 mod choices;
+mod contrasts;
 mod hidden_states;
 mod measures;
 mod predictions;
@@ -20,6 +21,7 @@ pub use attention::{ATTENTION, AttentionRow};
 pub use attention_ratios::{ATTENTION_RATIOS, AttentionRatioRow};
 pub use behavior::{BEHAVIOR, BehaviorRow};
 pub use choices::{CHOICES, ChoiceRow};
+pub use contrasts::{CONTRASTS, ContrastRow};
 pub use hidden_states::{HIDDEN_STATES, HiddenStateColumns, HiddenStateRow};
 pub use measures::{MEASURES, MeasureRow};
 pub use predictions::{PREDICTIONS, PredictionRow};
@@ -33,7 +35,7 @@ pub use tokens::{TOKENS, TokenColumns, TokenRow};
 use crate::table::Table;
 
 /// Every table, in the order in which data flows.
-pub static ALL: [&Table; 14] = [
+pub static ALL: [&Table; 15] = [
     &PROMPTS,
     &SEGMENTS,
     &TOKENS,
@@ -48,6 +50,7 @@ pub static ALL: [&Table; 14] = [
     &ATTENTION_RATIOS,
     &MEASURES,
     &ASSOCIATIONS,
+    &CONTRASTS,
 ];
 
 /// The table of this name.

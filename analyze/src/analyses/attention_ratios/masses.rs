@@ -27,6 +27,24 @@ impl Masses {
         })
     }
 
+    /// Mass on the first token, where it was kept.
+    pub(super) fn of_first_token(&self, keys: &[Key]) -> Option<f64> {
+        keys.iter().position(|key| key.is_first_token).map(|at| self.of[at])
+    }
+
+    /// The masses less the first token's, in the segments that hold it. A rest within the rounding of the stored masses
+    /// is none.
+    pub(super) fn without_first_token(&self, keys: &[Key]) -> Self {
+        let first = self.of_first_token(keys).unwrap_or(0.0);
+        let rest = |mass: f64| if mass - first > ROUNDING * mass { mass - first } else { 0.0 };
+        let of = self
+            .of
+            .iter()
+            .zip(keys)
+            .map(|(&mass, key)| if key.shares_first_token() { rest(mass) } else { mass });
+        Self { prompt: self.prompt, head: self.head, of: of.collect() }
+    }
+
     /// Logarithm of the ratio of masses, without regard to lengths; `None` where a side has no mass.
     pub(super) fn log_ratio_raw(&self, keys: &[Key]) -> Option<f64> {
         let (relevant, irrelevant) =
@@ -40,6 +58,16 @@ impl Masses {
             (self.part(keys, |key| key.is_relevant), self.part(keys, |key| key.is_irrelevant));
         Some(self.log_ratio_raw(keys)? - (relevant.n_tokens / irrelevant.n_tokens).ln())
     }
+}
+
+/// Masses are stored in single precision.
+const ROUNDING: f64 = 1e-6;
+
+/// Picked segments less the first token; of `keys`, by prompt.
+pub(super) fn keys_without_first_token(keys: &[Vec<Key>]) -> Vec<Vec<Key>> {
+    let shorten =
+        |key: &Key| Key { n_tokens: key.n_tokens - f64::from(u8::from(key.shares_first_token())), ..*key };
+    keys.iter().map(|keys| keys.iter().map(shorten).collect()).collect()
 }
 
 /// Mass and tokens of some segments.
@@ -68,6 +96,7 @@ impl HeadReduction {
 }
 
 /// The prompts of one row.
+#[derive(Clone)]
 pub(super) struct RowPrompts {
     /// The condition, by its number in the task.
     pub(super) condition: usize,
@@ -100,6 +129,11 @@ pub(super) fn read(inputs: Inputs<'_>, one: &Prepared) -> Result<BTreeMap<i16, V
         let at = keys.iter().position(|key| i64::from(key.segment) == segments[i]);
         let last = of_layer.last_mut().expect("masses were just added");
         last.of[at.expect("masses are of picked segments")] = found[i];
+    }
+    if one.entry.leave_out_first_token {
+        for of_prompt in masses.values_mut().flatten() {
+            *of_prompt = of_prompt.without_first_token(&one.keys[of_prompt.prompt]);
+        }
     }
     Ok(masses)
 }
@@ -140,6 +174,19 @@ pub(super) fn group(
         }
     }
     groups
+}
+
+impl RowPrompts {
+    /// Whether two rows differ in nothing but the condition.
+    pub(super) fn is_same_but_for_condition(&self, other: &Self) -> bool {
+        other.layer == self.layer && other.head == self.head && other.reduction == self.reduction
+    }
+
+    /// The row's prompts less the first token.
+    pub(super) fn without_first_token(&self, keys: &[Vec<Key>]) -> Self {
+        let masses = self.masses.iter().map(|m| m.without_first_token(&keys[m.prompt])).collect();
+        Self { masses, ..*self }
+    }
 }
 
 impl Prepared {

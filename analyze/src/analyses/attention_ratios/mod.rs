@@ -3,9 +3,12 @@
 //! DuckDB adds up the masses of each prompt, layer, head and segment; [`masses`] combines heads within each prompt, and
 //! [`contrast`] compares segments and averages over prompts.
 
+mod changes_of_attention;
 mod contrast;
+
 mod masses;
 mod ratio_rows;
+mod tests_over_clusters;
 
 use super::entry::{Entry, Named};
 use super::{Analysis, Correction, Inputs, Results};
@@ -21,10 +24,12 @@ use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, attention_section};
 use crate::settings::AnalysisSettings;
 use duckdb::params;
-use hypercolumn_schemas::{Table, tables};
+use hypercolumn_schemas::tables::{self, AttentionRatioRow};
+use hypercolumn_schemas::{FIRST_TOKEN, Progress, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tests_over_clusters::Tests;
 
 /// Attention to relevant against irrelevant parts of the prompt: tables `attention_ratios` and `measures`.
 pub(crate) struct AttentionRatios;
@@ -51,6 +56,10 @@ pub struct AttentionRatio {
     /// SQL: where a segment stands, for `control`.
     #[serde(default = "segment_number")]
     pub position: String,
+    /// Whether attention to the first token that the model reads, where attention rests whatever it says, is left out of
+    /// the segments that hold it. The table has the ratio without it in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leave_out_first_token: bool,
     /// SQL over one prompt: prompts with equal values are resampled as a whole; the task's clusters if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
@@ -115,7 +124,7 @@ impl Analysis for AttentionRatios {
     }
 
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -125,7 +134,7 @@ impl Analysis for AttentionRatios {
     }
 
     fn settings(&self, shared: &AnalysisSettings) -> Value {
-        json!({"confidence": shared.confidence})
+        json!({"seed": shared.seed, "n_bootstraps": shared.n_bootstraps, "confidence": shared.confidence})
     }
 
     fn check(&self, task: &CheckedTask<'_>, named: &Named<AttentionRatio>) -> Result<(), AnalyzeError> {
@@ -172,20 +181,59 @@ impl Analysis for AttentionRatios {
     fn compute(&self, inputs: Inputs<'_>, prepared: &Vec<Prepared>) -> Result<Vec<Results>, AnalyzeError> {
         let Inputs { prompts, progress, .. } = inputs;
         progress.start(&format!("attention: {}", prompts.task), prepared.len() as u64, "ratios");
-        let (mut rows, mut measures) = (Vec::new(), Vec::new());
+        let (mut rows, mut measures, mut declared) = (Vec::new(), Vec::new(), Vec::new());
         for one in prepared {
             let groups = masses::group(prompts, one, masses::read(inputs, one)?);
-            rows.extend(ratio_rows::rows(inputs.context(), one, &groups)?);
+            let contrasts = ratio_rows::contrasts(one, &groups);
+            let tests = Tests { context: inputs.context(), one, groups: &groups, contrasts: &contrasts };
+            let of_ratio = ratio_rows::rows(tests)?;
+            warn_of_lost_prompts(progress, &prompts.task, one, &of_ratio);
+            rows.extend(of_ratio);
+            declared.extend(changes_of_attention::rows(tests)?);
             ratio_rows::push_measures(prompts, one, &groups, &mut measures);
             progress.advance(1);
         }
         progress.finish();
         let corrections = [Correction::LEVEL, Correction::CHANGE];
-        Ok(vec![Results::corrected(&rows, &corrections)?, Results::of(&measures)?])
+        Ok(vec![
+            Results::corrected(&rows, &corrections)?,
+            Results::of(&measures)?,
+            Results::corrected(&declared, &[Correction::LEVEL])?,
+        ])
     }
 
     fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
         Ok(vec![attention_section(inputs)?])
+    }
+}
+
+/// Says how many prompts a ratio or its contrast had to leave out where.
+fn warn_of_lost_prompts(progress: &dyn Progress, task: &str, one: &Prepared, rows: &[AttentionRatioRow]) {
+    let label = one.entry.label();
+    let n_zero: Vec<&AttentionRatioRow> = rows.iter().filter(|row| row.n_zero_mass > 0).collect();
+    if let Some(worst) = n_zero.iter().max_by_key(|row| row.n_zero_mass) {
+        progress.warn(&format!(
+            "{task}: in {} of {} rows of attention ratio `{label}` a compared segment of some prompt has no mass, and the \
+             prompt is left out (at most {}, in {} at layer {}); column n_zero_mass has their number",
+            n_zero.len(),
+            rows.len(),
+            worst.n_zero_mass,
+            worst.condition,
+            worst.layer
+        ));
+    }
+    let lacks_control = |row: &&AttentionRatioRow| row.n_prompts - row.n_zero_mass > row.n_contrasted;
+    if one.entry.control.is_some()
+        && let Some(row) =
+            rows.iter().filter(lacks_control).max_by_key(|row| row.n_prompts - row.n_contrasted)
+    {
+        progress.warn(&format!(
+            "{task}: attention ratio `{label}`: in {}, {} of {} prompts have a relevant segment in a position where no \
+             prompt of the condition has a control, and are not in its contrast; `position` says where a segment stands",
+            row.condition,
+            row.n_prompts - row.n_contrasted,
+            row.n_prompts
+        ));
     }
 }
 
@@ -196,19 +244,31 @@ pub(crate) struct Prepared {
     parts: String,
     /// The segments whose attention is compared, in order, by prompt; `[n_prompts]`.
     keys: Vec<Vec<Key>>,
+    /// Whether attention to the first token was kept.
+    keeps_first_token: bool,
     cluster: Grouping,
 }
 
 /// A picked segment of a prompt.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Key {
     segment: i16,
     n_tokens: f64,
     is_relevant: bool,
     is_irrelevant: bool,
     is_control: bool,
+    /// Whether it is the first token itself, and whether that is among its tokens.
+    is_first_token: bool,
+    holds_first_token: bool,
     /// Where it stands, by the rank of its `position` among all segments'.
     position: u32,
+}
+
+impl Key {
+    /// Whether it is a segment that holds the first token, and not that token itself.
+    const fn shares_first_token(&self) -> bool {
+        self.holds_first_token && !self.is_first_token
+    }
 }
 
 /// Makes the temporary table of all segments with their tokens, and names it.
@@ -216,7 +276,8 @@ fn load_segments(inputs: Inputs<'_>) -> Result<String, AnalyzeError> {
     let Inputs { catalog, model, prompts, .. } = inputs;
     let segments = format!("{}_segments", prompts.table);
     let sql = format!(
-        "CREATE TEMP TABLE {segments} AS SELECT {}, s.segment, s.role, s.n_tokens AS __n_tokens
+        "CREATE TEMP TABLE {segments} AS SELECT {}, s.segment, s.role, s.n_tokens AS __n_tokens,
+             s.holds_first AS __holds_first
          FROM ({}) AS s JOIN {} AS p ON p.prompt_id = s.prompt_id",
         prompts.columns_except(&["segment", "role"]),
         include_str!("../../../queries/segments_with_tokens.sql"),
@@ -238,7 +299,7 @@ fn pick_parts(
     let parts = format!("{segments}_{number}");
     let position = Expression { entry: &named.name, key: "position", sql: &entry.position };
     position.check(catalog, INDEX, segments)?;
-    let columns = format!("prompt_id, {INDEX}, segment, __n_tokens AS n_tokens, __position");
+    let columns = format!("prompt_id, {INDEX}, segment, __n_tokens AS n_tokens, __holds_first, __position");
     let sql = format!(
         "CREATE TEMP TABLE {segments}_{number}_all AS
          SELECT *, dense_rank() OVER (ORDER BY CAST({} AS VARCHAR)) - 1 AS __position FROM {segments};
@@ -259,6 +320,17 @@ fn pick_parts(
         }
     }
     check_kept(inputs, &parts, named)?;
+    let sql = format!(
+        "INSERT INTO {parts} SELECT {columns}, '{FIRST_TOKEN}' FROM {segments}_{number}_all WHERE role = '{FIRST_TOKEN}'"
+    );
+    connection.execute(&sql, []).map_err(AnalyzeError::engine("pick the first tokens"))?;
+    let keeps_first_token = keeps_first_token(inputs)?;
+    if entry.leave_out_first_token && !keeps_first_token {
+        return Err(named.refuse(
+            "`leave_out_first_token` needs attention to first tokens, which the lake does not have; extract it with \
+             `first_token` among `attention.key_roles`",
+        ));
+    }
     let cluster = match &entry.cluster {
         Some(sql) => {
             Grouping::evaluate(catalog, prompts, Expression { entry: &named.name, key: "cluster", sql })?
@@ -266,7 +338,18 @@ fn pick_parts(
         None => design.clusters().clone(),
     };
     let keys = read_keys(inputs, &parts)?;
-    Ok(Prepared { entry: entry.clone(), parts, keys, cluster })
+    let keys = if entry.leave_out_first_token { masses::keys_without_first_token(&keys) } else { keys };
+    Ok(Prepared { entry: entry.clone(), parts, keys, keeps_first_token, cluster })
+}
+
+/// Whether the lake has attention to first tokens.
+fn keeps_first_token(inputs: Inputs<'_>) -> Result<bool, AnalyzeError> {
+    let sql = "SELECT prompt_id AS id FROM attention
+         WHERE model = ?::VARCHAR AND task = ?::VARCHAR AND key_role = ?::VARCHAR LIMIT 1";
+    let task = inputs.prompts.task.as_str();
+    let parameters: [&dyn duckdb::ToSql; 3] = [&inputs.model, &task, &FIRST_TOKEN];
+    let kept = ask(inputs.catalog.connection(), sql, &parameters, "look for attention to first tokens")?;
+    Ok(!kept.column::<String>("id")?.is_empty())
 }
 
 /// Refuses a query from which no attention was kept.
@@ -291,7 +374,8 @@ fn read_keys(inputs: Inputs<'_>, parts: &str) -> Result<Vec<Vec<Key>>, AnalyzeEr
     let sql = format!(
         "SELECT {INDEX}, segment, any_value(n_tokens) AS n_tokens, any_value(__position) AS place,
             bool_or(part = 'relevant') AS is_relevant, bool_or(part = 'irrelevant') AS is_irrelevant,
-            bool_or(part = 'control') AS is_control
+            bool_or(part = 'control') AS is_control, bool_or(part = '{FIRST_TOKEN}') AS is_first_token,
+            coalesce(bool_or(__holds_first), false) AS holds_first_token
          FROM {parts} WHERE part <> 'query' GROUP BY {INDEX}, segment ORDER BY {INDEX}, segment"
     );
     let answer = ask(inputs.catalog.connection(), &sql, &[], "read the picked segments")?;
@@ -300,6 +384,8 @@ fn read_keys(inputs: Inputs<'_>, parts: &str) -> Result<Vec<Vec<Key>>, AnalyzeEr
     let is_relevant = answer.column::<bool>("is_relevant")?;
     let is_irrelevant = answer.column::<bool>("is_irrelevant")?;
     let is_control = answer.column::<bool>("is_control")?;
+    let is_first_token = answer.column::<bool>("is_first_token")?;
+    let holds_first_token = answer.column::<bool>("holds_first_token")?;
     let mut keys = vec![Vec::new(); inputs.prompts.len()];
     for (i, &prompt) in prompts.iter().enumerate() {
         keys[prompt as usize].push(Key {
@@ -308,6 +394,8 @@ fn read_keys(inputs: Inputs<'_>, parts: &str) -> Result<Vec<Vec<Key>>, AnalyzeEr
             is_relevant: is_relevant[i],
             is_irrelevant: is_irrelevant[i],
             is_control: is_control[i],
+            is_first_token: is_first_token[i],
+            holds_first_token: holds_first_token[i],
             position: positions[i] as u32,
         });
     }

@@ -1,67 +1,90 @@
 //! Attention ratios as rows of their tables.
 
 use super::Prepared;
-use super::contrast::Contrasts;
-use super::masses::{HeadReduction, Masses, RowPrompts};
-use crate::analyses::TaskContext;
+use super::contrast::{Contrasted, Contrasts};
+use super::masses::{HeadReduction, Masses, RowPrompts, keys_without_first_token};
+use super::tests_over_clusters::{GroupPair, Tested, Tests, defined};
 use crate::analyses::measures::Measure;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
+use crate::stats::Undefined;
 use crate::stats::clusters::{ClusterEstimate, mean_over_clusters};
 use crate::stats::summary::mean;
-use crate::stats::{NumericsError, Undefined};
 use hypercolumn_schemas::tables::{AttentionRatioRow, MeasureRow};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The contrasts of each group.
+pub(super) fn contrasts(one: &Prepared, groups: &[RowPrompts]) -> Vec<Contrasts> {
+    let is_controlled = one.entry.control.is_some();
+    groups.par_iter().map(|group| Contrasts::new(group, &one.keys, is_controlled)).collect()
+}
+
 /// The rows of an entry.
-pub(super) fn rows(
-    context: TaskContext<'_>,
-    one: &Prepared,
-    groups: &[RowPrompts],
-) -> Result<Vec<AttentionRatioRow>, AnalyzeError> {
-    let contrasts: Vec<Contrasts> = groups
-        .par_iter()
-        .map(|group| Contrasts::new(group, &one.keys, one.entry.control.is_some()))
-        .collect();
-    let row = |at: usize| {
-        let reference = find_reference(context, groups, at);
-        Ratio { context, one, group: &groups[at], contrasts: &contrasts[at] }
-            .row(reference.map(|r| (&groups[r], &contrasts[r])))
-    };
-    (0..groups.len()).into_par_iter().map(row).collect()
+pub(super) fn rows(tests: Tests<'_>) -> Result<Vec<AttentionRatioRow>, AnalyzeError> {
+    let levels = tests.levels()?;
+    let pair = |after| Some(GroupPair { before: find_reference(tests, after)?, after });
+    let pairs: Vec<GroupPair> = (0..tests.groups.len()).filter_map(pair).collect();
+    let mut changes: Vec<Option<(usize, Tested)>> = tests.groups.iter().map(|_| None).collect();
+    for (pair, change) in pairs.iter().zip(tests.changes(&pairs, "reference")?) {
+        changes[pair.after] = Some((pair.before, change));
+    }
+    let without = WithoutFirstToken::new(tests);
+    let row = |(at, (level, change))| Ratio { tests, at, level, change, without: &without }.row();
+    let tested: Vec<(Tested, Option<(usize, Tested)>)> = levels.into_iter().zip(changes).collect();
+    tested.par_iter().map(|(level, change)| (level, change.as_ref())).enumerate().map(row).collect()
 }
 
 /// The same head and layer in the condition that a group's is compared with.
-fn find_reference(context: TaskContext<'_>, groups: &[RowPrompts], at: usize) -> Option<usize> {
-    let own = &groups[at];
-    let is_same = |other: &RowPrompts| {
-        other.layer == own.layer && other.head == own.head && other.reduction == own.reduction
-    };
-    let reference = match context.design.reference {
+fn find_reference(tests: Tests<'_>, at: usize) -> Option<usize> {
+    let reference = match tests.context.design.reference {
         Some(declared) => Some(declared),
-        None => groups.iter().map(|group| group.condition).min(),
+        None => tests.groups.iter().map(|group| group.condition).min(),
     };
-    let reference = reference.filter(|reference| *reference != own.condition)?;
-    groups.iter().position(|other| other.condition == reference && is_same(other))
+    tests.find(reference.filter(|reference| *reference != tests.groups[at].condition)?, at)
+}
+
+/// Ratio and contrast of each group with the first token left out; nothing where attention to it was not kept.
+struct WithoutFirstToken {
+    of: Vec<Option<(Option<f64>, Option<f64>)>>,
+}
+
+impl WithoutFirstToken {
+    fn new(Tests { one, groups, .. }: Tests<'_>) -> Self {
+        if !one.keeps_first_token || one.entry.leave_out_first_token {
+            return Self { of: vec![None; groups.len()] };
+        }
+        let keys = keys_without_first_token(&one.keys);
+        let of_group = |group: &RowPrompts| {
+            let group = group.without_first_token(&one.keys);
+            let ratios: Vec<f64> = group.masses.iter().filter_map(|m| m.log_ratio(&keys[m.prompt])).collect();
+            let contrasts = Contrasts::new(&group, &keys, one.entry.control.is_some());
+            let contrasts: Vec<f64> = contrasts.of_prompts.iter().map(|(_, value)| *value).collect();
+            Some((mean(&ratios), mean(&contrasts)))
+        };
+        Self { of: groups.par_iter().map(of_group).collect() }
+    }
 }
 
 /// One row about to be made.
 struct Ratio<'a> {
-    context: TaskContext<'a>,
-    one: &'a Prepared,
-    group: &'a RowPrompts,
-    contrasts: &'a Contrasts,
+    tests: Tests<'a>,
+    /// The row's group.
+    at: usize,
+    level: &'a Tested,
+    /// The group that it is compared with, and the change from there.
+    change: Option<&'a (usize, Tested)>,
+    without: &'a WithoutFirstToken,
 }
 
 impl Ratio<'_> {
-    fn row(&self, reference: Option<(&RowPrompts, &Contrasts)>) -> Result<AttentionRatioRow, AnalyzeError> {
-        let Self { context, one, group, contrasts } = self;
+    fn row(&self) -> Result<AttentionRatioRow, AnalyzeError> {
+        let Tests { context, one, groups, contrasts } = self.tests;
+        let (group, contrasts) = (&groups[self.at], &contrasts[self.at]);
         let (entry, settings) = (&one.entry, context.settings);
-        let usable: Vec<&Masses> =
-            group.masses.iter().filter(|m| m.log_ratio(&one.keys[m.prompt]).is_some()).collect();
-        let average = |of: &dyn Fn(&Masses) -> f64| mean(&usable.iter().map(|m| of(m)).collect::<Vec<_>>());
         let keys = |m: &Masses| &one.keys[m.prompt];
+        let usable: Vec<&Masses> = group.masses.iter().filter(|m| m.log_ratio(keys(m)).is_some()).collect();
+        let average = |of: &dyn Fn(&Masses) -> f64| mean(&usable.iter().map(|m| of(m)).collect::<Vec<_>>());
         let relevant = |m: &Masses| m.part(keys(m), |key| key.is_relevant);
         let irrelevant = |m: &Masses| m.part(keys(m), |key| key.is_irrelevant);
         let log_ratio = average(&|m| m.log_ratio(keys(m)).unwrap_or_default());
@@ -69,19 +92,18 @@ impl Ratio<'_> {
         let log_ratios: Vec<f64> = usable.iter().filter_map(|m| m.log_ratio(keys(m))).collect();
         let clusters: Vec<u32> = usable.iter().map(|m| one.cluster.of[m.prompt]).collect();
         let level = defined(mean_over_clusters(&log_ratios, &clusters))?;
-        let contrast = defined(contrasts.estimate(&one.cluster.of))?;
-        let change = match reference {
-            Some((_, before)) => defined(self.change(before))?,
-            None => Err(Undefined::TooFewObservations),
-        };
+        let contrast = self.level.found.as_ref().ok().map(|found| found.estimate);
+        let change = self.change.and_then(|(_, change)| change.found.as_ref().ok());
+        let change = change.map(|found: &Contrasted| found.estimate);
         let is_tested = group.reduction != HeadReduction::Max;
-        let interval = |estimate: &Result<ClusterEstimate, Undefined>| {
-            estimate.as_ref().ok().map(|e| e.interval(settings.confidence))
+        let interval = |estimate: Option<ClusterEstimate>| estimate.map(|e| e.interval(settings.confidence));
+        let p_value = |estimate: Option<ClusterEstimate>| estimate.filter(|_| is_tested).map(|e| e.p_value);
+        let (without_ratio, without_contrast) = match self.without.of[self.at] {
+            Some(without) => without,
+            None if entry.leave_out_first_token => (log_ratio, contrast.map(|e| e.value)),
+            None => (None, None),
         };
-        let value = |estimate: &Result<ClusterEstimate, Undefined>| estimate.as_ref().ok().map(|e| e.value);
-        let p_value = |estimate: &Result<ClusterEstimate, Undefined>| {
-            estimate.as_ref().ok().filter(|_| is_tested).map(|e| e.p_value)
-        };
+        let first: Option<Vec<f64>> = usable.iter().map(|m| m.of_first_token(keys(m))).collect();
         let n_clusters = clusters.iter().collect::<BTreeSet<_>>().len() as i32;
         let conditions = &context.prompts.conditions;
         Ok(AttentionRatioRow {
@@ -89,34 +111,44 @@ impl Ratio<'_> {
             layer: group.layer,
             head: group.head,
             head_reduction: group.reduction.name().to_owned(),
+            name: entry.label(),
             query: entry.query.clone(),
             relevant: entry.relevant.clone(),
             irrelevant: entry.irrelevant.clone(),
             ratio: log_ratio.map(f64::exp),
             log_ratio,
-            ci_low: interval(&level).map(|i| i.low),
-            ci_high: interval(&level).map(|i| i.high),
+            ci_low: interval(level.ok()).map(|i| i.low),
+            ci_high: interval(level.ok()).map(|i| i.high),
             ratio_raw: log_ratio_raw.map(f64::exp),
             log_ratio_raw,
-            contrast: value(&contrast),
+            contrast: contrast.map(|e| e.value),
             contrast_with: if entry.control.is_some() { "matched control" } else { "irrelevant segments" }
                 .to_owned(),
-            contrast_ci_low: interval(&contrast).map(|i| i.low),
-            contrast_ci_high: interval(&contrast).map(|i| i.high),
-            p_value: p_value(&contrast),
+            contrast_ci_low: interval(contrast).map(|i| i.low),
+            contrast_ci_high: interval(contrast).map(|i| i.high),
+            p_value: p_value(contrast),
             q_value: None,
-            reference_condition: reference.map(|(group, _)| conditions[group.condition].to_string()),
-            change: value(&change),
-            change_ci_low: interval(&change).map(|i| i.low),
-            change_ci_high: interval(&change).map(|i| i.high),
-            change_p_value: p_value(&change),
+            p_value_fwer: self.level.p_value_fwer,
+            reference_condition: self
+                .change
+                .map(|(before, _)| conditions[groups[*before].condition].to_string()),
+            change: change.map(|e| e.value),
+            change_ci_low: interval(change).map(|i| i.low),
+            change_ci_high: interval(change).map(|i| i.high),
+            change_p_value: p_value(change),
             change_q_value: None,
+            change_p_value_fwer: self.change.and_then(|(_, change)| change.p_value_fwer),
+            first_token_mass: first.filter(|_| one.keeps_first_token).and_then(|masses| mean(&masses)),
+            log_ratio_without_first_token: without_ratio,
+            contrast_without_first_token: without_contrast,
             relevant_mass: average(&|m| relevant(m).mass),
             irrelevant_mass: average(&|m| irrelevant(m).mass),
             relevant_tokens: average(&|m| relevant(m).n_tokens),
             irrelevant_tokens: average(&|m| irrelevant(m).n_tokens),
             top_head: top_head(group, &usable),
             n_prompts: usable.len() as i32,
+            n_contrasted: contrasts.of_prompts.len() as i32,
+            n_zero_mass: self.n_zero_mass(),
             n_excluded: self.n_with_segments() - usable.len() as i32,
             n_units: n_clusters,
             n_clusters,
@@ -126,48 +158,27 @@ impl Ratio<'_> {
                 .clone()
                 .unwrap_or_else(|| format!("{} ({})", entry.label(), group.reduction.name())),
             confidence: settings.confidence,
+            n_bootstraps: settings.n_bootstraps as i32,
             seed: settings.seed.to_string(),
             reason: log_ratio.is_none().then(|| Undefined::NoAttention.to_string()),
         })
     }
 
-    /// Mean over items of the contrast less that of the same item before.
-    fn change(&self, before: &Contrasts) -> Result<ClusterEstimate, NumericsError> {
-        let prompts = self.context.prompts;
-        let by_item = |contrasts: &Contrasts| {
-            let mut sums: BTreeMap<&str, (f64, f64, u32)> = BTreeMap::new();
-            for (prompt, value) in &contrasts.of_prompts {
-                let cluster = self.one.cluster.of[*prompt];
-                let (sum, count, _) = sums.entry(&prompts.items[*prompt]).or_insert((0.0, 0.0, cluster));
-                *sum += value;
-                *count += 1.0;
-            }
-            sums
-        };
-        let (before, after) = (by_item(before), by_item(self.contrasts));
-        let change = |(item, (sum, count, cluster)): (&&str, &(f64, f64, u32))| {
-            let (sum_before, count_before, _) = before.get(item)?;
-            Some((sum / count - sum_before / count_before, *cluster))
-        };
-        let (changes, clusters): (Vec<f64>, Vec<u32>) = after.iter().filter_map(change).unzip();
-        mean_over_clusters(&changes, &clusters)
+    /// Prompts with attention that have no ratio or no contrast for want of mass on a segment.
+    fn n_zero_mass(&self) -> i32 {
+        let Tests { one, groups, contrasts, .. } = self.tests;
+        let (masses, contrasts) = (&groups[self.at].masses, &contrasts[self.at]);
+        let has_ratio = |m: &&Masses| m.log_ratio(&one.keys[m.prompt]).is_some();
+        let n_without_ratio = masses.len() - masses.iter().filter(has_ratio).count();
+        let n_without_contrast = masses.len() - contrasts.of_prompts.len() - contrasts.n_without_control;
+        n_without_ratio.max(n_without_contrast) as i32
     }
 
     /// Prompts of the condition that have segments of both sides.
     fn n_with_segments(&self) -> i32 {
-        let prompts = self.context.prompts;
-        let own = (0..prompts.len()).filter(|&p| prompts.condition_of[p] == self.group.condition);
-        own.filter(|&p| self.one.has_segments(p)).count() as i32
-    }
-}
-
-/// What a statistic found, or why it is undefined; any other error is a fault of this program.
-fn defined(
-    estimate: Result<ClusterEstimate, NumericsError>,
-) -> Result<Result<ClusterEstimate, Undefined>, AnalyzeError> {
-    match estimate {
-        Ok(estimate) => Ok(Ok(estimate)),
-        Err(error) => error.undefined().map(Err).ok_or(AnalyzeError::Numerics(error)),
+        let (prompts, condition) = (self.tests.context.prompts, self.tests.groups[self.at].condition);
+        let own = (0..prompts.len()).filter(|&p| prompts.condition_of[p] == condition);
+        own.filter(|&p| self.tests.one.has_segments(p)).count() as i32
     }
 }
 

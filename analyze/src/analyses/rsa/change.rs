@@ -1,25 +1,35 @@
-//! Changes of alignment between two conditions, on the items that both have.
+//! Changes of alignment between two conditions, on the items that both have; tests of differences of alignments.
 
-use super::clustered::{Aligner, Clustered, Way};
+use super::clustered::{Aligner, Way};
 use super::condition_subset::ConditionSubset;
 use super::similarities::Measured;
 use crate::error::AnalyzeError;
 use crate::settings::AnalysisSettings;
-use crate::stats::PairList;
-use crate::stats::RandomStream;
 use crate::stats::clusters::ClusterEstimate;
 use crate::stats::dyadic::{ClusterPairSums, familywise_p_values};
 use crate::stats::summary::Interval;
+use crate::stats::{NumericsError, PairList, RandomStream, Undefined};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 
-/// A change against the reference condition.
-#[derive(Clone, Copy, Default)]
+/// A change of alignment, or another difference, with its tests.
+#[derive(Clone, Default)]
 pub(super) struct Change {
     pub(super) estimate: Option<f64>,
     pub(super) p_value: Option<f64>,
     pub(super) p_value_fwer: Option<f64>,
     pub(super) interval: Option<Interval>,
+    /// Clusters that the test rests on.
+    pub(super) n_clusters: usize,
+    /// Why there is none.
+    pub(super) reason: Option<String>,
+}
+
+/// The rival's alignment, and how much better the hypothesis fits.
+#[derive(Clone, Default)]
+pub(super) struct AgainstRival {
+    pub(super) estimate: Option<f64>,
+    pub(super) difference: Change,
 }
 
 /// Two conditions of one entry.
@@ -35,6 +45,18 @@ pub(super) struct ChangeScope<'a> {
     pub(super) before: usize,
     /// The condition that is compared with it.
     pub(super) after: usize,
+}
+
+/// The difference of two alignments, with the influences of pairs on it.
+pub(super) struct Difference {
+    pub(super) value: f64,
+    pub(super) sums: ClusterPairSums,
+}
+
+impl Difference {
+    fn estimate(&self) -> Result<ClusterEstimate, Undefined> {
+        self.sums.estimate(self.value)
+    }
 }
 
 /// Pairs of a subset whose items are both in the other condition too.
@@ -59,53 +81,29 @@ impl ChangeScope<'_> {
             Aligner::new(subset, &shared.pairs, way.comparison, self.n_clusters, zero.as_deref())
         };
         let aligners = (aligner(self.before, &before)?, aligner(self.after, &after)?);
-        let align = |s: usize, at: usize, shared: &Shared, aligner: &Aligner| -> Option<Clustered> {
-            aligner.align(&values(s, of(s)[at].as_ref().ok()?, shared))
+        let align = |s: usize, at: usize, shared: &Shared, aligner: &Aligner| {
+            let rdm = of(s)[at].as_ref().map_err(Clone::clone)?;
+            aligner.align(&values(s, rdm, shared))
         };
-        let differences: Vec<Option<(f64, ClusterPairSums)>> = (0..of(self.after).len())
-            .into_par_iter()
-            .map(|at| {
-                let (b, a) = (
-                    align(self.before, at, &before, &aligners.0)?,
-                    align(self.after, at, &after, &aligners.1)?,
-                );
-                Some((a.value - b.value, a.sums.minus(&b.sums)))
-            })
-            .collect();
-        let tested: Vec<Option<ClusterEstimate>> = differences
-            .iter()
-            .map(|difference| difference.as_ref().and_then(|(value, sums)| sums.estimate(*value).ok()))
-            .collect();
-        Ok(self.finish(&differences, &tested))
+        let difference = |at: usize| {
+            let b = align(self.before, at, &before, &aligners.0)?;
+            let a = align(self.after, at, &after, &aligners.1)?;
+            Ok(Difference { value: a.value - b.value, sums: a.sums.minus(&b.sums) })
+        };
+        let differences: Vec<Result<Difference, NumericsError>> =
+            (0..of(self.after).len()).into_par_iter().map(difference).collect();
+        test_differences(differences, self.settings, self.stream)
     }
 
-    fn finish(
-        &self,
-        differences: &[Option<(f64, ClusterPairSums)>],
-        tested: &[Option<ClusterEstimate>],
-    ) -> Vec<Change> {
-        let settings = self.settings;
-        let family: Vec<(ClusterEstimate, &ClusterPairSums)> = tested
-            .iter()
-            .zip(differences)
-            .filter_map(|(estimate, difference)| Some(((*estimate)?, &difference.as_ref()?.1)))
-            .collect();
-        let mut corrected =
-            familywise_p_values(&family, self.stream, settings.n_bootstraps as usize).into_iter();
-        let change =
-            |(difference, estimate): (&Option<(f64, ClusterPairSums)>, &Option<ClusterEstimate>)| Change {
-                estimate: difference.as_ref().map(|(value, _)| *value),
-                p_value: estimate.map(|e| e.p_value),
-                p_value_fwer: estimate.and_then(|_| corrected.next()).filter(|_| settings.n_bootstraps > 0),
-                interval: estimate.map(|e| e.interval(settings.confidence)),
-            };
-        differences.iter().zip(tested).map(change).collect()
+    /// The items that both conditions have.
+    pub(super) fn shared_items(&self) -> BTreeSet<u32> {
+        let (before, after) =
+            (self.subsets[self.before].distinct_items(), self.subsets[self.after].distinct_items());
+        before.intersection(&after).copied().collect()
     }
 
     fn share(&self, s: usize) -> Shared {
-        let (before, after) =
-            (self.subsets[self.before].distinct_items(), self.subsets[self.after].distinct_items());
-        let both: BTreeSet<u32> = before.intersection(&after).copied().collect();
+        let both = self.shared_items();
         let subset = &self.subsets[s];
         let is_shared = |i: usize| both.contains(&subset.items[i]);
         let is_column = |j: usize| subset.is_rectangle && j >= subset.n_rows;
@@ -114,4 +112,39 @@ impl ChangeScope<'_> {
         let pairs = subset.pairs.select(&positions);
         Shared { positions, pairs }
     }
+}
+
+/// Tests differences of alignments, one a layer and site: alone, and the largest of them under random signs of clusters.
+///
+/// # Errors
+/// Faults of this program; what is undefined is a change with its reason.
+pub(super) fn test_differences(
+    differences: Vec<Result<Difference, NumericsError>>,
+    settings: &AnalysisSettings,
+    stream: RandomStream,
+) -> Result<Vec<Change>, AnalyzeError> {
+    let estimates: Vec<Option<ClusterEstimate>> =
+        differences.iter().map(|difference| difference.as_ref().ok()?.estimate().ok()).collect();
+    let family: Vec<(ClusterEstimate, &ClusterPairSums)> = estimates
+        .iter()
+        .zip(&differences)
+        .filter_map(|(estimate, difference)| Some(((*estimate)?, &difference.as_ref().ok()?.sums)))
+        .collect();
+    let mut corrected = familywise_p_values(&family, stream, settings.n_bootstraps as usize).into_iter();
+    let change = |(difference, estimate): (&Result<Difference, NumericsError>, &Option<ClusterEstimate>)| {
+        let tested = difference.as_ref().map_err(Clone::clone).and_then(|known| Ok(known.estimate()?));
+        let reason = match tested {
+            Ok(_) => None,
+            Err(error) => Some(error.undefined().ok_or(AnalyzeError::Numerics(error))?.to_string()),
+        };
+        Ok(Change {
+            estimate: difference.as_ref().ok().map(|difference| difference.value),
+            p_value: estimate.map(|e| e.p_value),
+            p_value_fwer: estimate.and_then(|_| corrected.next()).filter(|_| settings.n_bootstraps > 0),
+            interval: estimate.map(|e| e.interval(settings.confidence)),
+            n_clusters: estimate.map_or(0, |e| e.n_clusters),
+            reason,
+        })
+    };
+    differences.iter().zip(&estimates).map(change).collect()
 }

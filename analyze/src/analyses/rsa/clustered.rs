@@ -41,8 +41,8 @@ pub(super) struct Aligner {
 }
 
 impl Aligner {
-    /// Compares over `pairs` of the subset, whose clusters are numbered below `n_clusters`; `layer_zero`, `[n_pairs]`, are
-    /// the similarities at layer 0.
+    /// Compares with the subset's hypothesis over `pairs` of the subset, whose clusters are numbered below `n_clusters`;
+    /// `layer_zero`, `[n_pairs]`, are the similarities at layer 0.
     pub(super) fn new(
         subset: &ConditionSubset,
         pairs: &PairList,
@@ -50,12 +50,22 @@ impl Aligner {
         n_clusters: usize,
         layer_zero: Option<&[f64]>,
     ) -> Result<Self, NumericsError> {
-        let model = model_rdm(subset);
+        Self::with_hypothesis((subset, model_rdm(subset)), pairs, comparison, n_clusters, layer_zero)
+    }
+
+    /// The same with another hypothesis about the subset's prompts.
+    pub(super) fn with_hypothesis(
+        (subset, model): (&ConditionSubset, &ModelRdm),
+        pairs: &PairList,
+        comparison: Comparison,
+        n_clusters: usize,
+        layer_zero: Option<&[f64]>,
+    ) -> Result<Self, NumericsError> {
         let clusters = PairClusters::new(pairs, &subset.clusters, n_clusters)?;
         let has_nuisances = !subset.nuisances.is_empty();
         let nuisances: Vec<Vec<Option<f64>>> =
             subset.nuisances.iter().map(|nuisance| nuisance.values(pairs, layer_zero)).collect();
-        let is_partial = has_nuisances || comparison == Comparison::Cka;
+        let is_partial = has_nuisances || comparison.needs_pair_list();
         let partial = is_partial.then(|| PartialComparison::new(model, &nuisances, pairs, comparison));
         let without =
             has_nuisances.then(|| PartialComparison::new(model, &[], pairs, comparison).ok()).flatten();
@@ -76,15 +86,18 @@ impl Aligner {
         }
     }
 
-    /// The comparison with an RDM, `[n_pairs]`; `None` where it is undefined.
-    pub(super) fn align(&self, rdm: &[f64]) -> Option<Clustered> {
+    /// The comparison with an RDM, `[n_pairs]`.
+    ///
+    /// # Errors
+    /// Where it is undefined.
+    pub(super) fn align(&self, rdm: &[f64]) -> Result<Clustered, NumericsError> {
         if let Some(partial) = &self.partial {
-            let partial = partial.as_ref().ok()?;
-            let held = partial.hold_constant(rdm).ok()?;
+            let partial = partial.as_ref().map_err(Clone::clone)?;
+            let held = partial.hold_constant(rdm)?;
             let without = |without: &PartialComparison| {
                 without.hold_constant(rdm).ok().map(|held| without.estimate(&held))
             };
-            return Some(Clustered {
+            return Ok(Clustered {
                 value: partial.estimate(&held),
                 unadjusted: self.without.as_ref().and_then(without),
                 sums: self.clusters.add_up_at(partial.positions(), &partial.influences(&held)),
@@ -92,10 +105,10 @@ impl Aligner {
         }
         let (x, y): (Vec<f64>, Vec<f64>) =
             rdm.iter().zip(&self.hypothesis).filter_map(|(x, y)| Some((*x, (*y)?))).unzip();
-        let value = compare_vectors(&x, &y, self.comparison).ok()?;
+        let value = compare_vectors(&x, &y, self.comparison)?;
         let is_defined: Vec<bool> = self.hypothesis.iter().map(Option::is_some).collect();
         let sums = self.clusters.influences(&x, &y, &is_defined, self.comparison);
-        Some(Clustered { value, unadjusted: None, sums })
+        Ok(Clustered { value, unadjusted: None, sums })
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct ConditionSubset {
     pub pairs: PairList,
     /// The hypothesis; filled by [`super::model_rdm::evaluate`].
     pub hypothesis: Option<ModelRdm>,
+    /// A hypothesis that it is compared with; filled where the entry has one.
+    pub rival: Option<ModelRdm>,
     /// What is held constant; filled by [`super::nuisances::evaluate`].
     pub nuisances: Vec<Nuisance>,
 }
@@ -207,6 +209,7 @@ fn build(
         blocks,
         pairs,
         hypothesis: None,
+        rival: None,
         nuisances: Vec::new(),
         prompts,
     }

@@ -1,6 +1,6 @@
 //! Estimates, tests and intervals of one entry, all layers of a condition together.
 
-use super::change::{Change, ChangeScope};
+use super::change::{AgainstRival, Change, ChangeScope};
 use super::clustered::{Aligner, Clustered, Way, model_rdm};
 use super::condition_subset::{ConditionSubset, WithinUnits};
 use super::similarities::{Measured, Rdm};
@@ -71,6 +71,7 @@ impl Inference<'_> {
                 }
             }
         }
+        self.contrast_conditions(subsets, alignment)?;
         progress.advance(subsets.len() as u64);
         Ok(())
     }
@@ -95,14 +96,14 @@ impl Inference<'_> {
         for ((&comparison, aligner), mut tests) in comparisons.iter().zip(&aligners).zip(tests) {
             let way = Way { normalization, similarity, comparison };
             let clustered: Vec<Option<Clustered>> =
-                rdms.par_iter().map(|rdm| aligner.align(rdm.as_deref().ok()?)).collect();
+                rdms.par_iter().map(|rdm| aligner.align(rdm.as_deref().ok()?).ok()).collect();
             if !subset.nuisances.is_empty() {
-                let stream = self.stream(subset, (normalization, similarity));
+                let stream = self.stream(&subset.name, (normalization, similarity));
                 self.test_over_clusters(&mut tests, &clustered, stream);
             }
             let changes = match reference {
                 Some(r) => {
-                    let stream = self.stream(subset, (normalization, similarity));
+                    let stream = self.stream(&subset.name, (normalization, similarity));
                     let n_clusters = self.scope.n_clusters;
                     let (settings, measured) = (self.context.settings, self.measured);
                     ChangeScope { settings, measured, n_clusters, stream, subsets, before: r, after: s }
@@ -110,7 +111,9 @@ impl Inference<'_> {
                 }
                 None => vec![Change::default(); rdms.len()],
             };
-            for (at, ((test, clustered), change)) in tests.iter().zip(&clustered).zip(changes).enumerate() {
+            let rivals = self.compare_with_rival(subset, rdms, zero, way)?;
+            let of_layers = tests.iter().zip(&clustered).zip(changes).zip(rivals);
+            for (at, (((test, clustered), change), rival)) in of_layers.enumerate() {
                 alignment.rows.push(self.row(&RowParts {
                     subset,
                     layer_site: &self.measured.layer_sites[at],
@@ -122,6 +125,7 @@ impl Inference<'_> {
                     estimate: clustered.as_ref().and_then(Clustered::estimate),
                     reference: reference.map(|r| &subsets[r]),
                     change,
+                    rival,
                 }));
             }
         }
@@ -166,8 +170,12 @@ impl Inference<'_> {
             let tested = match known.and_then(|known| rescale(subset, &values, comparison, known)) {
                 Some(rescaled) => rescaled,
                 None => {
-                    let tested =
-                        self.test(subset, &values, (comparison, aligner), self.stream(subset, geometry))?;
+                    let tested = self.test(
+                        subset,
+                        &values,
+                        (comparison, aligner),
+                        self.stream(&subset.name, geometry),
+                    )?;
                     if is_ranked && tested.is_rescalable {
                         ranked = Some(tested.aligned.clone());
                     }
@@ -179,10 +187,11 @@ impl Inference<'_> {
         Ok(aligned)
     }
 
-    /// The random numbers of one test: all layers of one condition and kind of similarities share them, and nothing else.
+    /// The random numbers of one test: all layers of one condition (or contrast), given by name, and kind of similarities
+    /// share them, and nothing else.
     pub(super) fn stream(
         &self,
-        subset: &ConditionSubset,
+        name: &str,
         (normalization, similarity): (Normalization, Similarity),
     ) -> RandomStream {
         let TaskContext { prompts, settings, .. } = self.context;
@@ -197,7 +206,7 @@ impl Inference<'_> {
                 self.scope.pooling.name(),
                 &normalization.to_string(),
                 &similarity.to_string(),
-                &subset.name,
+                name,
             ],
         )
     }
@@ -243,7 +252,7 @@ impl Inference<'_> {
                 // Labels that cannot move leave the estimate as it is.
                 let estimate = |rdm: &&[f64]| {
                     let stands = reason == Undefined::NothingToPermute;
-                    stands.then(|| aligner.align(rdm).map(|clustered| clustered.value)).flatten()
+                    stands.then(|| aligner.align(rdm).ok().map(|clustered| clustered.value)).flatten()
                 };
                 let aligned = |rdm: &&[f64]| Aligned {
                     estimate: estimate(rdm),
@@ -280,7 +289,7 @@ impl Inference<'_> {
 
     fn row(&self, parts: &RowParts<'_>) -> RsaRow {
         let (entry, settings) = (self.scope.entry, self.context.settings);
-        let RowParts { subset, layer_site, way, test, change, .. } = parts;
+        let RowParts { subset, layer_site, way, test, change, rival, .. } = parts;
         let interval = parts.estimate.filter(|_| test.estimate.is_some());
         let interval = interval.map(|estimate| estimate.correlation_interval(settings.confidence));
         RsaRow {
@@ -296,6 +305,14 @@ impl Inference<'_> {
             estimate: test.estimate,
             unadjusted: parts.unadjusted.filter(|_| test.estimate.is_some()),
             nuisances: (!entry.nuisances.is_empty()).then(|| entry.nuisances.join("; ")),
+            rival: entry.rival.clone(),
+            rival_estimate: rival.estimate,
+            rival_difference: rival.difference.estimate,
+            rival_ci_low: rival.difference.interval.map(|i| i.low),
+            rival_ci_high: rival.difference.interval.map(|i| i.high),
+            rival_p_value: rival.difference.p_value,
+            rival_q_value: None,
+            rival_p_value_fwer: rival.difference.p_value_fwer,
             p_value: test.p_value,
             q_value: None,
             p_value_fwer: test.p_value_fwer,
@@ -328,17 +345,13 @@ impl Inference<'_> {
     /// of asking for one hypothesis.
     fn family(&self, way: Way) -> String {
         let entry = self.scope.entry;
-        entry.family.clone().unwrap_or_else(|| {
-            format!(
-                "{} ({}, {}, {}, {}, {})",
-                entry.hypothesis,
-                entry.segment,
-                self.scope.pooling.name(),
-                way.normalization,
-                way.similarity,
-                way.comparison
-            )
-        })
+        entry.family.clone().unwrap_or_else(|| format!("{} ({})", entry.hypothesis, self.variant(way)))
+    }
+
+    /// How the alignment is measured, in one word each.
+    pub(super) fn variant(&self, Way { normalization, similarity, comparison }: Way) -> String {
+        let pooling = self.scope.pooling.name();
+        format!("{}, {pooling}, {normalization}, {similarity}, {comparison}", self.scope.entry.segment)
     }
 }
 
@@ -386,6 +399,7 @@ struct RowParts<'a> {
     unadjusted: Option<f64>,
     reference: Option<&'a ConditionSubset>,
     change: Change,
+    rival: AgainstRival,
 }
 
 /// The tests of one comparison of ranks from those of another. Where every permutation compares the same pairs, one is a

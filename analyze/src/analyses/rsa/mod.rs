@@ -7,12 +7,14 @@
 //! permutations.
 
 mod change;
+mod changes_of_alignment;
 mod clustered;
 mod condition_subset;
 mod inference;
 mod model_rdm;
 mod nuisances;
 mod prompt_alignment;
+mod rival;
 mod similarities;
 mod units;
 
@@ -30,7 +32,7 @@ use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
 use crate::states::StateSource;
 use crate::stats::{Comparison, Normalization, Similarity};
 use condition_subset::{ConditionSubset, Selected, WithinUnits};
-use hypercolumn_schemas::tables::{self, MeasureRow, RsaRow};
+use hypercolumn_schemas::tables::{self, ContrastRow, MeasureRow, RsaRow};
 use hypercolumn_schemas::{Pooling, Site, Table};
 use inference::{Inference, Scope};
 use serde::{Deserialize, Serialize};
@@ -75,9 +77,12 @@ pub struct Hypothesis {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Vec<Comparison>>,
     /// What is held constant: SQL over two prompts `a` and `b`, or `words_in_common`, `length` (of the prompts' texts),
-    /// `layer_0` (the same similarity at layer 0).
+    /// `position` (whether the param of that name is the same), `layer_0` (the same similarity at layer 0).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nuisances: Vec<String>,
+    /// SQL over two prompts: another hypothesis about the same pairs, which this one is compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rival: Option<String>,
     /// Sites; all of them if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<Vec<Site>>,
@@ -137,10 +142,10 @@ impl Hypothesis {
             ));
         }
         let is_rectangle = self.rows.is_some() || self.columns.is_some();
-        let is_refused = is_rectangle && self.comparisons().contains(&Comparison::Cka);
-        is_refused.then(|| {
-            "`comparison` cka compares all prompts with each other, not `rows` with `columns`".to_owned()
-        })
+        let refused = self.comparisons().iter().find(|c| is_rectangle && c.needs_pair_list())?;
+        Some(format!(
+            "`comparison` {refused} compares all prompts with each other, not `rows` with `columns`"
+        ))
     }
 }
 
@@ -192,7 +197,7 @@ impl Analysis for Rsa {
     }
 
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -220,6 +225,9 @@ impl Analysis for Rsa {
         }
         let sql = Expression { entry: name, key: "sql", sql: &asked.sql };
         model_rdm::check(task.catalog, table, sql)?;
+        if let Some(sql) = &asked.rival {
+            model_rdm::check(task.catalog, table, Expression { entry: name, key: "rival", sql })?;
+        }
         asked.nuisances.iter().try_for_each(|nuisance| nuisances::check(task.catalog, table, name, nuisance))
     }
 
@@ -239,8 +247,12 @@ impl Analysis for Rsa {
         let alignment = align_entries(inputs, prepared)?;
         let permutations = Permutations { key: "n_permutations", n: inputs.settings.n_permutations };
         warn_of_resolution(inputs, alignment.rows.iter().map(|row| row.family.as_str()), permutations);
-        let corrections = [Correction::LEVEL, Correction::CHANGE];
-        Ok(vec![Results::corrected(&alignment.rows, &corrections)?, Results::of(&alignment.measures)?])
+        let corrections = [Correction::LEVEL, Correction::CHANGE, Correction::RIVAL];
+        Ok(vec![
+            Results::corrected(&alignment.rows, &corrections)?,
+            Results::of(&alignment.measures)?,
+            Results::corrected(&alignment.contrasts, &[Correction::LEVEL])?,
+        ])
     }
 
     fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
@@ -249,11 +261,12 @@ impl Analysis for Rsa {
     }
 }
 
-/// Rows of both tables.
+/// Rows of the tables.
 #[derive(Default)]
 pub(super) struct Alignment {
     pub(super) rows: Vec<RsaRow>,
     pub(super) measures: Vec<MeasureRow>,
+    pub(super) contrasts: Vec<ContrastRow>,
 }
 
 /// An entry at one pooling, its SQL evaluated.
@@ -281,6 +294,12 @@ fn prepare_one(
         let mut subsets = condition_subset::split(prompts, &design.items, &selected, &source.is_present);
         let expression = Expression { entry: label, key: "sql", sql: &entry.sql };
         model_rdm::evaluate(catalog, prompts, expression, &mut subsets)?;
+        if let Some(sql) = &entry.rival {
+            let rival = Expression { entry: label, key: "rival", sql };
+            for subset in &mut subsets {
+                subset.rival = Some(model_rdm::evaluate_one(catalog, prompts, rival, subset)?);
+            }
+        }
         nuisances::evaluate(catalog, prompts, label, &entry.nuisances, &mut subsets)?;
         let holds_layer_0 = entry.nuisances.iter().any(|nuisance| nuisance.trim() == nuisances::LAYER_0);
         if holds_layer_0 && !source.layers(entry.site.as_deref()).contains(&0) {

@@ -18,12 +18,16 @@ const WORDS_IN_COMMON: &str = "len(list_intersect(regexp_extract_all(lower(a.tex
 /// Difference in length of the prompts' texts.
 const LENGTH: &str = "-abs(length(a.text) - length(b.text))";
 
+/// Whether what is asked about stands in the same place, of tasks whose prompts have that param.
+const POSITION: &str = "a.position = b.position";
+
 /// The SQL of a nuisance; `None` for [`LAYER_0`].
 fn sql_of(nuisance: &str) -> Option<&str> {
     match nuisance.trim() {
         LAYER_0 => None,
         "words_in_common" => Some(WORDS_IN_COMMON),
         "length" => Some(LENGTH),
+        "position" => Some(POSITION),
         _ => Some(nuisance),
     }
 }

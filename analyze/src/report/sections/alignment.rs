@@ -7,6 +7,7 @@ use super::SectionInputs;
 use crate::catalog::Catalog;
 use crate::report::chart::{Axes, AxisPlan, Panel, Point, Reference, Series, lines};
 use crate::report::conditions::{Conditions, contrast};
+use crate::report::declared_contrasts::DeclaredContrasts;
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
 use crate::report::layers::{Change, Place, Q_LEVEL, Verdict, change_sentence, judge, layer_axis};
@@ -15,6 +16,7 @@ use crate::report::request::{Finding, ReportRequest};
 use crate::report::wording::{Estimate, count, layer_ranges, sentence_case, with_interval, words};
 use rows::{Cell, Setting, cell, inference, preference, setting};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 const HYPOTHESES: Question = question!("report_hypotheses");
 const ALIGNMENT: Question = question!("report_alignment");
@@ -57,6 +59,7 @@ struct Hypothesis<'a> {
     others: Vec<Setting>,
     cells: Vec<Cell>,
     inference: String,
+    declared: Rc<DeclaredContrasts>,
     sql: String,
 }
 
@@ -79,8 +82,10 @@ pub(crate) fn alignment_section(inputs: SectionInputs<'_>) -> Result<(Section, C
     let names = HYPOTHESES.ask(catalog, &[("model", &request.model)])?;
     for conditions in tasks {
         let mut read = Vec::new();
+        let declared = Rc::new(DeclaredContrasts::read(catalog, request, conditions, "rsa")?);
         for row in names.rows().filter(|r| r.text("task") == conditions.task) {
-            read.extend(read_hypothesis(catalog, request, conditions, row.text("hypothesis"))?);
+            let places = (conditions, row.text("hypothesis"));
+            read.extend(read_hypothesis(catalog, request, places, &declared)?);
         }
         if read.is_empty() {
             continue;
@@ -111,8 +116,8 @@ fn leading<'h, 'a>(read: &'h [Hypothesis<'a>]) -> impl Iterator<Item = &'h Hypot
 fn read_hypothesis<'a>(
     catalog: &Catalog,
     request: &ReportRequest,
-    conditions: &'a Conditions,
-    name: &str,
+    (conditions, name): (&'a Conditions, &str),
+    declared: &Rc<DeclaredContrasts>,
 ) -> Result<Option<Hypothesis<'a>>, ReportError> {
     let task = conditions.task.as_str();
     let places = [("model", request.model.as_str()), ("task", task), ("hypothesis", name)];
@@ -128,6 +133,7 @@ fn read_hypothesis<'a>(
         setting: main,
         cells,
         inference: inference(&answer),
+        declared: Rc::clone(declared),
         sql: answer.sql,
     }))
 }
@@ -190,6 +196,8 @@ impl Hypothesis<'_> {
         let contrast = contrast(&self.conditions.find(first), &self.conditions.find(last));
         let mut text = self.level_sentence(last, normalization);
         text.push_str(&change_sentence(&contrast, &self.subject(), &verdict));
+        text.push_str(&self.declared_sentences(normalization));
+        text.push_str(&self.rival_sentence(last, normalization));
         if self.is_control {
             text.push_str(if verdict.n_up > 0 {
                 " This is a control that should not rise, so some of the change elsewhere may be unspecific."
@@ -198,6 +206,30 @@ impl Hypothesis<'_> {
             });
         }
         text
+    }
+
+    /// What the declared contrasts say, measured as the figure's rows are.
+    fn declared_sentences(&self, normalization: &str) -> String {
+        let Setting { role, pooling, similarity, comparison } = &self.setting;
+        let variant = format!("{role}, {pooling}, {normalization}, {similarity}, {comparison}");
+        self.declared.sentences((&self.name, &variant), &self.subject(), self.conditions)
+    }
+
+    /// At how many layers the hypothesis fits better than its rival, and at how many worse.
+    fn rival_sentence(&self, condition: &str, normalization: &str) -> String {
+        let is_compared = |c: &&Cell| c.condition == condition && c.normalization == normalization;
+        let compared: Vec<&Cell> =
+            self.cells.iter().filter(is_compared).filter(|c| c.rival_difference.is_some()).collect();
+        let Some(rival) = compared.first().map(|c| c.rival.as_str()) else { return String::new() };
+        let is_reliable = |c: &&&Cell| c.rival_q_value.is_some_and(|q| q < Q_LEVEL);
+        let reliable: Vec<f64> =
+            compared.iter().filter(is_reliable).filter_map(|c| Some(c.rival_difference?.value)).collect();
+        let better = reliable.iter().filter(|difference| **difference > 0.0).count();
+        format!(
+            " In {condition} it fits better than its rival [{rival}] at {better} of {} layers and worse at {} (q < 0.05).",
+            compared.len(),
+            reliable.len() - better
+        )
     }
 
     /// At how many layers the alignment in a condition is more than chance.
@@ -217,12 +249,13 @@ impl Hypothesis<'_> {
                 of.len()
             ),
             Some((best, estimate)) => format!(
-                "In {condition}, {} is more than chance at {} of {} layers (family-wise p < 0.05), most at {}: {}. ",
+                "In {condition}, {} is more than chance at {} of {} layers (family-wise p < 0.05), most at {}: {}{}. ",
                 self.subject(),
                 above.len(),
                 of.len(),
                 best.place.name(),
-                with_interval(estimate)
+                with_interval(estimate),
+                best.unadjusted_clause()
             ),
         }
     }
@@ -280,7 +313,7 @@ impl Hypothesis<'_> {
             panels,
             gaps: self.gaps(),
             caveats: [ROGUE, CHOSEN_LAYER, CHEAP, OBSERVATIONAL].map(str::to_owned).into(),
-            sql: vec![self.sql.clone()],
+            sql: std::iter::once(self.sql.clone()).chain(self.declared.sql.clone()).collect(),
             is_secondary,
             ..Figure::default()
         }

@@ -5,17 +5,19 @@ use crate::catalog::Catalog;
 use crate::report::chart::{
     Axes, AxisPlan, AxisTitles, Grid, Panel, Point, Reference, Scale, Series, heat_map, lines,
 };
-use crate::report::conditions::{Condition, Conditions};
+use crate::report::conditions::{Condition, Conditions, contrast};
+use crate::report::declared_contrasts::DeclaredContrasts;
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
-use crate::report::layers::{Place, Q_LEVEL, layer_axis};
+use crate::report::layers::{Change, Place, Q_LEVEL, change_sentence, judge, layer_axis};
 use crate::report::question::{Question, Row, question};
 use crate::report::request::{Finding, ReportRequest};
 use crate::report::wording::{
-    Estimate, count, coverage, interval, layer_ranges, number, sentence_case, with_interval, words,
+    Estimate, count, coverage, interval, layer_ranges, number, percent, sentence_case, with_interval, words,
 };
 use crate::stats::summary::percentile;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 const RATIOS: Question = question!("report_ratios");
 const ATTENTION: Question = question!("report_attention");
@@ -31,13 +33,23 @@ struct Cell {
     /// What is tested.
     contrast: Option<Estimate>,
     contrast_with: String,
+    /// Its change from the reference condition.
+    change: Option<Estimate>,
+    change_q_value: Option<f64>,
+    change_p_value_fwer: Option<f64>,
+    p_value_fwer: Option<f64>,
+    reference: String,
+    /// Mass on the first token, and the contrast without it.
+    first_token_mass: Option<f64>,
+    without_first_token: Option<f64>,
+    n_contrasted: i64,
+    n_zero_mass: i64,
     n_excluded: i64,
     n_clusters: i64,
     cluster: String,
     confidence: f64,
     q_value: Option<f64>,
     top_head: Option<f64>,
-    n_prompts: i64,
     reason: String,
 }
 
@@ -48,6 +60,9 @@ struct Ratio<'a> {
     irrelevant: String,
     conditions: &'a Conditions,
     cells: Vec<Cell>,
+    /// Its name in the study.
+    label: String,
+    declared: Rc<DeclaredContrasts>,
     sql: String,
 }
 
@@ -69,8 +84,9 @@ pub(crate) fn attention_section(inputs: SectionInputs<'_>) -> Result<Section, Re
     let names = RATIOS.ask(catalog, &[("model", &request.model)])?;
     for conditions in tasks {
         let mut read = Vec::new();
+        let declared = Rc::new(DeclaredContrasts::read(catalog, request, conditions, "attention_ratios")?);
         for row in names.rows().filter(|r| r.text("task") == conditions.task) {
-            read.push(read_ratio(catalog, request, conditions, row)?);
+            read.push(read_ratio(catalog, request, (conditions, row), &declared)?);
         }
         if read.is_empty() {
             continue;
@@ -93,21 +109,25 @@ pub(crate) fn attention_section(inputs: SectionInputs<'_>) -> Result<Section, Re
 fn read_ratio<'a>(
     catalog: &Catalog,
     request: &ReportRequest,
-    conditions: &'a Conditions,
-    name: Row<'_>,
+    (conditions, name): (&'a Conditions, Row<'_>),
+    declared: &Rc<DeclaredContrasts>,
 ) -> Result<Ratio<'a>, ReportError> {
-    let [query, relevant, irrelevant] =
-        ["query", "relevant", "irrelevant"].map(|column| name.text(column).to_owned());
-    let places = [
-        ("model", request.model.as_str()),
-        ("task", conditions.task.as_str()),
-        ("query", query.as_str()),
-        ("relevant", relevant.as_str()),
-        ("irrelevant", irrelevant.as_str()),
-    ];
+    let [label, query, relevant, irrelevant] =
+        ["name", "query", "relevant", "irrelevant"].map(|column| name.text(column).to_owned());
+    let places =
+        [("model", request.model.as_str()), ("task", conditions.task.as_str()), ("name", label.as_str())];
     let answer = ATTENTION.ask(catalog, &places)?;
     let cells = answer.rows().map(cell).collect();
-    Ok(Ratio { query, relevant, irrelevant, conditions, cells, sql: answer.sql })
+    Ok(Ratio {
+        query,
+        relevant,
+        irrelevant,
+        conditions,
+        cells,
+        label,
+        declared: Rc::clone(declared),
+        sql: answer.sql,
+    })
 }
 
 fn cell(row: Row<'_>) -> Cell {
@@ -124,13 +144,21 @@ fn cell(row: Row<'_>) -> Cell {
         log_ratio: estimate("log_ratio", "ci_low", "ci_high"),
         contrast: estimate("contrast", "contrast_ci_low", "contrast_ci_high"),
         contrast_with: row.text("contrast_with").to_owned(),
+        change: estimate("change", "change_ci_low", "change_ci_high"),
+        change_q_value: row.number("change_q_value"),
+        change_p_value_fwer: row.number("change_p_value_fwer"),
+        p_value_fwer: row.number("p_value_fwer"),
+        reference: row.text("reference_condition").to_owned(),
+        first_token_mass: row.number("first_token_mass"),
+        without_first_token: row.number("contrast_without_first_token"),
+        n_contrasted: row.integer("n_contrasted"),
+        n_zero_mass: row.integer("n_zero_mass"),
         n_excluded: row.integer("n_excluded"),
         n_clusters: row.integer("n_clusters"),
         cluster: row.text("cluster").to_owned(),
         confidence,
         q_value: row.number("q_value"),
         top_head: row.number("top_head"),
-        n_prompts: row.integer("n_prompts"),
         reason: row.text("reason").to_owned(),
     }
 }
@@ -169,7 +197,9 @@ impl Ratio<'_> {
 
     fn sentence(&self) -> String {
         let shown = self.shown();
-        let (Some(first), Some(last)) = (shown.first(), shown.last()) else {
+        // The last condition that is compared with another, or the last of all.
+        let is_compared = |c: &&Condition| self.of("mean", &c.name).any(|cell| cell.change.is_some());
+        let Some(last) = shown.iter().rev().find(is_compared).or(shown.last()) else {
             return format!("The ratio of {} could not be computed.", self.name());
         };
         let value = |c: &Cell| c.contrast.map_or(f64::NEG_INFINITY, |e| e.value);
@@ -186,16 +216,70 @@ impl Ratio<'_> {
             short(&self.query),
             short(&self.relevant),
             self.compared_with(),
-            count(top.n_prompts as usize, "prompt"),
+            count(top.n_contrasted as usize, "prompt"),
             number(estimate.value),
             top.layer,
             interval(estimate),
             number(estimate.value.exp())
         );
-        if first.name != last.name {
-            text.push_str(&self.comparison(first, top.layer, estimate));
-        }
+        text.push_str(&first_token_sentence(top));
+        text.push_str(&self.heads_sentence(&last.name));
+        text.push_str(&self.change_sentences(&last.name));
         text
+    }
+
+    /// How many single heads prefer the relevant part, corrected over all of them.
+    fn heads_sentence(&self, condition: &str) -> String {
+        let heads: Vec<&Cell> = self.of("none", condition).filter(|c| c.p_value_fwer.is_some()).collect();
+        let is_reliable = |c: &&&Cell| c.p_value_fwer.is_some_and(|p| p < Q_LEVEL);
+        let values = heads.iter().filter(is_reliable).filter_map(|c| Some(c.contrast?.value));
+        let (above, below): (Vec<f64>, Vec<f64>) = values.partition(|value| *value > 0.0);
+        if heads.is_empty() {
+            return String::new();
+        }
+        format!(
+            " Of {} single heads {} favour it and {} do the reverse (family-wise p < 0.05).",
+            heads.len(),
+            above.len(),
+            below.len()
+        )
+    }
+
+    /// What changes from the reference condition, over layers and over single heads, and in the declared contrasts.
+    fn change_sentences(&self, condition: &str) -> String {
+        let subject = format!("the preference for “{}”", short(&self.relevant));
+        let mut text = String::new();
+        let changed = |reduction| self.of(reduction, condition).filter(|c| c.change.is_some());
+        if let Some(reference) = changed("mean").next().map(|c| c.reference.as_str()) {
+            let words = contrast(&self.conditions.find(reference), &self.conditions.find(condition));
+            let change = |c: &Cell| {
+                let place = Place::new(c.layer, "");
+                Some(Change { place, estimate: c.change?, q_value: c.change_q_value })
+            };
+            if let Some(verdict) = judge(&changed("mean").filter_map(change).collect::<Vec<_>>()) {
+                text.push_str(&format!(" {}", change_sentence(&words, &subject, &verdict)));
+            }
+            let tested: Vec<&Cell> = changed("none").filter(|c| c.change_p_value_fwer.is_some()).collect();
+            let reliable = tested.iter().filter(|c| c.change_p_value_fwer.is_some_and(|p| p < Q_LEVEL));
+            let size = |c: &Cell| c.change.map_or(0.0, |e| e.value.abs());
+            let largest = reliable.clone().max_by(|a, b| size(a).total_cmp(&size(b)));
+            if let Some((head, estimate)) = largest.and_then(|c| Some((c, c.change?))) {
+                text.push_str(&format!(
+                    " {} of {} single heads change (family-wise p < 0.05), most head {} of layer {}: {}.",
+                    reliable.count(),
+                    tested.len(),
+                    head.head,
+                    head.layer,
+                    with_interval(estimate)
+                ));
+            } else if !tested.is_empty() {
+                text.push_str(&format!(
+                    " None of {} single heads changes reliably (family-wise p < 0.05).",
+                    tested.len()
+                ));
+            }
+        }
+        text + &self.declared.sentences((&self.label, "mean"), &subject, self.conditions)
     }
 
     /// What relevant segments are compared with, in words.
@@ -232,27 +316,6 @@ impl Ratio<'_> {
         (above, reliable.len() - above, self.of("mean", condition).count())
     }
 
-    fn comparison(&self, first: &Condition, layer: i64, after: Estimate) -> String {
-        let before = self.of("mean", &first.name).find(|c| c.layer == layer).and_then(|c| c.contrast);
-        let Some(before) = before else { return String::new() };
-        let (above, _, n) = self.tally(&first.name);
-        let overlap = match (before.low, before.high, after.low, after.high) {
-            (Some(bl), Some(bh), Some(al), Some(ah)) => al <= bh && bl <= ah,
-            _ => true,
-        };
-        let verdict = match (overlap, after.value > before.value) {
-            (true, _) => "the intervals overlap, so no change is established there",
-            (false, true) => "lower than with more examples",
-            (false, false) => "higher than with more examples",
-        };
-        format!(
-            " In {} it favours the relevant part at {above} of {n} layers, and at layer {layer} the contrast is {}: \
-             {verdict}.",
-            first.name,
-            with_interval(before)
-        )
-    }
-
     fn figure(&self, is_secondary: bool) -> Figure {
         let entry = |c: Condition| LegendEntry {
             name: c.name,
@@ -274,22 +337,26 @@ impl Ratio<'_> {
             caveats: vec![
                 "Attention is not explanation: a large ratio does not show that the answer comes from there.".to_owned(),
                 "The maximum over heads is high by construction; compare it between conditions, not with 0.".to_owned(),
-                "Much attention rests on the first token whatever it says; it is in neither part of the ratio.".to_owned(),
+                "Much attention rests on the first token whatever it says; a segment that holds it gets that attention too."
+                    .to_owned(),
                 "Observational, in a small model.".to_owned(),
             ],
-            sql: vec![self.sql.clone()],
+            sql: std::iter::once(self.sql.clone()).chain(self.declared.sql.clone()).collect(),
             is_secondary,
             ..Figure::default()
         }
     }
 
     fn method(&self) -> String {
-        let most = self.cells.iter().map(|c| c.n_prompts).max().unwrap_or(0) as usize;
+        let most = self.cells.iter().map(|c| c.n_contrasted).max().unwrap_or(0) as usize;
+        let zero = self.cells.iter().map(|c| c.n_zero_mass).max().unwrap_or(0);
         let excluded = self.cells.iter().map(|c| c.n_excluded).max().unwrap_or(0);
         format!(
             "Mean over prompts of the mean natural logarithm of attention mass per token of [{}], less that of {}, from \
-             [{}]. n = at most {} a condition; up to {excluded} were left out for want of a query or of mass. Bands: {} \
-             intervals over {} clusters (equal {}). In the text a layer counts where its interval excludes 0 and q < 0.05.",
+             [{}]. n = at most {} a condition; up to {excluded} were left out for want of a query or of mass, up to {zero} of them at \
+             some layer and head because a segment has no mass there. Bands: {} \
+             intervals over {} clusters (equal {}). In the text a layer counts where its interval excludes 0 and q < 0.05, a \
+             single head where its family-wise p (random signs of clusters, over layers and heads) < 0.05.",
             self.relevant,
             self.compared_with(),
             self.query,
@@ -350,6 +417,15 @@ impl Ratio<'_> {
         };
         by_reason.iter().map(say).collect()
     }
+}
+
+/// How much attention the first token draws, and what the contrast is without it.
+fn first_token_sentence(cell: &Cell) -> String {
+    let Some(mass) = cell.first_token_mass else { return String::new() };
+    let without = cell.without_first_token.map_or_else(String::new, |value| {
+        format!("; with it left out of the segments that hold it, the contrast is {}", number(value))
+    });
+    format!(" There {} of the attention goes to the first token{without}.", percent(mass))
 }
 
 fn head_map(title: &str, values: &BTreeMap<(i64, i64), f64>, value_title: &str) -> Panel {

@@ -5,6 +5,7 @@ use crate::catalog::Catalog;
 use crate::expression::Expression;
 use crate::report::chart::{Axes, AxisPlan, Point, Reference, Series, intervals};
 use crate::report::conditions::{Condition, Conditions, contrast};
+use crate::report::declared_contrasts::DeclaredContrasts;
 use crate::report::error::ReportError;
 use crate::report::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
 use crate::report::palette;
@@ -122,7 +123,12 @@ pub(crate) fn behavior_section(inputs: SectionInputs<'_>) -> Result<Section, Rep
         if task.tallies.is_empty() {
             continue;
         }
-        let sentences = task.sentences();
+        let declared = DeclaredContrasts::read(catalog, request, conditions, "behavior")?;
+        let mut sentences = task.sentences();
+        for metric in task.tallies.keys() {
+            let said = declared.sentences((metric, ""), &words(metric), conditions);
+            sentences.extend((!said.is_empty()).then(|| said.trim_start().to_owned()));
+        }
         section.findings.extend(task.finding(&sentences));
         let figures = vec![task.figure(&sentences)];
         section.tasks.push(TaskFigures { task: conditions.task.clone(), figures });

@@ -2,7 +2,7 @@
 
 use crate::report::layers::Place;
 use crate::report::question::{Answer, Row};
-use crate::report::wording::{Estimate, coverage, thousands, with_interval};
+use crate::report::wording::{Estimate, coverage, number, thousands, with_interval};
 
 /// How the rows of a figure were measured, apart from the normalization.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,12 @@ pub(super) struct Cell {
     pub(super) site: String,
     pub(super) normalization: String,
     pub(super) estimate: Option<Estimate>,
+    /// The same with nuisances left in, and the nuisances.
+    pub(super) unadjusted: Option<f64>,
+    pub(super) nuisances: String,
+    pub(super) rival: String,
+    pub(super) rival_difference: Option<Estimate>,
+    pub(super) rival_q_value: Option<f64>,
     pub(super) change: Option<Estimate>,
     pub(super) p_value_fwer: Option<f64>,
     pub(super) change_q_value: Option<f64>,
@@ -28,6 +34,14 @@ pub(super) struct Cell {
     pub(super) n_pairs: i64,
     pub(super) reason: String,
     pub(super) hover: String,
+}
+
+impl Cell {
+    /// What the estimate is with nuisances left in; empty where there are none.
+    pub(super) fn unadjusted_clause(&self) -> String {
+        let said = |value| format!("; {} with nuisances ({}) left in", number(value), self.nuisances);
+        self.unadjusted.map_or_else(String::new, said)
+    }
 }
 
 /// The setting of a row.
@@ -66,9 +80,16 @@ pub(super) fn cell(row: Row<'_>) -> Cell {
     let shown = estimate("estimate", "ci_low", "ci_high");
     let q_value = row.number("q_value").map_or_else(String::new, |q| format!(", q = {q:.3}"));
     let value = shown.map_or_else(|| "undefined".to_owned(), with_interval);
+    let unadjusted = row.number("unadjusted");
+    let raw = unadjusted.map_or_else(String::new, |v| format!(", {} with nuisances left in", number(v)));
     Cell {
         condition: row.text("condition").to_owned(),
-        hover: format!("{}, {}: {value}{q_value}", row.text("condition"), place.name()),
+        hover: format!("{}, {}: {value}{q_value}{raw}", row.text("condition"), place.name()),
+        unadjusted,
+        nuisances: row.text("nuisances").to_owned(),
+        rival: row.text("rival").to_owned(),
+        rival_difference: estimate("rival_difference", "rival_ci_low", "rival_ci_high"),
+        rival_q_value: row.number("rival_q_value"),
         place,
         site: row.text("site").to_owned(),
         normalization: row.text("normalization").to_owned(),
