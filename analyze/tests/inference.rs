@@ -1,5 +1,7 @@
 //! What a study may say of units, clusters, references and families, and what is refused or warned of.
 
+#[path = "calibration/lake.rs"]
+mod noise;
 mod planted;
 
 use arrow::array::AsArray;
@@ -302,4 +304,39 @@ fn a_hypothesis_is_compared_with_its_rival() {
     assert!(of_layer(1, "rival_p_value") > 0.01 && of_layer(3, "rival_p_value_fwer >= rival_p_value") == 1.0);
     let refused = refusal(entry("a.nonsense"), TaskDesign::default());
     assert!(refused.contains("rival") && refused.contains("nonsense"), "{refused}");
+}
+
+/// The two sides of every item of the noise lake are replicates of it.
+#[test]
+fn replicates_bound_the_fit_of_any_hypothesis() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = noise::make(home.path(), 4);
+    let entry = json!({"task": noise::TASK, "hypothesis": "h", "sql": "a.kind = b.kind", "comparison": ["pearson"],
+        "normalization": ["none"], "replicates": "side"});
+    let asked = questions(json!({"rsa": [entry]}), TaskDesign::default());
+    run(&lake, noise::MODEL, &asked, &()).unwrap();
+    let sql = "SELECT min(n_replicates = 2 AND ceiling_low < ceiling_high AND ceiling_low > 0.1 AND ceiling_high < 1
+        AND abs(replicate_estimate) < ceiling_low) FROM rsa";
+    assert_eq!(number(&lake, sql), 1.0);
+    // With two replicates the lower bound is their correlation with each other, here over pairs of items.
+    let sql = "WITH similarities AS (
+            SELECT p.condition, h.layer, p.item_id AS one, q.item_id AS other, (p.params->>'side') AS side,
+                list_cosine_similarity(h.vector::FLOAT[], g.vector::FLOAT[])::DOUBLE AS similarity
+            FROM hidden_states AS h JOIN prompts AS p ON p.prompt_id = h.prompt_id
+            JOIN prompts AS q ON q.condition = p.condition AND q.item_id > p.item_id
+                AND (q.params->>'side') = (p.params->>'side')
+            JOIN hidden_states AS g ON g.prompt_id = q.prompt_id AND g.layer = h.layer
+        ), expected AS (
+            SELECT condition, layer, corr(x.similarity, y.similarity) AS low
+            FROM similarities AS x JOIN similarities AS y USING (condition, layer, one, other)
+            WHERE x.side = 'a' AND y.side = 'b' GROUP BY ALL
+        )
+        SELECT max(abs(r.ceiling_low - e.low)) + (count(*) <> 20)::INT FROM rsa AS r JOIN expected AS e USING (condition, layer)";
+    assert!(number(&lake, sql) < 1e-4, "{}", number(&lake, sql));
+    let rectangle = rsa(json!({"rows": "number < 20", "replicates": "class"}));
+    assert!(refusal(rectangle, TaskDesign::default()).contains("`replicates`"));
+    let warnings = Warnings::default();
+    analyse(&questions(rsa(json!({"replicates": "class"})), TaskDesign::default()), &warnings).unwrap();
+    let said = warnings.0.lock().unwrap().join("\n");
+    assert!(said.contains("has no noise ceiling") && said.contains("(equal class)"), "{said}");
 }

@@ -13,6 +13,9 @@ pub enum Undefined {
     /// Fewer than two clusters, so that nothing says how the statistic varies over clusters.
     #[error("too_few_clusters")]
     TooFewClusters,
+    /// Fewer than two replicates.
+    #[error("too_few_replicates")]
+    TooFewReplicates,
     /// No pair of prompts is left: every pair is within a unit, or the hypothesis is null for it.
     #[error("no_pairs")]
     NoPairs,

@@ -16,6 +16,7 @@
 //! | [`pairs`] | which pairs of prompts are compared, and what does the hypothesis say of them? |
 //! | [`ranking`] | mid-ranks and sorted orders, computed once and reused |
 //! | [`comparison`] | how well does a similarity matrix fit a hypothesis? |
+//! | [`noise_ceiling`] | how well could any hypothesis fit? |
 //! | [`partial`] | the same with nuisances, or (CKA) effects of prompts, held constant |
 //! | [`permutation`] | could shuffled labels fit as well? |
 //! | [`dyadic`] | how much would the fit vary with other clusters of prompts? |
@@ -39,6 +40,7 @@ mod influence;
 mod kendall;
 mod matrix;
 pub mod multiple_testing;
+pub mod noise_ceiling;
 mod orthonormal;
 pub mod paired;
 pub mod pairs;

@@ -7,6 +7,10 @@ use crate::stats::{ModelRdm, PairList};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+/// The pairs of shared items in each replicate of a condition, as positions among the subset's pairs; `[n_replicates,
+/// n_shared_pairs]`.
+pub(super) type ReplicatePairs = Vec<Vec<usize>>;
+
 /// Which prompts of the task an entry speaks of.
 pub(super) struct Selected {
     /// Prompts `a` of a rectangle, or both sides of a square; `[n_prompts]`.
@@ -47,6 +51,8 @@ pub(super) struct ConditionSubset {
     pub hypothesis: Option<ModelRdm>,
     /// A hypothesis that it is compared with; filled where the entry has one.
     pub rival: Option<ModelRdm>,
+    /// Pairs of the items that replicates share; filled by [`super::replicates::find`] where the entry has them.
+    pub replicates: ReplicatePairs,
     /// What is held constant; filled by [`super::nuisances::evaluate`].
     pub nuisances: Vec<Nuisance>,
 }
@@ -210,6 +216,7 @@ fn build(
         pairs,
         hypothesis: None,
         rival: None,
+        replicates: Vec::new(),
         nuisances: Vec::new(),
         prompts,
     }

@@ -3,6 +3,7 @@
 use super::change::{AgainstRival, Change, ChangeScope};
 use super::clustered::{Aligner, Clustered, Way, model_rdm};
 use super::condition_subset::{ConditionSubset, WithinUnits};
+use super::replicates::{Replicated, measure};
 use super::similarities::{Measured, Rdm};
 use super::{Alignment, Hypothesis};
 use crate::analyses::TaskContext;
@@ -114,19 +115,24 @@ impl Inference<'_> {
             let rivals = self.compare_with_rival(subset, rdms, zero, way)?;
             let of_layers = tests.iter().zip(&clustered).zip(changes).zip(rivals);
             for (at, (((test, clustered), change), rival)) in of_layers.enumerate() {
-                alignment.rows.push(self.row(&RowParts {
-                    subset,
-                    layer_site: &self.measured.layer_sites[at],
-                    n_pairs: aligner.n_pairs(),
-                    n_clusters: aligner.clusters.n_effective(),
-                    unadjusted: clustered.as_ref().and_then(|c| c.unadjusted),
-                    way,
-                    test,
-                    estimate: clustered.as_ref().and_then(Clustered::estimate),
-                    reference: reference.map(|r| &subsets[r]),
-                    change,
-                    rival,
-                }));
+                alignment.rows.push(
+                    self.row(&RowParts {
+                        subset,
+                        layer_site: &self.measured.layer_sites[at],
+                        n_pairs: aligner.n_pairs(),
+                        n_clusters: aligner.clusters.n_effective(),
+                        unadjusted: clustered.as_ref().and_then(|c| c.unadjusted),
+                        way,
+                        test,
+                        estimate: clustered.as_ref().and_then(Clustered::estimate),
+                        reference: reference.map(|r| &subsets[r]),
+                        change,
+                        rival,
+                        replicated: rdms[at]
+                            .as_ref()
+                            .map_or_else(|_| Replicated::default(), |rdm| measure(subset, rdm, way)),
+                    }),
+                );
             }
         }
         Ok(())
@@ -313,6 +319,11 @@ impl Inference<'_> {
             rival_p_value: rival.difference.p_value,
             rival_q_value: None,
             rival_p_value_fwer: rival.difference.p_value_fwer,
+            replicates: entry.replicates.clone(),
+            n_replicates: entry.replicates.as_ref().map(|_| subset.replicates.len() as i32),
+            replicate_estimate: parts.replicated.estimate,
+            ceiling_low: parts.replicated.ceiling.map(|c| c.low),
+            ceiling_high: parts.replicated.ceiling.map(|c| c.high),
             p_value: test.p_value,
             q_value: None,
             p_value_fwer: test.p_value_fwer,
@@ -400,6 +411,7 @@ struct RowParts<'a> {
     reference: Option<&'a ConditionSubset>,
     change: Change,
     rival: AgainstRival,
+    replicated: Replicated,
 }
 
 /// The tests of one comparison of ranks from those of another. Where every permutation compares the same pairs, one is a

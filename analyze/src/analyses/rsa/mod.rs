@@ -14,6 +14,7 @@ mod inference;
 mod model_rdm;
 mod nuisances;
 mod prompt_alignment;
+mod replicates;
 mod rival;
 mod similarities;
 mod units;
@@ -83,6 +84,9 @@ pub struct Hypothesis {
     /// SQL over two prompts: another hypothesis about the same pairs, which this one is compared with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rival: Option<String>,
+    /// SQL over one prompt: which replicate of its item it is (a template, an order, a seed), for the noise ceiling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicates: Option<String>,
     /// Sites; all of them if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<Vec<Site>>,
@@ -173,6 +177,11 @@ impl Entry for Hypothesis {
             ("similarity", self.similarity.len()),
             ("comparison", self.comparisons().len()),
         ];
+        if self.replicates.is_some() && (self.rows.is_some() || self.columns.is_some()) {
+            return Some(
+                "`replicates` are of all prompts with each other, not of `rows` with `columns`".to_owned(),
+            );
+        }
         match counts.into_iter().find(|(_, n)| *n == 0) {
             Some((key, _)) => Some(format!("`{key}` must name at least one")),
             None => self.problem_of_comparison(),
@@ -219,7 +228,12 @@ impl Analysis for Rsa {
             task.check_condition(name, key, sql.as_deref())?;
         }
         let table = &task.prompts.table;
-        let values = [("blocks", &asked.blocks), ("units", &asked.units), ("cluster", &asked.cluster)];
+        let values = [
+            ("blocks", &asked.blocks),
+            ("units", &asked.units),
+            ("cluster", &asked.cluster),
+            ("replicates", &asked.replicates),
+        ];
         for (key, sql) in values.into_iter().filter_map(|(key, sql)| Some((key, sql.as_ref()?))) {
             Expression { entry: name, key, sql }.check(task.catalog, INDEX, table)?;
         }
@@ -308,6 +322,7 @@ fn prepare_one(
             ));
         }
         let Settled { units, cluster, within } = units::settle(inputs, named, &mut subsets)?;
+        replicates::find(inputs, named, &mut subsets)?;
         prepared.push(Prepared { entry: entry.clone(), pooling, subsets, units, cluster, within });
     }
     Ok(())

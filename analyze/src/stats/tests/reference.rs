@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::super::comparison::{Comparison, compare};
 use super::super::correlation::{CorrelationKind, correlate};
 use super::super::multiple_testing::benjamini_hochberg;
+use super::super::noise_ceiling::noise_ceiling;
 use super::super::paired::{SignedRankMethod, one_sample_t, paired_t, wilcoxon_signed_rank};
 use super::super::partial::PartialComparison;
 use super::super::ranking::mid_ranks;
@@ -98,6 +99,18 @@ fn comparisons_are_those_of_rsatoolbox_and_scipy() {
             let partial = PartialComparison::new(&hypothesis, &nuisances, &pairs, comparison).unwrap();
             let found = partial.estimate(&partial.hold_constant(&measure).unwrap());
             assert_close(found, case[name].as_f64().unwrap(), name);
+        }
+    }
+}
+
+#[test]
+fn noise_ceilings_are_those_of_rsatoolbox() {
+    for case in read("ceiling")["cases"].as_array().unwrap() {
+        let replicates: Vec<Vec<f64>> = case["replicates"].as_array().unwrap().iter().map(numbers).collect();
+        for (name, expected) in case["expected"].as_object().unwrap() {
+            let comparison: Comparison = serde_json::from_value(Value::String(name.clone())).unwrap();
+            let found = noise_ceiling(&replicates, comparison).unwrap();
+            assert_all_close(&[found.low, found.high], &numbers(expected), name);
         }
     }
 }
