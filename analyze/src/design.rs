@@ -16,6 +16,9 @@ pub struct TaskDesign {
     pub cluster: Option<String>,
     /// The condition that others are compared with; the one with the fewest examples if absent.
     pub reference: Option<String>,
+    /// SQL over one segment: the matched control of attention ratios that compare with these segments and name no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
     /// Changes between two conditions that are told beside those from the reference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contrasts: Vec<Contrast>,
@@ -110,7 +113,8 @@ impl TaskDesign {
                 "another contrast of the task has the same name; give it a name of its own".to_owned();
             return Err(AnalyzeError::Entry { entry: twice.entry(), reason });
         }
-        Ok(Design { items, cluster, reference, contrasts, scoring: self.scoring.clone() })
+        let (control, scoring) = (self.control.clone(), self.scoring.clone());
+        Ok(Design { items, cluster, reference, control, contrasts, scoring })
     }
 }
 
@@ -131,6 +135,8 @@ pub(crate) struct Design {
     pub(crate) cluster: Option<Grouping>,
     /// The condition that others are compared with, where the task declares one.
     pub(crate) reference: Option<usize>,
+    /// The matched control of attention ratios, where the task has one.
+    pub(crate) control: Option<String>,
     /// The contrasts that the study declares.
     pub(crate) contrasts: Vec<DeclaredContrast>,
     /// How responses are scored.

@@ -9,7 +9,7 @@ use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use hypercolumn_analyze::settings::AnalysisSettings;
-use hypercolumn_analyze::{AnalyzeError, Catalog, Entries, Questions, query, run};
+use hypercolumn_analyze::{AnalyzeError, Catalog, Entries, Questions, TaskDesign, query, run};
 use hypercolumn_schemas::{Lake, Progress};
 use planted::Warnings;
 use serde_json::{Value, json};
@@ -101,6 +101,28 @@ fn the_first_token_is_left_out_of_the_segment_that_holds_it() {
     assert!(number(&lake, sql) < 1e-9);
     let sql = "SELECT min(log_ratio_without_first_token <> log_ratio) FROM attention_ratios
         WHERE name = 'kept'";
+    assert_eq!(number(&lake, sql), 1.0);
+}
+
+/// A task's control is that of every ratio that compares with the same segments and does not say otherwise.
+#[test]
+fn the_control_of_a_task_is_built_in() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = lake::make(home.path(), 5);
+    let ratios = json!([
+        ratio(json!({"name": "built in", "irrelevant": "role  = 'distractor'"})),
+        ratio(json!({"name": "none", "control": "none"})),
+        ratio(json!({"name": "other", "irrelevant": "role IN ('distractor')"})),
+    ]);
+    let control = Some("role = 'distractor'".to_owned());
+    let questions = Questions {
+        study: "s".to_owned(),
+        designs: [(lake::TASK.to_owned(), TaskDesign { control, ..TaskDesign::default() })].into(),
+        entries: Entries::from_json(&json!({"attention_ratio": ratios})).unwrap(),
+        ..Questions::default()
+    };
+    run(&lake, lake::MODEL, &questions, &()).unwrap();
+    let sql = "SELECT min((contrast_with = 'matched control') = (name = 'built in')) FROM attention_ratios";
     assert_eq!(number(&lake, sql), 1.0);
 }
 

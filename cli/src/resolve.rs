@@ -155,17 +155,20 @@ fn resolve_task(study: &Study, entry: &TaskEntry) -> Result<ResolvedTask, Proble
     };
     let extract = entry.extract.over(study.file.extract.over(Settings::default()));
     let stated = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.get_ref().clone());
-    let of_generator = match &source {
-        PromptSource::Generator(generator) => Some(generator.cluster().to_owned()),
+    let generator = match &source {
+        PromptSource::Generator(generator) => Some(generator),
         PromptSource::File(_) => None,
     };
+    let of_generator = generator.map(|generator| generator.cluster().to_owned());
+    let control = generator.and_then(|generator| generator.control()).map(str::to_owned);
     let cluster = stated(&entry.cluster).or(of_generator);
     let scoring = Scoring {
         scorer: entry.scorer.as_ref().map(|scorer| *scorer.get_ref()),
         tolerance: entry.tolerance.as_ref().map(|tolerance| *tolerance.get_ref()),
         numbers: entry.numbers.as_ref().map_or_else(Vec::new, |numbers| numbers.get_ref().clone()),
     };
-    let design = TaskDesign { cluster, reference: stated(&entry.reference), contrasts: Vec::new(), scoring };
+    let reference = stated(&entry.reference);
+    let design = TaskDesign { cluster, reference, control, contrasts: Vec::new(), scoring };
     Ok(ResolvedTask { name, source, design, extract })
 }
 

@@ -203,8 +203,16 @@ impl<'a> Records<'a> {
     fn attention(&self) -> Option<String> {
         let records = self.of_analysis("attention_ratios");
         let shared = &records.first()?.settings["shared"];
-        let has_control = |entry: &&Value| entry["control"].is_string();
-        let n_controlled = entries(&records).filter(has_control).count();
+        // As the analysis has it: an entry's own control, or the task's where it is the irrelevant segments.
+        let n_controlled_of = |record: &&AnalyzeRecord| {
+            let of_task = &record.settings["design"]["control"];
+            let has_control = |entry: &&Value| match entry["control"].as_str() {
+                Some(own) => own != "none",
+                None => of_task.is_string() && *of_task == entry["irrelevant"],
+            };
+            entries(&[*record]).filter(has_control).count()
+        };
+        let n_controlled: usize = records.iter().map(n_controlled_of).sum();
         let compared = match (n_controlled, entries(&records).count()) {
             (0, _) => "the irrelevant segments of the same prompt",
             (n, all) if n == all => "what stands in the same position in other prompts (a matched control)",

@@ -33,6 +33,9 @@ trait Task: Default + Serialize + DeserializeOwned {
     const ACCEPTED: &'static Accepted;
     /// SQL over one prompt: what prompts that are not independent of one another have in common.
     const CLUSTER: &'static str;
+    /// SQL over one segment: what attention to a relevant segment is compared with where it stands in the same position in
+    /// other prompts; only where the design balances positions.
+    const CONTROL: Option<&'static str> = None;
 
     /// Refuses settings that are impossible, alone or together.
     fn check(&self) -> Result<(), IngestError>;
@@ -49,6 +52,7 @@ struct GeneratorKind {
     name: &'static str,
     accepted: &'static Accepted,
     cluster: &'static str,
+    control: Option<&'static str>,
     /// All settings, those that are not given at their defaults.
     complete: fn(&SettingMap) -> Result<SettingMap, IngestError>,
     /// The prompts of complete settings.
@@ -61,6 +65,7 @@ impl GeneratorKind {
             name: T::NAME,
             accepted: T::ACCEPTED,
             cluster: T::CLUSTER,
+            control: T::CONTROL,
             complete: complete::<T>,
             generate: generate::<T>,
         }
@@ -137,6 +142,12 @@ impl Generator {
     #[must_use]
     pub fn cluster(&self) -> &'static str {
         self.kind().cluster
+    }
+
+    /// SQL over one segment: the matched control of attention ratios, where the task has one.
+    #[must_use]
+    pub fn control(&self) -> Option<&'static str> {
+        self.kind().control
     }
 
     fn kind(&self) -> &'static GeneratorKind {

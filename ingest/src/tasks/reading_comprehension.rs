@@ -98,6 +98,7 @@ impl Task for Settings {
     const NAME: &'static str = NAME;
     const ACCEPTED: &'static Accepted = &ACCEPTED;
     const CLUSTER: &'static str = "item_id";
+    const CONTROL: Option<&'static str> = Some("role = 'distractor'");
 
     fn check(&self) -> Result<(), IngestError> {
         if self.scenes == 0 {

@@ -50,7 +50,8 @@ pub struct AttentionRatio {
     /// SQL: the segments that should not.
     pub irrelevant: String,
     /// SQL: segments that the relevant one is compared with where they stand in its position, in other prompts of the
-    /// condition. Without it, relevant segments are compared with the irrelevant ones of their own prompt.
+    /// condition. If absent, that of the task's generator where it is the irrelevant ones; without one, or with `none`,
+    /// relevant segments are compared with the irrelevant ones of their own prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
     /// SQL: where a segment stands, for `control`.
@@ -76,8 +77,17 @@ impl AttentionRatio {
     /// Its conditions on segments, each with its key.
     fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let parts = [("query", &self.query), ("relevant", &self.relevant), ("irrelevant", &self.irrelevant)];
-        let control = self.control.as_ref().map(|sql| ("control", sql));
-        parts.into_iter().chain(control).map(|(key, sql)| (key, sql.as_str()))
+        parts.into_iter().map(|(key, sql)| (key, sql.as_str()))
+    }
+
+    /// Its matched control: its own, or `of_task` where it compares with the same segments.
+    fn control<'s>(&'s self, of_task: Option<&'s str>) -> Option<&'s str> {
+        let is_irrelevant = |sql: &&str| sql.split_whitespace().eq(self.irrelevant.split_whitespace());
+        match self.control.as_deref() {
+            Some(sql) if sql.trim() == NO_CONTROL => None,
+            Some(sql) => Some(sql),
+            None => of_task.filter(is_irrelevant),
+        }
     }
 
     /// The ratio's name among the measures, e.g. `final to informative over distractor`.
@@ -89,6 +99,9 @@ impl AttentionRatio {
         self.name.clone().unwrap_or_else(made)
     }
 }
+
+/// The control that is none.
+const NO_CONTROL: &str = "none";
 
 /// The role in `role = 'x'`; any other SQL as it is.
 fn name_roles(sql: &str) -> &str {
@@ -124,7 +137,7 @@ impl Analysis for AttentionRatios {
     }
 
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -145,7 +158,8 @@ impl Analysis for AttentionRatios {
             include_str!("../../../queries/segments_of_prompts.sql")
                 .replace("$task", &literal(&task.prompts.task))
         );
-        for (key, sql) in named.entry.parts() {
+        let control = named.entry.control(None).map(|sql| ("control", sql));
+        for (key, sql) in named.entry.parts().chain(control) {
             let part = Expression { entry: &named.name, key, sql };
             part.check_condition(task.catalog, INDEX, &segments)?;
             let sql = format!("SELECT count(*) AS n FROM {segments} WHERE {}", part.parenthesized());
@@ -223,7 +237,7 @@ fn warn_of_lost_prompts(progress: &dyn Progress, task: &str, one: &Prepared, row
         ));
     }
     let lacks_control = |row: &&AttentionRatioRow| row.n_prompts - row.n_zero_mass > row.n_contrasted;
-    if one.entry.control.is_some()
+    if one.is_controlled
         && let Some(row) =
             rows.iter().filter(lacks_control).max_by_key(|row| row.n_prompts - row.n_contrasted)
     {
@@ -244,6 +258,8 @@ pub(crate) struct Prepared {
     parts: String,
     /// The segments whose attention is compared, in order, by prompt; `[n_prompts]`.
     keys: Vec<Vec<Key>>,
+    /// Whether relevant segments are compared with a matched control.
+    is_controlled: bool,
     /// Whether attention to the first token was kept.
     keeps_first_token: bool,
     cluster: Grouping,
@@ -307,7 +323,8 @@ fn pick_parts(
         position.parenthesized()
     );
     connection.execute_batch(&sql).map_err(|source| position.refuse(source.to_string()))?;
-    for (key, sql) in entry.parts() {
+    let control = entry.control(design.control.as_deref());
+    for (key, sql) in entry.parts().chain(control.map(|sql| ("control", sql))) {
         let expression = Expression { entry: &named.name, key, sql };
         expression.check_condition(catalog, INDEX, segments)?;
         let condition = expression.parenthesized();
@@ -339,7 +356,8 @@ fn pick_parts(
     };
     let keys = read_keys(inputs, &parts)?;
     let keys = if entry.leave_out_first_token { masses::keys_without_first_token(&keys) } else { keys };
-    Ok(Prepared { entry: entry.clone(), parts, keys, keeps_first_token, cluster })
+    let is_controlled = control.is_some();
+    Ok(Prepared { entry: entry.clone(), parts, keys, is_controlled, keeps_first_token, cluster })
 }
 
 /// Whether the lake has attention to first tokens.

@@ -16,8 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The contrasts of each group.
 pub(super) fn contrasts(one: &Prepared, groups: &[RowPrompts]) -> Vec<Contrasts> {
-    let is_controlled = one.entry.control.is_some();
-    groups.par_iter().map(|group| Contrasts::new(group, &one.keys, is_controlled)).collect()
+    groups.par_iter().map(|group| Contrasts::new(group, &one.keys, one.is_controlled)).collect()
 }
 
 /// The rows of an entry.
@@ -58,7 +57,7 @@ impl WithoutFirstToken {
         let of_group = |group: &RowPrompts| {
             let group = group.without_first_token(&one.keys);
             let ratios: Vec<f64> = group.masses.iter().filter_map(|m| m.log_ratio(&keys[m.prompt])).collect();
-            let contrasts = Contrasts::new(&group, &keys, one.entry.control.is_some());
+            let contrasts = Contrasts::new(&group, &keys, one.is_controlled);
             let contrasts: Vec<f64> = contrasts.of_prompts.iter().map(|(_, value)| *value).collect();
             Some((mean(&ratios), mean(&contrasts)))
         };
@@ -122,7 +121,7 @@ impl Ratio<'_> {
             ratio_raw: log_ratio_raw.map(f64::exp),
             log_ratio_raw,
             contrast: contrast.map(|e| e.value),
-            contrast_with: if entry.control.is_some() { "matched control" } else { "irrelevant segments" }
+            contrast_with: if one.is_controlled { "matched control" } else { "irrelevant segments" }
                 .to_owned(),
             contrast_ci_low: interval(contrast).map(|i| i.low),
             contrast_ci_high: interval(contrast).map(|i| i.high),
