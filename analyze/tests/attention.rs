@@ -148,6 +148,14 @@ fn changes_with_a_matched_control_are_those_of_items() {
         JOIN expected AS e USING (layer, head) WHERE r.condition = 'c1' AND r.head_reduction = 'none'"
     );
     assert!(number(&lake, &sql) < 1e-9, "{}", number(&lake, &sql));
+    // What is set against behaviour is the contrast; its own change is tested where the controls' variation is known.
+    let sql = "SELECT max(abs(m.mean - r.contrast)) FROM attention_ratios AS r JOIN (
+            SELECT condition, layer, avg(value) AS mean FROM measures WHERE measure LIKE 'attention: %' GROUP BY ALL
+        ) AS m USING (condition, layer) WHERE r.head_reduction = 'mean'";
+    assert!(number(&lake, sql) < 1e-9);
+    let sql = "SELECT min(p_value IS NULL AND reason = 'tested_in_attention_ratios') FROM associations
+        WHERE measure LIKE 'attention: %' AND statistic IN ('paired_t', 'wilcoxon')";
+    assert_eq!(number(&lake, sql), 1.0);
 }
 
 #[test]

@@ -262,7 +262,10 @@ fn declared_contrasts_are_the_changes_of_every_analysis() {
         JOIN associations AS b USING (measure, layer, behavior_metric, statistic)
         WHERE a.statistic = 'pearson' AND a.reference_condition = 'icl_4' AND b.reference_condition = 'icl_0'";
     assert!(number(&lake, sql) < 1e-12);
-    // Every section tells them.
+    let sql =
+        "SELECT count(*) FILTER (contrast = 'back') = count(*) FILTER (contrast IS NULL) FROM associations";
+    assert_eq!(number(&lake, sql), 1.0);
+    // Every section tells them, and takes none for a change from the reference condition.
     let request = ReportRequest { model: MODEL.to_owned(), ..ReportRequest::default() };
     let path = home.path().join("report.html");
     write_report(&Catalog::open(&lake).unwrap(), &request, &path).unwrap();
@@ -270,6 +273,7 @@ fn declared_contrasts_are_the_changes_of_every_analysis() {
     for said in [
         "Contrast “back”, n = 48 items: With 0 examples instead of 4, alignment with “h” falls at",
         "Contrast “back”, n = 48 items: With 0 examples instead of 4, the preference for “informative” ",
+        "Change of measures against rise of expected logprob, contrast “back”",
         "Contrast “back”, with 0 examples instead of 4: expected logprob changes by −",
     ] {
         assert!(page.contains(said), "{said}");

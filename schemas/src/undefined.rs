@@ -85,6 +85,10 @@ pub enum Undefined {
     /// Observations that share pairs are not independent; the change of an alignment is tested in table `rsa`.
     #[error("tested_in_rsa")]
     TestedInRsa,
+    /// The change of a contrast with matched controls is tested in the table `attention_ratios`: controls' means are
+    /// estimates, which items do not tell.
+    #[error("tested_in_attention_ratios")]
+    TestedInAttentionRatios,
     /// No prompt has attention to both sides of the comparison.
     #[error("no_attention")]
     NoAttention,

@@ -4,7 +4,7 @@
 //! may be between clusters (easy lines have clear representations), within them, or both, and all three are given.
 
 use super::entry::{Named, NoEntry};
-use super::measures::ALIGNMENT;
+use super::measures::{ALIGNMENT, ATTENTION};
 use super::{Analysis, Correction, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::{Answer, ask};
@@ -38,7 +38,7 @@ impl Analysis for Associations {
     }
 
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -129,6 +129,10 @@ fn associate_all(inputs: Inputs<'_>) -> Result<Vec<AssociationRow>, AnalyzeError
     let is_scored = |condition: &&std::sync::Arc<str>| scored.iter().any(|s| **s == ***condition);
     let declared = design.reference.map(|reference| &prompts.conditions[reference]);
     let reference = declared.filter(is_scored).or_else(|| prompts.conditions.iter().find(is_scored));
+    let sql = include_str!("../../queries/controlled_ratios.sql");
+    let controlled = ask(catalog.connection(), sql, &[&model, &task], "look for matched controls")?;
+    let controlled: BTreeSet<String> =
+        controlled.column::<String>("name")?.iter().map(|name| format!("{ATTENTION}{name}")).collect();
     let clusters = design.clusters();
     let cluster_of: HashMap<&str, u32> =
         prompts.items.iter().zip(&clusters.of).map(|(item, cluster)| (&**item, *cluster)).collect();
@@ -156,7 +160,14 @@ fn associate_all(inputs: Inputs<'_>) -> Result<Vec<AssociationRow>, AnalyzeError
     let rows: Vec<Vec<AssociationRow>> = groups
         .par_iter()
         .map(|(changes, pair)| {
-            let rows = Association { changes, pair: *pair, cluster: &clusters.sql, settings }.rows();
+            let rows = Association {
+                changes,
+                pair: *pair,
+                controlled: &controlled,
+                cluster: &clusters.sql,
+                settings,
+            }
+            .rows();
             progress.advance(1);
             rows
         })
@@ -215,6 +226,8 @@ struct Pair<'a> {
 struct Association<'a> {
     changes: &'a Changes,
     pair: Pair<'a>,
+    /// Measures with a matched control.
+    controlled: &'a BTreeSet<String>,
     cluster: &'a str,
     settings: &'a AnalysisSettings,
 }
@@ -245,17 +258,21 @@ impl Association<'_> {
         Ok(rows)
     }
 
-    /// The measure's own change. The alignments of two prompts share their pair, so that items do not tell how their mean
-    /// varies: its tests are those of `rsa`.
+    /// The measure's own change. The alignments of two prompts share their pair, and contrasts of attention their controls,
+    /// so that items do not tell how their mean varies: its tests are those of `rsa` and `attention_ratios`.
     fn changes(&self) -> Result<[AssociationRow; 3], AnalyzeError> {
         let Changes { clusters, changes, .. } = self.changes;
         let confidence = self.settings.confidence;
-        let is_tested = !self.changes.measure.starts_with(ALIGNMENT);
-        let tested = |found: Found| match is_tested {
-            true => found,
-            false => Found {
+        let elsewhere = match &self.changes.measure {
+            measure if measure.starts_with(ALIGNMENT) => Some(Undefined::TestedInRsa),
+            measure if self.controlled.contains(measure) => Some(Undefined::TestedInAttentionRatios),
+            _ => None,
+        };
+        let tested = |found: Found| match elsewhere {
+            None => found,
+            Some(reason) => Found {
                 estimate: found.estimate,
-                reason: found.reason.or_else(|| Some(Undefined::TestedInRsa.to_string())),
+                reason: found.reason.or_else(|| Some(reason.to_string())),
                 ..Found::default()
             },
         };
@@ -290,6 +307,7 @@ impl Association<'_> {
         AssociationRow {
             condition: condition.clone(),
             reference_condition: self.pair.reference.to_owned(),
+            contrast: self.pair.contrast.map(str::to_owned),
             measure: measure.clone(),
             layer: *layer,
             behavior_metric: metric.clone(),

@@ -6,6 +6,9 @@ use hypercolumn_schemas::tables::MeasureRow;
 /// How the names of alignments begin. Those of two prompts share a pair, so that they are not independent observations.
 pub(crate) const ALIGNMENT: &str = "alignment: ";
 
+/// How the names of contrasts of attention begin.
+pub(crate) const ATTENTION: &str = "attention: ";
+
 /// A measure of one analysis at one layer.
 pub(crate) struct Measure<'a> {
     pub(crate) name: &'a str,

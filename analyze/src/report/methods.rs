@@ -217,7 +217,7 @@ impl<'a> Records<'a> {
             (0, _) => "the irrelevant segments of the same prompt",
             (n, all) if n == all => "what stands in the same position in other prompts (a matched control)",
             _ => {
-                "what stands in the same position in other prompts (a matched control) where the entry names a control, of \
+                "what stands in the same position in other prompts (a matched control) where the ratio has a control, of \
                  the irrelevant segments of the same prompt elsewhere"
             }
         };

@@ -382,6 +382,7 @@ impl World<'_> {
                             rows.push(AssociationRow {
                                 condition: condition.clone(),
                                 reference_condition: self.names.conditions[0].clone(),
+                                contrast: None,
                                 measure: measure.clone(),
                                 layer: layer as i16,
                                 behavior_metric: (*metric).to_owned(),

@@ -5,13 +5,14 @@ use crate::table;
 table! {
     ASSOCIATIONS as AssociationRow;
     name: "associations",
-    version: 3,
+    version: 4,
     grain: "condition × reference condition × measure × layer × behavior metric × statistic",
     doc: "Do changes in a measure go with changes in behaviour? Per item, the change from the reference condition to another, or between the conditions of a declared contrast, of the measure and of behaviour.",
     partitions: [Model, Task],
     key: ["model", "task", "condition", "reference_condition", "measure", "layer", "behavior_metric", "statistic"],
     condition: String = "The condition compared with the reference.",
     reference_condition: String = "The condition that it is compared with.",
+    contrast: Option<String> = "Name of the declared contrast; null where it is compared with the task's reference condition.",
     measure: String = "The measure, as in measures; or behavior for the change of behaviour itself (layer -1).",
     layer: i16 = "Layer, or -1.",
     behavior_metric: String = "The metric, as in behavior. Changes are turned so that positive is better (absolute_error counts downwards).",
@@ -28,5 +29,5 @@ table! {
     family: String = "Name of the rows that are corrected together.",
     confidence: f64 = "Coverage of the intervals.",
     seed: String = "Seed of the study, as text; nothing here is random.",
-    reason: Option<String> = "Why the estimate or its test is undefined; tested_in_rsa: the change of an alignment is tested in table rsa.",
+    reason: Option<String> = "Why the estimate or its test is undefined; tested_in_rsa: the change of an alignment is tested in table rsa; tested_in_attention_ratios: that of a contrast with a matched control in table attention_ratios.",
 }

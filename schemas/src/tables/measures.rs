@@ -7,7 +7,7 @@ table! {
     name: "measures",
     version: 1,
     grain: "one measure of one prompt at one layer",
-    doc: "What associations are computed from: each prompt's own alignment, held-out probe score and log attention ratio.",
+    doc: "What associations are computed from: each prompt's own alignment, held-out probe score and contrast of attention.",
     partitions: [Model, Task],
     key: ["model", "task", "prompt_id", "measure", "layer"],
     prompt_id: String = "The prompt.",
@@ -15,5 +15,5 @@ table! {
     condition: String = "The prompt's condition.",
     measure: String = "What was measured, e.g. alignment: same line; probe: slope; attention: final to informative over distractor.",
     layer: i16 = "Layer.",
-    value: Option<f64> = "Alignment: the comparison over the pairs of this prompt alone; probe: log-probability of the true class, or minus the absolute error, when held out; attention: log-ratio, heads combined by mean; not from the response, which would be the answer measured twice.",
+    value: Option<f64> = "Alignment: the comparison over the pairs of this prompt alone; probe: log-probability of the true class, or minus the absolute error, when held out; attention: the contrast of mean log masses (less its matched control, where the ratio has one), heads combined by mean; not from the response, which would be the answer measured twice.",
 }

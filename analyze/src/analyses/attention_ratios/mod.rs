@@ -137,7 +137,7 @@ impl Analysis for AttentionRatios {
     }
 
     fn code_version(&self) -> u32 {
-        5
+        6
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -204,7 +204,7 @@ impl Analysis for AttentionRatios {
             warn_of_lost_prompts(progress, &prompts.task, one, &of_ratio);
             rows.extend(of_ratio);
             declared.extend(changes_of_attention::rows(tests)?);
-            ratio_rows::push_measures(prompts, one, &groups, &mut measures);
+            ratio_rows::push_measures(tests, &mut measures);
             progress.advance(1);
         }
         progress.finish();

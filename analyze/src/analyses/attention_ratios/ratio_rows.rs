@@ -4,9 +4,8 @@ use super::Prepared;
 use super::contrast::{Contrasted, Contrasts};
 use super::masses::{HeadReduction, Masses, RowPrompts, keys_without_first_token};
 use super::tests_over_clusters::{GroupPair, Tested, Tests, defined};
-use crate::analyses::measures::Measure;
+use crate::analyses::measures::{ATTENTION, Measure};
 use crate::error::AnalyzeError;
-use crate::prompts::TaskPrompts;
 use crate::stats::Undefined;
 use crate::stats::clusters::{ClusterEstimate, mean_over_clusters};
 use crate::stats::summary::mean;
@@ -192,21 +191,22 @@ fn top_head(group: &RowPrompts, usable: &[&Masses]) -> Option<i16> {
     counts.into_iter().find(|(_, count)| *count == most).map(|(head, _)| head)
 }
 
-/// Each prompt's log ratio, heads combined by mean. That of a response is no measure to set against behaviour: attention of
-/// an answer to the statement that it copies is the answer, measured twice.
+/// Each prompt's contrast, heads combined by mean. That of a response is no measure to set against behaviour: attention of
+/// an answer to the statement that it copies is the answer, measured twice. The ratio is none either: with a segment that
+/// holds the first token it measures where the statement stands.
 pub(super) fn push_measures(
-    prompts: &TaskPrompts,
-    one: &Prepared,
-    groups: &[RowPrompts],
+    Tests { context, one, groups, contrasts }: Tests<'_>,
     measures: &mut Vec<MeasureRow>,
 ) {
     if one.entry.query.contains("'response'") {
         return;
     }
-    let name = format!("attention: {}", one.entry.label());
-    for group in groups.iter().filter(|g| g.reduction == HeadReduction::Mean) {
+    let name = format!("{ATTENTION}{}", one.entry.label());
+    for (group, contrasts) in groups.iter().zip(contrasts).filter(|(g, _)| g.reduction == HeadReduction::Mean)
+    {
         let measure = Measure { name: &name, layer: group.layer };
-        let value = |m: &Masses| measure.row(prompts, m.prompt, m.log_ratio(&one.keys[m.prompt]));
-        measures.extend(group.masses.iter().map(value));
+        let values: BTreeMap<usize, f64> = contrasts.of_prompts.iter().copied().collect();
+        let row = |m: &Masses| measure.row(context.prompts, m.prompt, values.get(&m.prompt).copied());
+        measures.extend(group.masses.iter().map(row));
     }
 }

@@ -39,6 +39,8 @@ struct Cell {
 struct Associations<'a> {
     metric: String,
     conditions: &'a Conditions,
+    /// The declared contrast that the changes are; `None` where they are from the reference condition.
+    contrast: Option<String>,
     cells: Vec<Cell>,
     sql: String,
 }
@@ -66,7 +68,7 @@ pub(crate) fn associations_section(inputs: SectionInputs<'_>) -> Result<Section,
         metrics.sort_by_key(|m| order.iter().position(|o| o == m).unwrap_or(order.len()));
         let mut read = Vec::new();
         for metric in metrics {
-            read.push(read_metric(catalog, request, conditions, metric)?);
+            read.extend(read_metric(catalog, request, conditions, metric)?);
         }
         if read.is_empty() {
             continue;
@@ -91,11 +93,22 @@ fn read_metric<'a>(
     request: &ReportRequest,
     conditions: &'a Conditions,
     metric: &str,
-) -> Result<Associations<'a>, ReportError> {
+) -> Result<Vec<Associations<'a>>, ReportError> {
     let places = [("model", request.model.as_str()), ("task", conditions.task.as_str()), ("metric", metric)];
     let answer = ASSOCIATIONS.ask(catalog, &places)?;
-    let cells = answer.rows().map(cell).collect();
-    Ok(Associations { metric: metric.to_owned(), conditions, cells, sql: answer.sql })
+    let mut by_contrast: BTreeMap<Option<String>, Vec<Cell>> = BTreeMap::new();
+    for row in answer.rows() {
+        let contrast = Some(row.text("contrast").to_owned()).filter(|name| !name.is_empty());
+        by_contrast.entry(contrast).or_default().push(cell(row));
+    }
+    let of = |(contrast, cells)| Associations {
+        metric: metric.to_owned(),
+        conditions,
+        contrast,
+        cells,
+        sql: answer.sql.clone(),
+    };
+    Ok(by_contrast.into_iter().map(of).collect())
 }
 
 fn cell(row: Row<'_>) -> Cell {
@@ -228,10 +241,11 @@ impl Associations<'_> {
     }
 
     fn figure(&self, is_secondary: bool) -> Figure {
+        let contrast = self.contrast.as_ref().map_or_else(String::new, |name| format!(", contrast “{name}”"));
         let entry = |c: Condition| LegendEntry { name: c.name, color: c.color, mark: LegendMark::Line };
         let reference = self.cells.first().map(|c| c.reference.as_str()).unwrap_or_default();
         Figure {
-            title: format!("Change of measures against {}", self.improvement()),
+            title: format!("Change of measures against {}{contrast}", self.improvement()),
             takeaway: self.sentence(),
             method: format!(
                 "Spearman correlation across items of two changes, each from {reference} to the condition of the \
