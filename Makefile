@@ -94,6 +94,10 @@ miri: ## Run the matrix product's tests under Miri, its scalar arm; needs a nigh
 calibrate: $(duckdb) ## Error rates of all tests and intervals: the table of docs/inference.md
 	HYPERCOLUMN_CALIBRATE=1000 $(CARGO) test --release --workspace --test calibration -- --nocapture
 
+.PHONY: faults
+faults: $(duckdb) ## Kills, flipped bits and processes side by side, in full: the figures of docs/reliability.md
+	HYPERCOLUMN_FAULTS=170 $(CARGO) test --release --workspace --test faults -- --nocapture
+
 .PHONY: bench
 bench: setup ## Measure extraction beside PyTorch and transformers, some 40 minutes; BENCH= takes options
 	[ -x $(target)/bench/bin/python ] || python3 -m venv $(target)/bench

@@ -1,10 +1,10 @@
--- grain: one item, condition, measure, layer and behaviour metric of model $1 on task $2.
+-- grain: one item, condition, measure, layer and behaviour metric of model $1 on task $2 in study $4.
 -- How did each item's measure and behaviour change from condition $3? Positive changes of behaviour are
 -- improvements. The change of behaviour itself is the measure `behavior` at layer -1.
 WITH item_measures AS (
     SELECT condition, item_id, measure, layer, avg(value ORDER BY prompt_id) AS value
     FROM measures
-    WHERE model = $1::VARCHAR AND task = $2::VARCHAR AND value IS NOT NULL
+    WHERE study = $4::VARCHAR AND model = $1::VARCHAR AND task = $2::VARCHAR AND value IS NOT NULL
     GROUP BY condition, item_id, measure, layer
 ),
 item_scores AS (
@@ -12,7 +12,7 @@ item_scores AS (
         condition, item_id, metric,
         avg(CASE WHEN metric = 'absolute_error' THEN -score ELSE score END ORDER BY prompt_id) AS score
     FROM behavior
-    WHERE model = $1::VARCHAR AND task = $2::VARCHAR AND score IS NOT NULL
+    WHERE study = $4::VARCHAR AND model = $1::VARCHAR AND task = $2::VARCHAR AND score IS NOT NULL
     GROUP BY condition, item_id, metric
 ),
 improvements AS (

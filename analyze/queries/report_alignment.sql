@@ -7,5 +7,5 @@ SELECT
     reference_condition, change, change_ci_low, change_ci_high, change_p_value,
     change_q_value, n_permutations, confidence, seed, reason
 FROM rsa
-WHERE model = $model AND task = $task AND hypothesis = $hypothesis
+WHERE study = $study AND model = $model AND task = $task AND hypothesis = $hypothesis
 ORDER BY condition, role, pooling, normalization, similarity, comparison, layer, site

@@ -4,5 +4,5 @@ SELECT
     condition, reference_condition, contrast, measure, layer, statistic,
     estimate, ci_low, ci_high, p_value, q_value, n, n_clusters, cluster, confidence, reason
 FROM associations
-WHERE model = $model AND task = $task AND behavior_metric = $metric
+WHERE study = $study AND model = $model AND task = $task AND behavior_metric = $metric
 ORDER BY measure, statistic, condition, layer

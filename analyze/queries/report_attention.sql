@@ -6,5 +6,5 @@ SELECT
     first_token_mass, contrast_without_first_token, log_ratio_raw, relevant_mass, irrelevant_mass, top_head,
     n_prompts, n_contrasted, n_zero_mass, n_excluded, n_clusters, cluster, family, confidence, reason
 FROM attention_ratios
-WHERE model = $model AND task = $task AND name = $name
+WHERE study = $study AND model = $model AND task = $task AND name = $name
 ORDER BY head_reduction, condition, layer, head

@@ -3,7 +3,7 @@
 WITH items AS (
     SELECT metric, condition, item_id, avg(score) AS score, count(*) AS n_prompts, count(score) AS n_scored
     FROM behavior
-    WHERE model = $model AND task = $task
+    WHERE study = $study AND model = $model AND task = $task
     GROUP BY ALL
 )
 SELECT

@@ -9,7 +9,7 @@ WITH clusters AS (
 SELECT b.metric, b.condition, b.item_id, min(c.cluster) AS cluster, avg(b.score) AS score
 FROM behavior AS b
 JOIN clusters AS c ON c.prompt_id = b.prompt_id
-WHERE b.model = $model AND b.task = $task
+WHERE b.study = $study AND b.model = $model AND b.task = $task
 GROUP BY ALL
 HAVING count(b.score) > 0
 ORDER BY ALL

@@ -2,5 +2,5 @@
 -- How were similarities compared with the hypotheses?
 SELECT DISTINCT comparison
 FROM rsa
-WHERE model = $model
+WHERE study = $study AND model = $model
 ORDER BY comparison

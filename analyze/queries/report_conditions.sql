@@ -11,7 +11,7 @@ FROM prompts AS p
 LEFT JOIN (
     SELECT task, condition, count(*) AS n_scored
     FROM behavior
-    WHERE model = $model
+    WHERE study = $study AND model = $model
     GROUP BY ALL
 ) AS b ON b.task = p.task AND b.condition = p.condition
 GROUP BY ALL

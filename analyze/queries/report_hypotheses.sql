@@ -2,6 +2,6 @@
 -- Which hypotheses have results, and how large is the largest change of alignment?
 SELECT task, hypothesis, max(abs(change)) AS largest_change
 FROM rsa
-WHERE model = $model
+WHERE study = $study AND model = $model
 GROUP BY ALL
 ORDER BY task, largest_change DESC NULLS LAST, hypothesis

@@ -2,5 +2,5 @@
 -- Which behaviour metrics have associations?
 SELECT DISTINCT task, behavior_metric
 FROM associations
-WHERE model = $model
+WHERE study = $study AND model = $model
 ORDER BY task, behavior_metric

@@ -2,5 +2,5 @@
 -- Which attention ratios have results?
 SELECT DISTINCT task, name, query, relevant, irrelevant
 FROM attention_ratios
-WHERE model = $model
+WHERE study = $study AND model = $model
 ORDER BY task, query, relevant, irrelevant, name

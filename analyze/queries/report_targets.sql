@@ -2,5 +2,5 @@
 -- Which targets have results?
 SELECT DISTINCT task, target
 FROM probes
-WHERE model = $model
+WHERE study = $study AND model = $model
 ORDER BY task, target

@@ -12,8 +12,8 @@ use crate::params::{ParamColumn, param_columns, prompt_params_query};
 use crate::quote::{literal, quoted};
 use duckdb::{Connection, params};
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
-use hypercolumn_schemas::{ColumnType, FileEntry, Lake, Snapshot, Table, TaskRows, tables};
-use std::collections::BTreeSet;
+use hypercolumn_schemas::{ColumnType, FileEntry, Finding, Lake, Snapshot, Table, TaskRows, tables};
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 /// Name of the view of prompts with their params as columns.
@@ -24,6 +24,8 @@ pub struct Catalog {
     connection: Connection,
     snapshot: Snapshot,
     params: Vec<ParamColumn>,
+    /// Listed files that are not in place; the views leave them out.
+    misplaced: Vec<Finding>,
 }
 
 impl Catalog {
@@ -35,22 +37,26 @@ impl Catalog {
         Self::of_snapshot(lake, lake.snapshot()?)
     }
 
-    /// Opens the catalog of `snapshot`, a moment of `lake`.
+    /// Opens the catalog of `snapshot`, a moment of `lake`. A table of which a file is not in place can be asked for what is
+    /// left of it by this program alone, which checks what it reads; [`crate::query`] refuses it.
     ///
     /// # Errors
     /// When DuckDB cannot read a listed file.
     pub fn of_snapshot(lake: &Lake, snapshot: Snapshot) -> Result<Self, AnalyzeError> {
         let root = std::path::absolute(lake.root()).unwrap_or_else(|_| lake.root().to_owned());
         let connection = Connection::open_in_memory().map_err(AnalyzeError::engine("open a database"))?;
+        let misplaced = lake.misplaced(&snapshot);
+        let gone: HashSet<&str> = misplaced.iter().map(|finding| finding.path.as_str()).collect();
         shut_in(&connection, &root, &snapshot)?;
         for table in tables::ALL {
-            let files: Vec<&FileEntry> = snapshot.files(table).collect();
+            let files: Vec<&FileEntry> =
+                snapshot.files(table).filter(|file| !gone.contains(file.path.as_str())).collect();
             let sql = format!("CREATE VIEW {} AS {}", table.name, table_query(table, &root, &files));
             let action = format!("create view `{}`", table.name);
             connection.execute_batch(&sql).map_err(AnalyzeError::engine(action))?;
         }
         let params = create_params_view(&connection)?;
-        Ok(Self { connection, snapshot, params })
+        Ok(Self { connection, snapshot, params, misplaced })
     }
 
     /// A catalog of tasks whose prompts are in no lake yet: typed empty views of every other table.
@@ -71,7 +77,7 @@ impl Catalog {
             insert_prompts(&connection, rows).map_err(AnalyzeError::engine("take in the prompts"))?;
         }
         let params = create_params_view(&connection)?;
-        Ok(Self { connection, snapshot: Snapshot::default(), params })
+        Ok(Self { connection, snapshot: Snapshot::default(), params, misplaced: Vec::new() })
     }
 
     /// What the lake held when the catalog was opened.
@@ -82,6 +88,22 @@ impl Catalog {
     /// The columns that params became in the view `prompt_params`, over all tasks.
     pub fn params(&self) -> &[ParamColumn] {
         &self.params
+    }
+
+    /// Refuses to answer from tables of which a file is not in place.
+    pub(crate) fn refuse_misplaced(
+        &self,
+        mut asked: impl Iterator<Item = &'static Table>,
+    ) -> Result<(), AnalyzeError> {
+        let is_of = |finding: &&Finding, table: &Table| finding.path.split('/').next() == Some(table.name);
+        let found = asked.find_map(|table| {
+            let mut of_table = self.misplaced.iter().filter(|finding| is_of(finding, table));
+            Some((table.name, of_table.next()?.clone(), of_table.count()))
+        });
+        match found {
+            Some((table, first, n_more)) => Err(AnalyzeError::NotWhole { table, first, n_more }),
+            None => Ok(()),
+        }
     }
 
     /// DuckDB itself, for the project's own questions.

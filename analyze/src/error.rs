@@ -1,7 +1,7 @@
 //! Everything that can go wrong between a lake and its answers.
 
 use crate::stats::NumericsError;
-use hypercolumn_schemas::LakeError;
+use hypercolumn_schemas::{Finding, LakeError};
 
 /// An error of the analysis.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,16 @@ pub enum AnalyzeError {
     Frame {
         /// The library's reason.
         reason: String,
+    },
+    /// A table that was asked for, of which a file is not in place.
+    #[error("table `{table}` is not whole: `{}` {}{}", first.path, first.problem, and_more(*n_more))]
+    NotWhole {
+        /// The table.
+        table: &'static str,
+        /// The first such file.
+        first: Finding,
+        /// How many more there are.
+        n_more: usize,
     },
     /// A user's SQL does not parse, names something that does not exist, or fails while it runs.
     #[error("{message}")]
@@ -131,10 +141,19 @@ impl AnalyzeError {
         !matches!(
             self,
             Self::Lake(_)
+                | Self::NotWhole { .. }
                 | Self::Engine { .. }
                 | Self::Answer { .. }
                 | Self::Frame { .. }
                 | Self::Numerics(_)
         )
+    }
+}
+
+fn and_more(n: usize) -> String {
+    match n {
+        0 => String::new(),
+        1 => " (and 1 more file)".to_owned(),
+        n => format!(" (and {n} more files)"),
     }
 }

@@ -80,6 +80,8 @@ pub fn batch_of_frame(table: &'static Table, frame: &DataFrame) -> Result<Record
 /// Which files of a table are read.
 #[derive(Clone, Copy, Debug)]
 pub struct Partitions<'a> {
+    /// The study, where the table has one.
+    pub study: &'a str,
     /// The model, where the table has one.
     pub model: &'a str,
     /// The task.
@@ -88,7 +90,7 @@ pub struct Partitions<'a> {
     pub layer: Option<i32>,
 }
 
-/// The committed rows of `table` for one model and task, partition columns first.
+/// The committed rows of `table` for one study, model and task, partition columns first.
 ///
 /// # Errors
 /// [`AnalyzeError::Lake`] where a listed file cannot be read; [`AnalyzeError::Frame`] where polars refuses.
@@ -102,6 +104,7 @@ pub fn read_frame(
     let is_asked = |file: &&hypercolumn_schemas::FileEntry| {
         let of = &file.partition;
         of.task.as_deref() == Some(partitions.task)
+            && of.study.as_deref().is_none_or(|study| study == partitions.study)
             && of.model.as_deref().is_none_or(|model| model == partitions.model)
             && partitions.layer.is_none_or(|layer| of.layer == Some(layer))
     };
@@ -110,6 +113,7 @@ pub fn read_frame(
             let mut frame = frame_of_batch(&batch)?;
             for (at, level) in table.partitions.iter().enumerate() {
                 let value = match level {
+                    PartitionColumn::Study => text(file.partition.study.as_deref()),
                     PartitionColumn::Model => text(file.partition.model.as_deref()),
                     PartitionColumn::Task => text(file.partition.task.as_deref()),
                     PartitionColumn::Layer => Scalar::new(

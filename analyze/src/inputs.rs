@@ -1,7 +1,7 @@
-//! What the stage starts from: which tasks a model has read, whether completely, and the digest of it all.
+//! What the stage starts from: which tasks a model has read, whether completely, and the files of it all.
 
 use crate::error::AnalyzeError;
-use hypercolumn_schemas::{Slot, Snapshot, Table, tables};
+use hypercolumn_schemas::{FileEntry, Slot, Snapshot, Table, tables};
 use std::collections::BTreeSet;
 
 /// The tasks to analyse: those asked for, or all that the model has read.
@@ -72,24 +72,24 @@ fn check_extraction(snapshot: &Snapshot, model: &str, task: &str) -> Result<(), 
     Ok(())
 }
 
-/// Digests of the files of `inputs` for this model and task (tables without a model: for this task).
-pub(crate) fn digest(snapshot: &Snapshot, model: &str, task: &str, inputs: &[&'static Table]) -> Vec<String> {
-    let mut digests = Vec::new();
-    for table in inputs {
-        let of_task = snapshot.files(table).filter(|f| {
-            f.partition.task.as_deref() == Some(task)
-                && f.partition.model.as_deref().is_none_or(|name| name == model)
-        });
-        digests.extend(of_task.map(|f| format!("{}:{}", table.name, f.blake3)));
-    }
-    digests.sort();
-    digests
+/// The files of `inputs` for this model and task (tables without a model: for this task).
+pub(crate) fn files_of<'a>(
+    snapshot: &'a Snapshot,
+    model: &'a str,
+    task: &'a str,
+    inputs: &[&'static Table],
+) -> impl Iterator<Item = &'a FileEntry> {
+    let is_of_task = move |f: &&FileEntry| {
+        f.partition.task.as_deref() == Some(task)
+            && f.partition.model.as_deref().is_none_or(|name| name == model)
+    };
+    inputs.iter().flat_map(|table| snapshot.files(table)).filter(is_of_task).collect::<Vec<_>>().into_iter()
 }
 
-/// Digests of all files of `tables`, whatever their model and task: what an expression that names a table can read.
-pub(crate) fn digest_whole(snapshot: &Snapshot, tables: impl Iterator<Item = &'static Table>) -> Vec<String> {
-    let files = tables.flat_map(|table| snapshot.files(table));
-    let mut digests: Vec<String> = files.map(|f| format!("{}:{}", f.path, f.blake3)).collect();
+/// Digests of files, in one order.
+pub(crate) fn digests(files: &[FileEntry]) -> Vec<String> {
+    let mut digests: Vec<String> = files.iter().map(|f| format!("{}:{}", f.path, f.blake3)).collect();
     digests.sort();
+    digests.dedup();
     digests
 }

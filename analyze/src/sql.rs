@@ -32,8 +32,8 @@ impl QueryResult {
 /// Answers one question over the views of `catalog`.
 ///
 /// # Errors
-/// [`AnalyzeError::NotAQuestion`] for anything but one reading statement over the lake's tables; [`AnalyzeError::Sql`]
-/// with DuckDB's message when the statement does not parse, names something that does not exist, or fails.
+/// [`AnalyzeError::NotAQuestion`] for anything but one reading statement over the lake's tables; [`AnalyzeError::NotWhole`]
+/// for a table of which a file is not in place; [`AnalyzeError::Sql`] with DuckDB's message when the statement does not parse, names something that does not exist, or fails.
 pub fn query(catalog: &Catalog, sql: &str) -> Result<QueryResult, AnalyzeError> {
     query_named(catalog, sql, &[])
 }
@@ -72,7 +72,7 @@ fn checked_question<'a>(catalog: &Catalog, sql: &'a str) -> Result<Cow<'a, str>,
     match parsed {
         Parsed::Selects(selects) => match (selects.n_statements, selects.problem(Origin::Query)) {
             (0, _) => refuse("there is no statement"),
-            (1, None) => Ok(statement),
+            (1, None) => catalog.refuse_misplaced(selects.tables()).map(|()| statement),
             (1, Some(reason)) => refuse(&reason),
             _ => refuse("there is more than one statement; ask one question at a time"),
         },

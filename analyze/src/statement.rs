@@ -156,8 +156,9 @@ impl Selects {
     pub(crate) fn tables(&self) -> impl Iterator<Item = &'static Table> {
         let is_named = |name: &str| self.tables.contains(name);
         let params = is_named(PROMPT_PARAMS_VIEW);
-        STUDY_TABLES
-            .into_iter()
+        tables::ALL
+            .iter()
+            .copied()
             .filter(move |table| is_named(table.name) || (params && table.name == tables::PROMPTS.name))
     }
 }

@@ -32,8 +32,13 @@ fn every_table_of_a_lake_is_read_with_its_partitions() {
     let lake: Lake = planted::make(home.path());
     let snapshot = lake.snapshot().unwrap();
     for table in tables::ALL {
-        let frame = read_frame(&lake, &snapshot, table, Partitions { model: MODEL, task: TASK, layer: None })
-            .unwrap();
+        let frame = read_frame(
+            &lake,
+            &snapshot,
+            table,
+            Partitions { study: "", model: MODEL, task: TASK, layer: None },
+        )
+        .unwrap();
         let n_rows: u64 = snapshot.files(table).map(|f| f.n_rows).sum();
         assert_eq!(frame.height() as u64, n_rows, "{}", table.name);
         let names: Vec<&str> = frame.get_column_names().into_iter().map(|n| n.as_str()).collect();
@@ -41,12 +46,12 @@ fn every_table_of_a_lake_is_read_with_its_partitions() {
         assert_eq!(names, expected.collect::<Vec<_>>(), "{}", table.name);
         if table.partitions.contains(&PartitionColumn::Layer) {
             assert_eq!(frame.column("layer").unwrap().dtype(), &DataType::Int32);
-            let one = Partitions { model: MODEL, task: TASK, layer: Some(1) };
+            let one = Partitions { study: "", model: MODEL, task: TASK, layer: Some(1) };
             let layer = read_frame(&lake, &snapshot, table, one).unwrap();
             assert!(layer.height() > 0 && layer.height() < frame.height());
         }
     }
-    let other = Partitions { model: "other", task: TASK, layer: None };
+    let other = Partitions { study: "", model: "other", task: TASK, layer: None };
     assert_eq!(read_frame(&lake, &snapshot, &tables::RESPONSES, other).unwrap().height(), 0);
 }
 
@@ -58,7 +63,7 @@ fn a_file_that_no_commit_lists_is_not_read() {
     let file = snapshot.files(&tables::RESPONSES).next().unwrap();
     let path = lake.root().join(&file.path);
     std::fs::copy(&path, path.with_file_name("part-unlisted.parquet")).unwrap();
-    let all = Partitions { model: MODEL, task: TASK, layer: None };
+    let all = Partitions { study: "", model: MODEL, task: TASK, layer: None };
     let n_rows: usize = snapshot
         .files(&tables::RESPONSES)
         .flat_map(|f| read_batches(&lake, f).unwrap())

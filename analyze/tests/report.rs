@@ -14,9 +14,9 @@ mod table_rows;
 use hypercolumn_analyze::report::{
     Fact, ModelRdmText, ReportRequest, TaskCluster, TaskReference, WrittenReport,
 };
-use hypercolumn_analyze::{Catalog, write_report};
+use hypercolumn_analyze::write_report;
 use hypercolumn_schemas::Lake;
-use lake::{Effect, MODEL, write_planted};
+use lake::{Effect, MODEL, STUDY, write_planted};
 use names::Names;
 use std::fs;
 use std::path::Path;
@@ -42,7 +42,8 @@ fn request(names: &Names) -> ReportRequest {
         is_control: false,
     };
     ReportRequest {
-        title: "What examples change".to_owned(),
+        study: STUDY.to_owned(),
+        tasks: vec![names.line_task.clone(), names.scene_task.clone()],
         model: MODEL.to_owned(),
         model_rdms: vec![
             hypothesis(&names.line_task, &names.same_line, "a.slope = b.slope"),
@@ -58,8 +59,7 @@ fn request(names: &Names) -> ReportRequest {
 }
 
 fn report(lake: &Lake, names: &Names, path: &Path) -> (String, WrittenReport) {
-    let catalog = Catalog::open(lake).unwrap();
-    let written = write_report(&catalog, &request(names), path).unwrap();
+    let written = write_report(lake, &request(names), path).unwrap();
     let html = fs::read_to_string(path).unwrap();
     assert_eq!(written.n_bytes, html.len() as u64);
     (html, written)
@@ -147,7 +147,7 @@ fn intervals_of_behavior_are_over_clusters() {
     assert!(behavior.contains("in 8 clusters (equal line)"), "{behavior}");
     assert!(behavior.contains("n = 48 items in 48 clusters"), "the other task has no clusters but items");
     let request = ReportRequest { clusters: Vec::new(), ..request(&names) };
-    write_report(&Catalog::open(&lake).unwrap(), &request, &path).unwrap();
+    write_report(&lake, &request, &path).unwrap();
     let of_items = fs::read_to_string(&path).unwrap();
     assert!(section(&of_items, "behavior").contains("in 48 clusters (equal item_id)"));
 }
@@ -247,11 +247,10 @@ fn a_hypothesis_that_fails_is_said_so() {
     let home = tempfile::tempdir().unwrap();
     let names = Names::default();
     let lake = write_planted(&home.path().join("lake"), &names, Effect::Rise, 6, 4);
-    let catalog = Catalog::open(&lake).unwrap();
     let mut request = request(&names);
     request.model_rdms[0].sql = "a.nothing = b.nothing".to_owned();
     let path = home.path().join("report.html");
-    write_report(&catalog, &request, &path).unwrap();
+    write_report(&lake, &request, &path).unwrap();
     let html = fs::read_to_string(&path).unwrap();
     assert!(section(&html, "matrices").contains("could not be evaluated over pairs of prompts"));
 }

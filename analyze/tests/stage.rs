@@ -223,7 +223,7 @@ fn what_is_done_is_reused_and_a_changed_setting_re_runs_what_depends_on_it() {
     let questions = study(entries.clone());
     assert_eq!(actions(&questions), [Reuse, Run, Reuse, Reuse, Run]);
     let reason = &plan(&lake.snapshot().unwrap(), MODEL, &questions).unwrap()[1].reason;
-    assert!(reason.contains("settings"), "{reason}");
+    assert!(reason.contains("sql was \"a.class = b.class\", is \"a.class = b.class AND true\""), "{reason}");
     run(&lake, MODEL, &questions, &()).unwrap();
     assert_eq!(actions(&questions), [Reuse; 5]);
     entries["attention_ratio"] = json!([]);
@@ -290,7 +290,7 @@ fn sql_that_cannot_be_asked_is_refused_before_anything_is_written() {
         }
     }
     assert_eq!(lake.snapshot().unwrap().commits().filter(|c| c.details.as_analyze().is_some()).count(), 0);
-    assert!(lake.unlisted().unwrap().is_empty());
+    assert!(lake.garbage().unwrap().files.is_empty());
 }
 
 #[test]

@@ -9,19 +9,19 @@ measured AS (
         estimate AS value
     FROM rsa
     WHERE
-        model = $model AND normalization = 'standardize' AND similarity = 'cosine'
+        study = $study AND model = $model AND normalization = 'standardize' AND similarity = 'cosine'
         AND comparison = 'rho_a'
     UNION ALL
     SELECT
         task, 'probe: ' || target || ' (' || metric || ')', role, pooling, condition, layer, site,
         score
     FROM probes
-    WHERE model = $model AND metric IN ('balanced_accuracy', 'r2')
+    WHERE study = $study AND model = $model AND metric IN ('balanced_accuracy', 'r2')
     UNION ALL
     SELECT
         task, 'log attention ratio: ' || name, query, '', condition, layer, '', log_ratio
     FROM attention_ratios
-    WHERE model = $model AND head_reduction = 'mean'
+    WHERE study = $study AND model = $model AND head_reduction = 'mean'
 ),
 placed AS (
     SELECT m.*, e.n_examples

@@ -66,12 +66,25 @@ pub enum Command {
     Plan(PlanArgs),
     /// Compare every file of the lake with its checksum.
     Verify(LakeArgs),
-    /// Remove files that no commit lists, which a killed run left.
-    Clean(CleanArgs),
+    /// Show the entries of the lake's log.
+    History(LakeArgs),
+    /// Take lost files and log entries off the record, so that the stages compute them again.
+    Repair(RepairArgs),
+    /// Drop a task, a model or a study from the lake: what all options given have in common.
+    Drop(DropArgs),
+    /// Remove files that no commit lists and no process is writing, which a killed run left.
+    Gc(GcArgs),
     /// List the known and the cached models, or fetch one.
     Models(ModelsArgs),
     /// Describe the tables of a lake.
     Tables(TablesArgs),
+}
+
+impl Command {
+    /// Whether the command commits piece by piece, so that the same command goes on where it was ended.
+    pub fn resumes(&self) -> bool {
+        matches!(self, Self::Run(_) | Self::Ingest(_) | Self::Extract(_) | Self::Analyze(_))
+    }
 }
 
 /// The directory of all tables.
@@ -128,7 +141,7 @@ pub struct RunArgs {
     pub study: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelOptions,
-    /// Path of the report; `report.html` in the lake if absent.
+    /// Path of the report; `reports/STUDY.html` in the lake if absent.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
     #[command(flatten)]
@@ -215,7 +228,7 @@ pub struct AnalyzeArgs {
     pub study: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelOptions,
-    /// Path of the report; `report.html` in the lake if absent.
+    /// Path of the report; `reports/STUDY.html` in the lake if absent.
     #[arg(long, value_name = "PATH")]
     pub report: Option<PathBuf>,
     #[command(flatten)]
@@ -231,6 +244,9 @@ pub struct SqlArgs {
     /// Format of the result.
     #[arg(long, value_enum, default_value_t = FormatArg::Table)]
     pub format: FormatArg,
+    /// Compare the content of every file with its checksum before answering.
+    #[arg(long)]
+    pub check: bool,
     #[command(flatten)]
     pub lake: LakeOption,
 }
@@ -276,7 +292,35 @@ pub struct PlanArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-pub struct CleanArgs {
+pub struct RepairArgs {
+    /// Say what is lost and change nothing.
+    #[arg(long)]
+    pub plan: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+#[group(id = "what", required = true, multiple = true, args = ["task", "model", "study"])]
+pub struct DropArgs {
+    /// Drop a task: its prompts and all that was made of them.
+    #[arg(long, value_name = "NAME")]
+    pub task: Option<String>,
+    /// Drop what a model read, and the results about it.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Drop a study's results.
+    #[arg(long, value_name = "NAME")]
+    pub study: Option<String>,
+    /// Drop it; without this it is only listed.
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct GcArgs {
     /// Remove the files; without this they are only listed.
     #[arg(long)]
     pub yes: bool,

@@ -1,7 +1,4 @@
 //! Exit codes: a promise to scripts.
-//!
-//! An interrupt (Ctrl-C) ends the process by its signal, which shells report as 130: nothing half-written
-//! is ever listed in a lake, so there is nothing to tidy up first.
 
 use std::process::ExitCode;
 
@@ -17,6 +14,9 @@ pub enum Exit {
     /// `status` or `verify` found files that are missing or damaged.
     Damage,
 }
+
+/// Exit code after an interrupt.
+pub const INTERRUPTED: u8 = 130;
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -35,9 +35,17 @@ impl Explain for LakeError {
             Self::Format { .. } => {
                 Some("use the version of hypercolumn that wrote it, or another --lake".into())
             }
-            Self::Commit { .. } | Self::Damaged { .. } => {
-                Some("`hypercolumn verify` lists what is damaged".into())
-            }
+            Self::Log { root, .. } => Some(format!(
+                "`hypercolumn repair --plan --lake {0}` says what is lost, without --plan it takes that off the record",
+                root.display()
+            )),
+            Self::Damaged { .. } => Some(
+                "`hypercolumn verify` lists what is damaged; `hypercolumn repair` takes lost files off the record, so that \
+                 they are computed again"
+                    .into(),
+            ),
+            Self::Busy { .. } => Some("wait until that process has ended".into()),
+            Self::Outdated { .. } => Some("run the same command again".into()),
             Self::Io { source, .. } => io_remedy(source),
             Self::Parquet { source, .. } => full_disk(&source.to_string()),
             _ => None,
@@ -171,6 +179,9 @@ impl Explain for AnalyzeError {
         match self {
             Self::Lake(e) => e.remedy(),
             Self::Engine { .. } => Some("`hypercolumn verify` lists what is damaged".into()),
+            Self::NotWhole { .. } => Some(
+                "run the stage again that wrote it, or `hypercolumn repair`, which takes lost files off the record".into(),
+            ),
             Self::Sql { .. } => Some(
                 "`hypercolumn tables` describes the tables; `hypercolumn sql \"DESCRIBE prompt_params\"` \
                  shows the params"
@@ -212,7 +223,7 @@ fn expression_hint(key: &str) -> String {
 impl Explain for ReportError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Question { source, .. } => source.exit(),
+            Self::Question { source, .. } | Self::Lake(source) => source.exit(),
             _ => Exit::Failure,
         }
     }
@@ -220,6 +231,7 @@ impl Explain for ReportError {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Write { .. } => Some("--report PATH names another file".into()),
+            Self::Lake(source) => source.remedy(),
             _ => Some("`hypercolumn analyze` computes what the report shows".into()),
         }
     }

@@ -11,6 +11,7 @@ mod device_and_dtype;
 mod exit;
 mod explain;
 mod failure;
+mod interrupt;
 mod output;
 mod progress;
 mod resolve;
@@ -27,7 +28,10 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(refused) => return show_usage(&refused),
     };
-    match commands::dispatch(args) {
+    interrupt::listen(&args.command);
+    let outcome = commands::dispatch(args);
+    interrupt::yield_to_it();
+    match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => failure.show(),
     }

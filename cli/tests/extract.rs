@@ -216,7 +216,7 @@ fn a_streamed_run_that_is_killed_resumes_after_its_last_layer_and_gives_the_same
             |lake| bench.run(&["sql", question, "--format", "parquet", "--lake", lake]).succeeds().stdout;
         assert!(ask("whole") == ask("killed"), "`{question}` differs");
     }
-    let left = bench.run(&["clean", "--lake", "killed"]).succeeds();
+    let left = bench.run(&["gc", "--lake", "killed"]).succeeds();
     assert!(!left.text().contains("resume-"), "{}", left.text());
 }
 

@@ -1,4 +1,4 @@
-//! Asking a lake: SQL in every format, status, verify, clean.
+//! Asking a lake: SQL in every format, status, verify, history, repair, gc.
 
 mod support;
 
@@ -86,7 +86,8 @@ fn an_empty_answer_has_its_columns() {
 #[test]
 fn a_missing_lake_refuses() {
     let bench = Bench::new();
-    for args in [&["sql", "SELECT 1"][..], &["status"], &["verify"], &["clean"], &["analyze"], &["report"]] {
+    let commands = ["status", "verify", "history", "repair", "gc", "analyze", "report"];
+    for args in commands.iter().map(std::slice::from_ref).chain([&["sql", "SELECT 1"][..]]) {
         let parts =
             ["could not open lake `lake`", "directory `lake` does not exist", "hint: `hypercolumn run`"];
         bench.run(args).refuses(&parts);
@@ -125,36 +126,118 @@ fn verify_finds_a_changed_byte() {
 }
 
 #[test]
-fn clean_lists_first_and_removes_when_told() {
+fn gc_lists_first_and_removes_when_told() {
     let bench = filled();
     let before = contents(&bench.path("lake/prompts"));
     let stray = bench.write("lake/prompts/task=mine/part-stray.parquet", "left behind");
-    let staged = bench.write("lake/_staging/4194305-0/prompts-1.parquet", "half");
-    let listed = bench.run(&["clean"]).succeeds();
-    assert!(listed.text().contains("part-stray.parquet") && listed.stderr.contains("--yes"));
+    let staged =
+        bench.write("lake/_staging/0123456789abcdef0123456789abcdef/prompts-1.parquet", "of a dead writer");
+    let listed = bench.run(&["gc"]).succeeds();
+    assert!(listed.text().contains("part-stray.parquet") && listed.stderr.contains("gc --yes --lake lake"));
     assert!(stray.exists() && staged.exists());
-    bench.run(&["clean", "--yes"]).succeeds();
+    bench.run(&["gc", "--yes"]).succeeds();
     assert!(!stray.exists() && !bench.path("lake/_staging").exists());
     assert_eq!(contents(&bench.path("lake/prompts")), before);
     bench.run(&["verify"]).succeeds();
 }
 
 #[test]
-fn clean_waits_for_a_writer() {
+fn gc_keeps_what_a_living_writer_holds() {
     let bench = filled();
     let lake = Lake::open(bench.path("lake")).expect("a lake");
     let transaction = lake.begin(Slot::Ingest { task: "other".into() }).expect("begun");
-    let staged = bench.write("lake/_staging/1-0/prompts-1.parquet", "being written");
-    bench.run(&["clean", "--yes"]).fails(1, &["is writing to it", "hint: wait"]);
-    assert!(staged.exists());
+    let of_writer = || fs::read_dir(bench.path("lake/_staging")).expect("a directory").flatten().next();
+    let held = of_writer().expect("a staging directory").path().join("prompts-1.parquet");
+    fs::write(&held, "being written").expect("written");
+    let said = bench.run(&["gc", "--yes"]).succeeds().stderr;
+    assert!(said.contains("1 writers are at work") && held.exists(), "{said}");
     drop(transaction);
-    bench.run(&["clean", "--yes"]).succeeds();
-    assert!(!staged.exists());
+    assert!(!held.exists(), "a writer that gives up removes its files");
 }
 
 #[test]
-fn a_log_that_cannot_be_read_is_named() {
+fn what_is_dropped_is_listed_first_and_the_rest_stays() {
     let bench = filled();
-    bench.write("lake/_log/00000000000000000009.json", "{oops");
-    bench.run(&["status"]).fails(1, &["00000000000000000009.json", "hint:"]);
+    let n_prompts =
+        || bench.run(&["sql", "SELECT count(*) FROM prompts", "--format", "csv"]).succeeds().text();
+    bench.run(&["drop"]).refuses(&["--task"]);
+    bench.run(&["drop", "--task", "mime"]).refuses(&["no task `mime`", "did you mean `mine`"]);
+    bench.run(&["drop", "--study", "s"]).refuses(&["no study `s`"]);
+    let listed = bench.run(&["drop", "--task", "mine"]).succeeds();
+    assert!(listed.text() == "ingest/mine\n" && listed.stderr.contains("--yes"), "{}", listed.stderr);
+    assert!(n_prompts().contains("1026"));
+    bench.run(&["drop", "--task", "mine", "--yes"]).succeeds();
+    assert!(n_prompts().contains("1024") && !bench.path("lake/prompts/task=mine").exists());
+    let history = bench.run(&["history"]).succeeds().text();
+    assert!(history.contains("drop") && history.contains("removes ingest/mine"), "{history}");
+    bench.run(&["verify"]).succeeds();
+}
+
+#[cfg(unix)]
+#[test]
+fn gc_follows_no_link() {
+    let bench = filled();
+    let thesis = bench.write("thesis/chapter.tex", "years of work");
+    std::os::unix::fs::symlink(bench.path("thesis"), bench.path("lake/prompts/x")).expect("a link");
+    let said = bench.run(&["gc", "--yes"]).succeeds().stderr;
+    assert!(said.contains("`prompts/x` is a link") && thesis.exists(), "{said}");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_named_and_repaired() {
+    let bench = filled();
+    let entry = bench.path("lake/_log/00000000000000000001.json");
+    let text = fs::read_to_string(&entry).expect("an entry");
+    fs::write(&entry, text.replace("linear", "lineal")).expect("written");
+    let parts =
+        ["`_log/00000000000000000001.json` differs from its BLAKE3", "hint: `hypercolumn repair --plan"];
+    bench.run(&["ingest", "--task", "linear_regression"]).fails(1, &parts);
+    let status = bench.run(&["status"]);
+    assert_eq!(status.code, Some(3), "{}", status.stderr);
+    assert!(status.stderr.contains("the log is damaged"), "{}", status.stderr);
+    let answered = bench.run(&["sql", "SELECT count(*) AS n FROM prompts", "--format", "csv"]);
+    assert_eq!((answered.code, answered.text().as_str()), (Some(3), "n\r\n2\r\n"));
+    let before = contents(&bench.path("lake/_log"));
+    let planned = bench.run(&["repair", "--plan"]);
+    assert_eq!((planned.code, contents(&bench.path("lake/_log"))), (Some(3), before));
+    let repaired = bench.run(&["repair"]).succeeds().text();
+    assert!(repaired.contains("differs from its BLAKE3"), "{repaired}");
+    assert!(bench.run(&["repair"]).succeeds().stderr.contains("nothing to repair"));
+    bench.run(&["ingest", "--task", "linear_regression"]).succeeds();
+    bench.run(&["verify"]).succeeds();
+    let history = bench.run(&["history", "--json"]).succeeds().json();
+    let kinds: Vec<&str> =
+        history.as_array().expect("entries").iter().map(|e| e["kind"].as_str().expect("a kind")).collect();
+    assert_eq!(kinds, ["commit", "repair", "commit"]);
+    assert!(bench.run(&["history"]).succeeds().text().contains("ingest/linear_regression"));
+}
+
+#[test]
+fn a_partition_deleted_by_hand_is_named_and_put_right() {
+    for remedy in [&["repair"][..], &["ingest", "--task", "mine", "--prompts", "mine.jsonl"]] {
+        let bench = filled();
+        for table in ["prompts", "segments"] {
+            fs::remove_dir_all(bench.path(&format!("lake/{table}/task=mine"))).expect("removed");
+        }
+        let count = ["sql", "SELECT count(*) AS n FROM prompts", "--format", "csv"];
+        let parts =
+            ["table `prompts` is not whole", "prompts/task=mine/part-", "is missing", "`hypercolumn repair`"];
+        bench.run(&count).fails(1, &parts);
+        bench.run(&["sql", "SELECT count(*) FROM responses"]).succeeds();
+        bench.run(remedy).succeeds();
+        let n = if remedy == ["repair"] { 1024 } else { 1026 };
+        assert_eq!(bench.run(&count).succeeds().text(), format!("n\r\n{n}\r\n"));
+        assert_eq!(bench.run(&["status"]).succeeds().code, Some(0));
+    }
+}
+
+#[test]
+fn sql_compares_content_when_asked() {
+    let bench = filled();
+    let path = a_data_file(&bench);
+    let mut bytes = fs::read(&path).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).expect("written");
+    bench.run(&["sql", "SELECT 1", "--check"]).fails(1, &["differs from the BLAKE3", "hint:"]);
 }

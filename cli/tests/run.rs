@@ -12,8 +12,8 @@ fn a_study_runs_to_its_report_and_is_then_reused() {
     let bench = Bench::new();
     let first = bench.run_with_models(&["run", SMALL]).succeeds();
     assert!(first.text().contains("Answers by condition"), "{}", first.text());
-    assert!(first.text().ends_with("\nreport: lake/report.html\n"), "{}", first.text());
-    assert!(bench.path("lake/report.html").exists());
+    assert!(first.text().ends_with("\nreport: lake/reports/small.html\n"), "{}", first.text());
+    assert!(bench.path("lake/reports/small.html").exists());
     let tables = contents(&bench.path("lake/_log"));
 
     let again = bench.run_with_models(&["run", SMALL]).succeeds();

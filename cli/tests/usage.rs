@@ -6,9 +6,9 @@ use std::io::Read;
 use std::process::Stdio;
 use support::{Bench, PROMPTS, Ran};
 
-const COMMANDS: [&str; 12] = [
-    "run", "ingest", "extract", "analyze", "report", "sql", "status", "plan", "verify", "clean", "models",
-    "tables",
+const COMMANDS: [&str; 15] = [
+    "run", "ingest", "extract", "analyze", "report", "sql", "status", "plan", "verify", "history", "repair",
+    "drop", "gc", "models", "tables",
 ];
 
 #[test]

@@ -11,8 +11,8 @@ use crate::tasks::Generator;
 use hypercolumn_schemas::Prompt;
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
-    CommitInfo, IngestRecord, Lake, Partition, Record, RecordVersion, Row, Slot, Snapshot, TaskRows,
-    Transaction, content_key, name_problem, prompts_digest, tables,
+    Commit, CommitInfo, IngestRecord, Lake, Partition, Record, RecordVersion, Row, Slot, Snapshot, TaskRows,
+    Transaction, content_key, describe_changes, name_problem, prompts_digest, tables,
 };
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -67,7 +67,8 @@ pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOu
     let description = describe(source)?;
     let slot = Slot::Ingest { task: task.to_owned() };
     let key = content_key(&(CODE_VERSION, &description));
-    if let Some(commit) = lake.snapshot()?.slot(&slot).filter(|c| c.key == key) {
+    let is_whole = |commit: &&Commit| commit.files.iter().all(|file| lake.check(file).is_ok());
+    if let Some(commit) = lake.snapshot()?.slot(&slot).filter(|c| c.key == key).filter(is_whole) {
         let n_rows = |table: &str| commit.files.iter().filter(|f| f.table == table).map(|f| f.n_rows).sum();
         let (n_prompts, n_segments) = (n_rows(tables::PROMPTS.name), n_rows(tables::SEGMENTS.name));
         let (messages, warnings) = Default::default();
@@ -149,18 +150,12 @@ fn describe(source: &PromptSource) -> Result<Value, IngestError> {
 
 /// Names what differs between two descriptions of a source.
 fn explain_change(before: &Value, now: &Value) -> String {
-    let (Some(old), Some(new)) = (before["generator"].as_object(), now["generator"].as_object()) else {
-        let same_kind = before["file"].is_object() && now["file"].is_object();
-        return if same_kind { "the file changed".into() } else { "the source changed".into() };
-    };
-    let changed: Vec<_> = new
-        .iter()
-        .filter(|(key, value)| old.get(*key) != Some(value))
-        .map(|(key, value)| format!("{key} was {}, is {value}", old.get(key).unwrap_or(&Value::Null)))
-        .collect();
-    match changed.is_empty() {
-        true => "the generator changed".into(),
-        false => changed.join("; "),
+    let of_kind = |kind: &str| before[kind].is_object() && now[kind].is_object();
+    match describe_changes(&before["generator"], &now["generator"]) {
+        _ if of_kind("file") => "the file changed".into(),
+        Some(changes) if of_kind("generator") => changes,
+        None if of_kind("generator") => "the generator changed".into(),
+        _ => "the source changed".into(),
     }
 }
 

@@ -1,27 +1,18 @@
-//! Commits: the log that says which files are in a lake.
-//!
-//! A commit fills a [`Slot`] with files. The latest commit of a slot is what the slot holds; a commit may also empty
-//! other slots. A [`Snapshot`] is the log replayed.
+//! What the log holds: commits, which fill slots with files, and removals, which empty slots.
 
-use crate::error::LakeError;
+use crate::damage::LostNumbers;
 use crate::partition::Partition;
-use crate::record::{ExtractRecord, Record};
+use crate::record::Record;
 use crate::slot::Slot;
 use crate::table::Table;
+use crate::tables;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::collections::{BTreeMap, HashSet};
-use std::fs;
-use std::path::Path;
 
-/// Version of the commit files that this program writes and reads.
-pub const COMMIT_FORMAT: u32 = 2;
-
-/// Name of the log's directory inside a lake.
-pub(crate) const LOG_DIRECTORY: &str = "_log";
+/// Digits of a file's BLAKE3 that its name holds.
+const NAME_DIGITS: usize = 16;
 
 /// One Parquet file of a commit.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
     /// Table's name.
@@ -39,16 +30,50 @@ pub struct FileEntry {
     /// Length of the vectors, where the table has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vector_length: Option<i32>,
+    /// Version of the table that the file was written with; none in format 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_version: Option<u32>,
 }
 
-/// One commit, as its file in the log spells it.
+impl FileEntry {
+    /// Name of a file whose content has this BLAKE3.
+    pub(crate) fn file_name(blake3: &str) -> String {
+        format!("part-{}.parquet", &blake3[..NAME_DIGITS])
+    }
+
+    /// Whether the file has the columns and partitions that its table has today.
+    pub(crate) fn is_current(&self) -> bool {
+        let is_today = |table: &Table| {
+            self.table_version.is_none_or(|version| version == table.version) && self.partition.is_of(table)
+        };
+        tables::by_name(&self.table).is_some_and(is_today)
+    }
+
+    /// The reason why this entry cannot be of a lake, if there is one: a path has to follow from table, partition and
+    /// content, so that no log can name a file outside its lake or of another table.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let Some(table) = tables::by_name(&self.table) else {
+            return Some(format!("lists a file of `{}`, which is no table", self.table));
+        };
+        let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        if self.blake3.len() != 64 || !self.blake3.bytes().all(is_hex) {
+            return Some(format!("lists `{}` without a BLAKE3", self.path));
+        }
+        let directory = self.partition.levels(table).join("/");
+        let expected = format!("{directory}/{}", Self::file_name(&self.blake3));
+        (self.path != expected).then(|| format!("lists `{}`, where only `{expected}` can be", self.path))
+    }
+}
+
+/// Files become what a slot holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Commit {
-    /// Version of this file's layout.
-    pub format: u32,
     /// Position in the log, from 0.
     pub sequence: u64,
+    /// BLAKE3 of the entry before this one; none in the first and in those of format 2.
+    #[serde(default)]
+    pub previous: Option<String>,
     /// The piece of work whose files these are.
     pub slot: Slot,
     /// Hash of inputs, settings and code version (see [`crate::content_key`]).
@@ -66,95 +91,71 @@ pub struct Commit {
     pub files: Vec<FileEntry>,
 }
 
-/// The content of a lake at one moment: the latest commit of every slot.
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {
-    slots: BTreeMap<Slot, Commit>,
-    next_sequence: u64,
+/// The cause of a [`Removal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovalCause {
+    /// Files or entries of the log were lost.
+    Repair,
+    /// A user asked for it.
+    Drop,
 }
 
-impl Snapshot {
-    /// Replays the log below `lake`.
-    pub(crate) fn read(lake: &Path) -> Result<Self, LakeError> {
-        let log = lake.join(LOG_DIRECTORY);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&log).map_err(LakeError::io("list", &log))? {
-            let entry = entry.map_err(LakeError::io("list", &log))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.len() == 25 && name.ends_with(".json") {
-                names.push(name);
-            }
-        }
-        names.sort();
-        let mut snapshot = Self::default();
-        for name in names {
-            snapshot.apply(read_commit(&log.join(name))?);
-        }
-        Ok(snapshot)
-    }
-
-    /// Adds one commit.
-    pub(crate) fn apply(&mut self, commit: Commit) {
-        self.next_sequence = commit.sequence + 1;
-        for slot in &commit.removes {
-            self.slots.remove(slot);
-        }
-        self.slots.insert(commit.slot.clone(), commit);
-    }
-
-    /// Sequence number of the next commit.
-    pub(crate) fn next_sequence(&self) -> u64 {
-        self.next_sequence
-    }
-
-    /// The commit that fills `slot`, if any.
-    pub fn slot(&self, slot: &Slot) -> Option<&Commit> {
-        self.slots.get(slot)
-    }
-
-    /// All filled slots in order.
-    pub fn commits(&self) -> impl Iterator<Item = &Commit> {
-        self.slots.values()
-    }
-
-    /// All shards of all extractions, with what they record.
-    pub fn extractions(&self) -> impl Iterator<Item = (&Commit, &ExtractRecord)> {
-        self.commits().filter_map(|c| c.details.as_extract().map(|record| (c, record)))
-    }
-
-    /// The shards of `model`'s extraction of `task`.
-    pub fn shards<'a>(
-        &'a self,
-        model: &'a str,
-        task: &'a str,
-    ) -> impl Iterator<Item = (&'a Commit, &'a ExtractRecord)> {
-        self.extractions().filter(move |(c, _)| c.slot.model() == Some(model) && c.slot.task() == task)
-    }
-
-    /// Every file of `table`.
-    pub fn files<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = &'a FileEntry> {
-        self.commits().flat_map(|c| &c.files).filter(move |f| f.table == table.name)
-    }
-
-    /// Relative paths of all files.
-    pub(crate) fn paths(&self) -> HashSet<&str> {
-        self.commits().flat_map(|c| &c.files).map(|f| f.path.as_str()).collect()
-    }
+/// Slots become empty.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removal {
+    /// Position in the log, from 0.
+    pub sequence: u64,
+    /// BLAKE3 of the entry before this one.
+    pub previous: Option<String>,
+    /// The cause.
+    pub cause: RemovalCause,
+    /// Seconds since the Unix epoch.
+    pub committed_at_s: u64,
+    /// Version of the program.
+    pub program: String,
+    /// The slots.
+    pub removes: Vec<Slot>,
+    /// Numbers of the log that are known to be lost from here on.
+    #[serde(default)]
+    pub lost: Vec<LostNumbers>,
+    /// What was found, for people.
+    #[serde(default)]
+    pub findings: Vec<String>,
 }
 
-/// File name of a commit in the log.
-pub(crate) fn file_name(sequence: u64) -> String {
-    format!("{sequence:020}.json")
+/// One entry of the log.
+#[derive(Clone, Debug)]
+pub enum LogEntry {
+    /// A slot was filled.
+    Commit(Box<Commit>),
+    /// Slots were emptied.
+    Removal(Removal),
 }
 
-fn read_commit(path: &Path) -> Result<Commit, LakeError> {
-    let bytes = fs::read(path).map_err(LakeError::io("read", path))?;
-    let unreadable =
-        |e: serde_json::Error| LakeError::Commit { path: path.to_owned(), reason: e.to_string() };
-    let value: Value = serde_json::from_slice(&bytes).map_err(unreadable)?;
-    let found = value.get("format").and_then(Value::as_u64).unwrap_or(0) as u32;
-    if found != COMMIT_FORMAT {
-        return Err(LakeError::Format { path: path.to_owned(), found, known: COMMIT_FORMAT });
+impl LogEntry {
+    /// Position in the log.
+    pub fn sequence(&self) -> u64 {
+        match self {
+            Self::Commit(commit) => commit.sequence,
+            Self::Removal(removal) => removal.sequence,
+        }
     }
-    serde_json::from_value(value).map_err(unreadable)
+
+    /// BLAKE3 of the entry before this one.
+    pub(crate) fn previous(&self) -> Option<&str> {
+        match self {
+            Self::Commit(commit) => commit.previous.as_deref(),
+            Self::Removal(removal) => removal.previous.as_deref(),
+        }
+    }
+
+    /// The reason why the entry cannot be of a lake, if there is one.
+    pub(crate) fn problem(&self) -> Option<String> {
+        match self {
+            Self::Commit(commit) => commit.files.iter().find_map(FileEntry::problem),
+            Self::Removal(_) => None,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Everything that can go wrong between memory and a lake.
 
+use crate::damage::LogProblem;
 use std::io;
 use std::path::PathBuf;
 
@@ -25,12 +26,27 @@ pub enum LakeError {
     /// A slot that the log could not be read with.
     #[error("{reason}")]
     Slot { reason: String },
-    /// A commit file cannot be understood.
-    #[error("commit `{}` cannot be read: {reason}", path.display())]
-    Commit { path: PathBuf, reason: String },
+    /// Entries of the log are lost, so that what the lake holds is not sure.
+    #[error("the log of `{}` is damaged: {}", root.display(), first.as_ref())]
+    Log {
+        root: PathBuf,
+        /// The first problem.
+        first: Box<LogProblem>,
+        /// All problems.
+        n_problems: usize,
+    },
+    /// Another process fills the same slots.
+    #[error("another process is at work on {what}")]
+    Busy { what: String },
+    /// What a commit was computed from is not in the lake any more.
+    #[error("`{path}` was replaced while what it gave was computed")]
+    Outdated { path: String },
+    /// Numbers of the log are taken by other writers again and again.
+    #[error("could not add an entry to `{}`: other writers take its number", path.display())]
+    Contended { path: PathBuf },
     /// Another format version than this program knows.
     #[error(
-        "commit `{}` has format {found}, this program reads format {known}: use the program that wrote this lake, or write the lake anew in another directory",
+        "commit `{}` has format {found}, this program reads formats 2 to {known}: use the program that wrote this lake, or write the lake anew in another directory",
         path.display()
     )]
     Format { path: PathBuf, found: u32, known: u32 },

@@ -1,14 +1,23 @@
 //! A lake: a directory of tables, and the log of commits that says which files count.
 
-use crate::commit::{LOG_DIRECTORY, Snapshot};
+use crate::commit::{FileEntry, LogEntry};
+use crate::confine::without_links;
+use crate::damage::Damage;
 use crate::error::LakeError;
-use crate::lock::LakeLock;
-use crate::writer::hash_file;
+use crate::lock::Claim;
+use crate::log::{Depth, LOG_DIRECTORY, replay};
+use crate::partition::percent_encode;
+use crate::replaced::Reader;
+use crate::slot::Slot;
+use crate::snapshot::Snapshot;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Name of the directory for files that are being written.
 pub(crate) const STAGING_DIRECTORY: &str = "_staging";
+
+/// Name of the directory for reports.
+const REPORT_DIRECTORY: &str = "reports";
 
 /// A directory of tables. Opening it reads nothing; see [`Lake::snapshot`].
 #[derive(Clone, Debug)]
@@ -16,7 +25,7 @@ pub struct Lake {
     root: PathBuf,
 }
 
-/// A listed file that differs from what its commit recorded.
+/// Something that differs from what was recorded of it.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// Path relative to the lake.
@@ -35,10 +44,13 @@ impl Lake {
         if !root.exists() {
             return Err(LakeError::Missing { path: root });
         }
-        if !root.join(LOG_DIRECTORY).is_dir() {
-            return Err(LakeError::NotALake { path: root, reason: "the directory has no `_log`" });
+        match fs::symlink_metadata(root.join(LOG_DIRECTORY)) {
+            Ok(log) if log.is_dir() => Ok(Self { root }),
+            Ok(_) => {
+                Err(LakeError::NotALake { path: root, reason: "its `_log` is not a directory of its own" })
+            }
+            Err(_) => Err(LakeError::NotALake { path: root, reason: "the directory has no `_log`" }),
         }
-        Ok(Self { root })
     }
 
     /// Opens a lake, creating it where there is nothing yet.
@@ -49,16 +61,18 @@ impl Lake {
     pub fn create(root: impl Into<PathBuf>) -> Result<Self, LakeError> {
         let root = root.into();
         let log = root.join(LOG_DIRECTORY);
-        if !log.is_dir() {
-            if root.exists() && !root.is_dir() {
-                return Err(LakeError::NotALake { path: root, reason: "the path is a file" });
-            }
-            let occupied = fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_some());
-            if occupied {
-                return Err(LakeError::NotALake { path: root, reason: "the directory holds other files" });
-            }
-            fs::create_dir_all(&log).map_err(LakeError::io("create directory", &log))?;
+        if log.is_dir() {
+            return Self::open(root);
         }
+        if root.exists() && !root.is_dir() {
+            return Err(LakeError::NotALake { path: root, reason: "the path is a file" });
+        }
+        let occupied = fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_some());
+        // Another process may be creating the lake.
+        if occupied && !log.is_dir() {
+            return Err(LakeError::NotALake { path: root, reason: "the directory holds other files" });
+        }
+        fs::create_dir_all(&log).map_err(LakeError::io("create directory", &log))?;
         Ok(Self { root })
     }
 
@@ -67,84 +81,116 @@ impl Lake {
         &self.root
     }
 
-    /// Replays the log.
+    /// Where the report of `study` is written.
+    pub fn report_path(&self, study: &str) -> PathBuf {
+        self.root.join(REPORT_DIRECTORY).join(format!("{}.html", percent_encode(study)))
+    }
+
+    /// The log's directory.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join(LOG_DIRECTORY)
+    }
+
+    /// What the lake holds, for work that builds on it.
     ///
     /// # Errors
-    /// When a commit cannot be read or has a format that this program does not know.
+    /// [`LakeError::Log`] when entries of the log are lost; [`LakeError::Format`] for a format that this program does not
+    /// know.
     pub fn snapshot(&self) -> Result<Snapshot, LakeError> {
-        Snapshot::read(&self.root)
+        let reader = Reader::enter(&self.root);
+        Ok(self.checked(Depth::Tail)?.guarded(reader))
     }
 
-    /// Locks the lake against writers: a transaction that starts while the lock is held waits for its end. None while
-    /// a transaction is open, in this process or another.
+    /// What the lake holds as far as its log can be read; [`Snapshot::problems`] has the rest.
     ///
     /// # Errors
-    /// [`LakeError::Io`] when the lake is read-only or its file system has no locks.
-    pub fn try_lock(&self) -> Result<Option<LakeLock>, LakeError> {
-        LakeLock::exclusive(&self.root)
+    /// When the log's directory cannot be read or is of a format that this program does not know.
+    pub fn survey(&self) -> Result<Snapshot, LakeError> {
+        let reader = Reader::enter(&self.root);
+        Ok(replay(&self.log(), Depth::Tail, &mut |_| {})?.guarded(reader))
     }
 
-    /// Compares every listed file with what its commit recorded: present, size, BLAKE3.
+    /// Every entry of the log that can be read, in order, and what it amounts to.
     ///
     /// # Errors
-    /// When the log cannot be read; differences are findings, not errors.
-    pub fn verify(&self) -> Result<Vec<Finding>, LakeError> {
-        let snapshot = self.snapshot()?;
-        let mut findings = Vec::new();
-        for file in snapshot.commits().flat_map(|c| &c.files) {
-            let problem = match hash_file(&self.root.join(&file.path)) {
-                Err(LakeError::Io { source, .. }) => format!("cannot be read: {source}"),
-                Err(other) => other.to_string(),
-                Ok((n_bytes, _)) if n_bytes != file.n_bytes => {
-                    format!("has {n_bytes} bytes, its commit says {}", file.n_bytes)
-                }
-                Ok((_, hash)) if hash != file.blake3 => "differs from the BLAKE3 of its commit".to_owned(),
-                Ok(_) => continue,
-            };
-            findings.push(Finding { path: file.path.clone(), problem });
+    /// As [`Lake::survey`].
+    pub fn history(&self) -> Result<(Vec<LogEntry>, Snapshot), LakeError> {
+        let mut entries = Vec::new();
+        let snapshot = replay(&self.log(), Depth::Whole, &mut |entry| entries.push(entry.clone()))?;
+        Ok((entries, snapshot))
+    }
+
+    /// As [`Lake::snapshot`], without keeping files in place.
+    pub(crate) fn checked(&self, depth: Depth) -> Result<Snapshot, LakeError> {
+        let snapshot = replay(&self.log(), depth, &mut |_| {})?;
+        let lost: Vec<_> = snapshot.problems().iter().filter(|p| p.damage == Damage::Content).collect();
+        match lost.first() {
+            None => Ok(snapshot),
+            Some(first) => Err(LakeError::Log {
+                root: self.root.clone(),
+                first: Box::new((*first).clone()),
+                n_problems: lost.len(),
+            }),
         }
-        Ok(findings)
     }
 
-    /// Files below the lake's tables, and staging directories, that no commit lists: what a killed run left.
+    /// Claims the shards of `model`'s extraction of `task`, so that no other process fills them meanwhile: two runs with
+    /// different settings would replace each other's.
     ///
     /// # Errors
-    /// When a directory cannot be listed or the log cannot be read.
-    pub fn unlisted(&self) -> Result<Vec<PathBuf>, LakeError> {
-        let snapshot = self.snapshot()?;
-        let listed = snapshot.paths();
-        let mut found = Vec::new();
-        for table in crate::tables::ALL {
-            collect_files(&self.root.join(table.name), &mut found)?;
+    /// [`LakeError::Busy`] while another process has them.
+    pub fn claim_extraction(&self, model: &str, task: &str) -> Result<Claim, LakeError> {
+        Claim::take(&self.root, &format!("model `{model}` reading task `{task}`"))
+    }
+
+    /// Claims the results of `study` about `model`, so that no other process fills them meanwhile.
+    ///
+    /// # Errors
+    /// [`LakeError::Busy`] while another process has them.
+    pub fn claim_results(&self, study: &str, model: &str) -> Result<Claim, LakeError> {
+        Claim::take(&self.root, &format!("study `{study}` of model `{model}`"))
+    }
+
+    /// The path of a listed file that is in place: a plain file of the recorded size, below directories that are no links.
+    ///
+    /// # Errors
+    /// [`LakeError::Damaged`] where it is not.
+    pub fn locate(&self, file: &FileEntry) -> Result<PathBuf, LakeError> {
+        let path = self.root.join(&file.path);
+        let refuse = |problem: String| LakeError::Damaged { path: path.clone(), problem };
+        let metadata = match fs::symlink_metadata(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(refuse("is missing".into())),
+            other => other.map_err(LakeError::io("look at", &path))?,
+        };
+        if without_links(&self.root, &file.path).is_none() || !metadata.is_file() {
+            return Err(refuse("is reached by a link, which is not followed".into()));
         }
-        collect_files(&self.root.join(STAGING_DIRECTORY), &mut found)?;
-        found.retain(|path| {
-            let relative = path.strip_prefix(&self.root).unwrap_or(path);
-            !listed.contains(relative_text(relative).as_str())
-        });
-        found.sort();
-        Ok(found)
+        if metadata.len() != file.n_bytes {
+            return Err(refuse(format!("has {} bytes, its commit says {}", metadata.len(), file.n_bytes)));
+        }
+        Ok(path)
+    }
+
+    /// `snapshot` without those slots that `are_outputs` names whose files are not in place, so that they are filled again.
+    #[must_use]
+    pub fn without_misplaced(&self, mut snapshot: Snapshot, are_outputs: fn(&Slot) -> bool) -> Snapshot {
+        let is_misplaced = |file: &FileEntry| self.locate(file).is_err();
+        snapshot.retain(|commit| !are_outputs(&commit.slot) || !commit.files.iter().any(is_misplaced));
+        snapshot
+    }
+
+    /// Listed files that are not in place: missing, reached by a link or of another size.
+    pub fn misplaced(&self, snapshot: &Snapshot) -> Vec<Finding> {
+        let problem = |file: &FileEntry| Some(finding(file, self.locate(file).err()?));
+        snapshot.all_files().filter_map(problem).collect()
     }
 }
 
-/// A relative path with `/` between levels, as commits spell it.
-pub(crate) fn relative_text(path: &Path) -> String {
-    path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
-fn collect_files(directory: &Path, found: &mut Vec<PathBuf>) -> Result<(), LakeError> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(LakeError::io("list", directory)(e)),
+pub(crate) fn finding(file: &FileEntry, error: LakeError) -> Finding {
+    let problem = match error {
+        LakeError::Damaged { problem, .. } => problem,
+        LakeError::Io { source, .. } => format!("cannot be read: {source}"),
+        other => other.to_string(),
     };
-    for entry in entries {
-        let path = entry.map_err(LakeError::io("list", directory))?.path();
-        if path.is_dir() {
-            collect_files(&path, found)?;
-        } else {
-            found.push(path);
-        }
-    }
-    Ok(())
+    Finding { path: file.path.clone(), problem }
 }

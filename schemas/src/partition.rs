@@ -1,4 +1,4 @@
-//! Typed partition paths: `model=…/task=…/layer=…`, encoded so that any name is a safe directory.
+//! Typed partition paths: `study=…/model=…/task=…/layer=…`, encoded so that any name is a safe directory.
 
 use crate::table::{PartitionColumn, Table};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -9,6 +9,9 @@ use std::path::PathBuf;
 /// The partition that a file belongs to. A level that its table does not have is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Partition {
+    /// The study's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<String>,
     /// The model's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -31,6 +34,11 @@ impl Partition {
         Self { model: Some(model.to_owned()), ..Self::of_task(task) }
     }
 
+    /// A partition of a study's results about a model and a task.
+    pub fn of_study(study: &str, model: &str, task: &str) -> Self {
+        Self { study: Some(study.to_owned()), ..Self::of_model(model, task) }
+    }
+
     /// This partition at one layer.
     #[must_use]
     pub fn at_layer(mut self, layer: i32) -> Self {
@@ -38,22 +46,39 @@ impl Partition {
         self
     }
 
+    /// Levels of the directory of `table`'s files, from the table's name on; levels that have no value here are left out.
+    pub(crate) fn levels(&self, table: &Table) -> Vec<String> {
+        let level = |level: &PartitionColumn| {
+            let value = self.value(*level)?;
+            Some(format!("{}={}", level.name(), percent_encode(&value)))
+        };
+        std::iter::once(table.name.to_owned()).chain(table.partitions.iter().filter_map(level)).collect()
+    }
+
+    /// Whether every level of `table` has a value here.
+    pub(crate) fn is_of(&self, table: &Table) -> bool {
+        table.partitions.iter().all(|level| self.value(*level).is_some())
+    }
+
+    fn value(&self, level: PartitionColumn) -> Option<String> {
+        match level {
+            PartitionColumn::Study => self.study.clone(),
+            PartitionColumn::Model => self.model.clone(),
+            PartitionColumn::Task => self.task.clone(),
+            PartitionColumn::Layer => self.layer.map(|l| l.to_string()),
+        }
+    }
+
     /// Directory of `table`'s files in this partition, relative to the lake.
     ///
     /// # Panics
     /// If a level that the table has is missing here: a fault of the caller.
     pub fn directory(&self, table: &Table) -> PathBuf {
-        let mut path = PathBuf::from(table.name);
-        for level in table.partitions {
-            let value = match level {
-                PartitionColumn::Model => self.model.clone(),
-                PartitionColumn::Task => self.task.clone(),
-                PartitionColumn::Layer => self.layer.map(|l| l.to_string()),
-            };
-            let value = value.unwrap_or_else(|| panic!("{} needs {}", table.name, level.name()));
-            path.push(format!("{}={}", level.name(), percent_encode(&value)));
+        let missing = table.partitions.iter().find(|level| self.value(**level).is_none());
+        if let Some(level) = missing {
+            panic!("{} needs {}", table.name, level.name());
         }
-        path
+        self.levels(table).iter().collect()
     }
 }
 

@@ -11,9 +11,9 @@ use std::fs::File;
 /// All batches of one listed file.
 ///
 /// # Errors
-/// When the file is missing, damaged or holds another number of rows than its commit says.
+/// When the file is missing, differs from what its commit recorded (size, BLAKE3) or holds another number of rows.
 pub fn read_batches(lake: &Lake, entry: &FileEntry) -> Result<Vec<RecordBatch>, LakeError> {
-    let path = lake.root().join(&entry.path);
+    let path = lake.check(entry)?;
     let file = File::open(&path).map_err(LakeError::io("open", &path))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|b| b.build())

@@ -7,9 +7,11 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
 use std::sync::Arc;
 
-/// A directory level of a table's files: `model=…`, `task=…` or `layer=…`.
+/// A directory level of a table's files: `study=…`, `model=…`, `task=…` or `layer=…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionColumn {
+    /// The study's name.
+    Study,
     /// The model's name.
     Model,
     /// The task's name.
@@ -22,6 +24,7 @@ impl PartitionColumn {
     /// Name in the path and in SQL.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Study => "study",
             Self::Model => "model",
             Self::Task => "task",
             Self::Layer => "layer",
@@ -31,7 +34,7 @@ impl PartitionColumn {
     /// Type that SQL views give the values read from the path.
     pub const fn duckdb(self) -> &'static str {
         match self {
-            Self::Model | Self::Task => "VARCHAR",
+            Self::Study | Self::Model | Self::Task => "VARCHAR",
             Self::Layer => "INTEGER",
         }
     }

@@ -1,10 +1,10 @@
 //! A task's prompts and segments as rows, whether a lake holds them or they are about to be written.
 
-use crate::commit::Snapshot;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::reader::read_rows;
 use crate::row::Row;
+use crate::snapshot::Snapshot;
 use crate::tables::{PromptRow, SegmentRow};
 
 /// The rows of a task that the ingest stage writes.

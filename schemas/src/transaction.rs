@@ -1,26 +1,34 @@
 //! Filling a slot: files are staged, closed, checked, renamed to their content's name, then committed.
 //!
-//! A file becomes visible in two steps. Its rename into a partition makes it whole for readers that
+//! A transaction's staging directory has a random name, and a lock that says that its writer lives. From the renames to the
+//! commit it holds the lake's commit lock. A file becomes visible in two steps. Its rename into a partition makes it whole for readers that
 //! glob; the commit, created only if no other commit has its number, makes it count for
 //! everything in this project. Dropping a transaction removes what it staged.
 
-use crate::commit::{COMMIT_FORMAT, Commit, FileEntry, LOG_DIRECTORY, Snapshot, file_name};
+use crate::commit::{Commit, FileEntry, LogEntry};
+use crate::confine::{relative_text, without_links};
 use crate::error::LakeError;
-use crate::lake::{Lake, STAGING_DIRECTORY, relative_text};
-use crate::lock::LakeLock;
+use crate::lake::{Lake, STAGING_DIRECTORY};
+use crate::lock::{CommitLock, OwnerLock, Role};
+use crate::log::{Depth, append, sync_directory};
 use crate::partition::Partition;
 use crate::record::Record;
+use crate::replaced::remove_replaced;
 use crate::sharing::SharingWriter;
 use crate::slot::Slot;
+use crate::snapshot::Snapshot;
 use crate::table::Table;
 use crate::writer::{FileWriter, StagedFile, Target};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How often a number of the log may be taken by a writer that does not know the commit lock.
+const MAX_TRIES: usize = 10;
 
 /// The content of a commit beside its files.
 #[derive(Clone, Debug)]
@@ -33,6 +41,16 @@ pub struct CommitInfo {
     pub removes: Vec<Slot>,
 }
 
+/// Staging directories of this process's transactions.
+static STAGING: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Removes what this process has staged and not committed, for an end without unwinding. Transactions fail from here on.
+pub fn discard_staged() {
+    let staging = STAGING.lock().unwrap_or_else(PoisonError::into_inner);
+    // Threads may still write: what they add after this stays unlisted, and `gc` removes it.
+    staging.iter().for_each(|directory| drop(fs::remove_dir_all(directory)));
+}
+
 /// Work in progress on one slot.
 #[derive(Debug)]
 pub struct Transaction {
@@ -41,7 +59,9 @@ pub struct Transaction {
     staging: PathBuf,
     n_writers: usize,
     staged: Vec<StagedFile>,
-    _lock: LakeLock,
+    /// Paths that have to be listed when this commits.
+    required: Vec<String>,
+    _owner: OwnerLock,
 }
 
 impl Lake {
@@ -58,12 +78,12 @@ impl Lake {
 
 impl Transaction {
     fn begin(lake: Lake, slot: Slot) -> Result<Self, LakeError> {
-        let lock = LakeLock::shared(lake.root())?;
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let unique = format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        let staging = lake.root().join(STAGING_DIRECTORY).join(unique);
-        fs::create_dir_all(&staging).map_err(LakeError::io("create directory", &staging))?;
-        Ok(Self { lake, slot, staging, n_writers: 0, staged: Vec::new(), _lock: lock })
+        let owner = OwnerLock::create(lake.root(), Role::Writer)?;
+        let staging = lake.root().join(STAGING_DIRECTORY).join(owner.token());
+        create_below_staging(&staging)?;
+        STAGING.lock().unwrap_or_else(PoisonError::into_inner).insert(staging.clone());
+        let (staged, required) = (Vec::new(), Vec::new());
+        Ok(Self { lake, slot, staging, n_writers: 0, staged, required, _owner: owner })
     }
 
     /// A writer of one file of `table` in `partition`; give it back to [`Transaction::stage`] when full.
@@ -96,6 +116,11 @@ impl Transaction {
         self.n_writers += 1;
         let path = self.staging.join(format!("{}-{}.parquet", table.name, self.n_writers));
         Target { path, table, partition, vector_length }
+    }
+
+    /// Names files that the rows are computed from: the commit is refused unless they are still listed then.
+    pub fn require<'a>(&mut self, files: impl IntoIterator<Item = &'a FileEntry>) {
+        self.required.extend(files.into_iter().map(|file| file.path.clone()));
     }
 
     /// A directory of this name beside the staged files that outlives the transaction, for work that a later
@@ -142,28 +167,46 @@ impl Transaction {
     /// Makes the staged files visible as the slot's content, and removes the files that they replace.
     ///
     /// # Errors
-    /// When a file cannot be moved or the commit cannot be written; the lake then reads as before.
+    /// When a file cannot be moved or the commit cannot be written; [`LakeError::Outdated`] when a required file is listed no
+    /// more; [`LakeError::Log`] when entries of the log are lost. The lake then reads as before.
     pub fn commit(mut self, info: CommitInfo) -> Result<Commit, LakeError> {
+        let root = self.lake.root().to_owned();
+        // From here to the commit no other process adds an entry or removes a file.
+        let lock = CommitLock::hold(&root)?;
+        let mut before = self.lake.checked(Depth::Tail)?;
         let files = self.move_into_partitions()?;
-        loop {
-            let before = self.lake.snapshot()?;
-            let commit = Commit {
-                format: COMMIT_FORMAT,
-                sequence: before.next_sequence(),
-                slot: self.slot.clone(),
-                key: info.key.clone(),
-                details: info.details.clone(),
-                committed_at_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
-                program: env!("CARGO_PKG_VERSION").to_owned(),
-                removes: info.removes.clone(),
-                files: files.clone(),
-            };
-            if self.create_in_log(&commit)? {
-                let mut after = before.clone();
-                after.apply(commit.clone());
-                self.remove_replaced(&before, &after);
+        for _ in 0..MAX_TRIES {
+            self.check_required(&before)?;
+            let commit = self.describe(&before, &info, &files);
+            let entry = LogEntry::Commit(Box::new(commit.clone()));
+            if let Some(after) = append(&self.lake.log(), &before, entry)? {
+                remove_replaced(&root, &before, &after, &lock);
                 return Ok(commit);
             }
+            before = self.lake.checked(Depth::Tail)?;
+        }
+        Err(LakeError::Contended { path: self.lake.log() })
+    }
+
+    fn describe(&self, before: &Snapshot, info: &CommitInfo, files: &[FileEntry]) -> Commit {
+        Commit {
+            sequence: before.next_sequence,
+            previous: before.tip.as_ref().map(|tip| tip.blake3.clone()),
+            slot: self.slot.clone(),
+            key: info.key.clone(),
+            details: info.details.clone(),
+            committed_at_s: now_s(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            removes: info.removes.clone(),
+            files: files.to_vec(),
+        }
+    }
+
+    fn check_required(&self, before: &Snapshot) -> Result<(), LakeError> {
+        let listed = before.paths();
+        match self.required.iter().find(|path| !listed.contains(path.as_str())) {
+            Some(path) => Err(LakeError::Outdated { path: path.clone() }),
+            None => Ok(()),
         }
     }
 
@@ -174,7 +217,11 @@ impl Transaction {
         for staged in self.staged.drain(..) {
             let directory = root.join(&staged.relative_directory);
             fs::create_dir_all(&directory).map_err(LakeError::io("create directory", &directory))?;
-            let path = directory.join(format!("part-{}.parquet", &staged.entry.blake3[..16]));
+            if without_links(&root, &relative_text(&staged.relative_directory)).is_none() {
+                let problem = "is reached by a link, which is not followed".to_owned();
+                return Err(LakeError::Damaged { path: directory, problem });
+            }
+            let path = directory.join(FileEntry::file_name(&staged.entry.blake3));
             fs::rename(&staged.path, &path).map_err(LakeError::io("rename", &staged.path))?;
             // A directory may be new, and the one that it lies in.
             touched.extend(directory.ancestors().take_while(|d| d.starts_with(&root)).map(Path::to_owned));
@@ -185,47 +232,31 @@ impl Transaction {
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
     }
+}
 
-    /// Writes `commit` into the log unless another commit has its number; returns whether it was written.
-    fn create_in_log(&self, commit: &Commit) -> Result<bool, LakeError> {
-        let log = self.lake.root().join(LOG_DIRECTORY);
-        let temporary = self.staging.join(file_name(commit.sequence));
-        let json = serde_json::to_vec_pretty(commit)
-            .map_err(|e| LakeError::Commit { path: temporary.clone(), reason: e.to_string() })?;
-        let mut file = File::create(&temporary).map_err(LakeError::io("create", &temporary))?;
-        file.write_all(&json).map_err(LakeError::io("write", &temporary))?;
-        file.sync_all().map_err(LakeError::io("flush", &temporary))?;
-        let path = log.join(file_name(commit.sequence));
-        // A hard link fails if the name exists, so two writers can never both write one number.
-        match fs::hard_link(&temporary, &path) {
-            Ok(()) => sync_directory(&log).map(|()| true),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(LakeError::io("create", &path)(e)),
+/// Creates a transaction's directory. Another one that ends may remove their parent as the last in it.
+fn create_below_staging(directory: &Path) -> Result<(), LakeError> {
+    let mut tries = 0;
+    loop {
+        match fs::create_dir_all(directory) {
+            Err(e) if e.kind() == ErrorKind::NotFound && tries < MAX_TRIES => tries += 1,
+            other => return other.map_err(LakeError::io("create directory", directory)),
         }
     }
+}
 
-    /// Deletes files that `before` listed and `after` does not. What cannot be deleted stays unlisted.
-    fn remove_replaced(&self, before: &Snapshot, after: &Snapshot) {
-        let kept = after.paths();
-        for path in before.paths().difference(&kept) {
-            // A failure leaves an unlisted file, which `clean` reports and removes.
-            let _ = fs::remove_file(self.lake.root().join(path));
-        }
-    }
+/// Seconds since the Unix epoch.
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        // Best effort: what stays behind is unlisted and `clean` removes it.
+        // Best effort: what stays behind is unlisted and `gc` removes it.
         let _ = fs::remove_dir_all(&self.staging);
+        STAGING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.staging);
         if let Some(parent) = self.staging.parent() {
             let _ = fs::remove_dir(parent);
         }
     }
-}
-
-/// Makes renames and directories inside a directory durable.
-fn sync_directory(directory: &Path) -> Result<(), LakeError> {
-    let handle = File::open(directory).map_err(LakeError::io("open", directory))?;
-    handle.sync_all().map_err(LakeError::io("flush", directory))
 }

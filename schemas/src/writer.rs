@@ -62,6 +62,7 @@ impl Target {
             n_bytes,
             blake3,
             vector_length,
+            table_version: Some(table.version),
         };
         Ok(Some(StagedFile { path, relative_directory, entry }))
     }

@@ -121,10 +121,10 @@ impl Found {
 
 /// Rows of `associations`, from what `behavior` and `measures` hold.
 fn associate_all(inputs: Inputs<'_>) -> Result<Vec<AssociationRow>, AnalyzeError> {
-    let Inputs { catalog, model, prompts, design, settings, progress } = inputs;
+    let Inputs { catalog, study, model, prompts, design, settings, progress } = inputs;
     let task = prompts.task.as_str();
     let sql = include_str!("../../queries/conditions_with_behavior.sql");
-    let scored = ask(catalog.connection(), sql, &[&model, &task], "look for behaviour")?;
+    let scored = ask(catalog.connection(), sql, &[&model, &task, &study], "look for behaviour")?;
     let scored = scored.column::<String>("condition")?;
     let is_scored = |condition: &&std::sync::Arc<str>| scored.iter().any(|s| **s == ***condition);
     let declared = design.reference.map(|reference| &prompts.conditions[reference]);
@@ -138,7 +138,7 @@ fn associate_all(inputs: Inputs<'_>) -> Result<Vec<AssociationRow>, AnalyzeError
         prompts.items.iter().zip(&clusters.of).map(|(item, cluster)| (&**item, *cluster)).collect();
     let changes_from = |reference: &str| {
         let sql = include_str!("../../queries/item_changes.sql");
-        let parameters: [&dyn duckdb::ToSql; 3] = [&model, &task, &reference];
+        let parameters: [&dyn duckdb::ToSql; 4] = [&model, &task, &reference, &study];
         let answer = ask(catalog.connection(), sql, &parameters, "compare conditions item by item")?;
         group(&answer, &cluster_of)
     };

@@ -51,6 +51,7 @@ pub static ANALYSES: [&dyn Registered; 5] = [
 #[derive(Clone, Copy)]
 pub struct Inputs<'a> {
     pub(crate) catalog: &'a Catalog,
+    pub(crate) study: &'a str,
     pub(crate) model: &'a str,
     pub(crate) prompts: &'a TaskPrompts,
     pub(crate) design: &'a Design,

@@ -67,7 +67,7 @@ pub(super) fn contrast(first: &Condition, last: &Condition) -> String {
     format!("with {} {noun} instead of {}", last.n_examples, first.n_examples)
 }
 
-/// The conditions of every task that has prompts or results of the model, tasks by name.
+/// The conditions of the study's tasks that have prompts, tasks by name.
 ///
 /// # Errors
 /// When the question cannot be answered.
@@ -75,9 +75,9 @@ pub(super) fn read_conditions(
     catalog: &Catalog,
     request: &ReportRequest,
 ) -> Result<Vec<Conditions>, ReportError> {
-    let answer = CONDITIONS.ask(catalog, &[("model", &request.model)])?;
+    let answer = CONDITIONS.ask(catalog, &[("study", &request.study), ("model", &request.model)])?;
     let mut tasks: BTreeMap<String, (usize, Vec<Condition>)> = BTreeMap::new();
-    for row in answer.rows() {
+    for row in answer.rows().filter(|row| request.tasks.iter().any(|task| task == row.text("task"))) {
         let (n_prompts, all) = tasks.entry(row.text("task").to_owned()).or_default();
         *n_prompts += row.integer("n_prompts") as usize;
         all.push(Condition {

@@ -62,7 +62,7 @@ impl DeclaredContrasts {
         analysis: &str,
     ) -> Result<Self, ReportError> {
         let places =
-            [("model", request.model.as_str()), ("task", conditions.task.as_str()), ("analysis", analysis)];
+            [("study", request.study.as_str()), ("model", request.model.as_str()), ("task", conditions.task.as_str()), ("analysis", analysis)];
         let answer = CONTRASTS.ask(catalog, &places)?;
         let rows: Vec<ChangeRow> = answer.rows().map(change_row).collect();
         let sql = (!rows.is_empty()).then(|| answer.sql.clone());

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
+    /// The lake could not be opened, or a file that the page is made of is damaged.
+    #[error(transparent)]
+    Lake(#[from] AnalyzeError),
     /// The report's own question could not be answered.
     #[error("could not answer the report's question `{question}`")]
     Question {

@@ -50,14 +50,15 @@ fn paragraphs(
     request: &ReportRequest,
     tasks: &[Conditions],
 ) -> Result<Vec<String>, ReportError> {
-    let records = Records::of(catalog, &request.model);
+    let records = Records::of(catalog, request);
     let mut paragraphs = Vec::new();
     if !tasks.is_empty() {
         paragraphs.push(prompts(request, tasks));
     }
     paragraphs.extend(records.extraction());
     paragraphs.push(behavior());
-    let comparisons = COMPARISONS.ask(catalog, &[("model", request.model.as_str())])?;
+    let comparisons =
+        COMPARISONS.ask(catalog, &[("study", request.study.as_str()), ("model", request.model.as_str())])?;
     let comparisons = comparisons.rows().map(|row| row.text("comparison").to_owned()).collect();
     paragraphs.extend(records.rsa(&comparisons));
     paragraphs.extend(records.probes());
@@ -97,18 +98,15 @@ fn behavior() -> String {
     )
 }
 
-/// What the commits about one model recorded.
+/// What the commits that a report is about recorded.
 struct Records<'a> {
     commits: Vec<&'a Commit>,
 }
 
 impl<'a> Records<'a> {
-    fn of(catalog: &'a Catalog, model: &str) -> Self {
-        let is_of_model = |commit: &&Commit| match &commit.slot {
-            Slot::Extract { model: own, .. } | Slot::Analyze { model: own, .. } => own == model,
-            Slot::Ingest { .. } => false,
-        };
-        Self { commits: catalog.snapshot().commits().filter(is_of_model).collect() }
+    fn of(catalog: &'a Catalog, request: &ReportRequest) -> Self {
+        let commits = catalog.snapshot().commits().filter(|commit| request.concerns(&commit.slot));
+        Self { commits: commits.collect() }
     }
 
     /// The records of an analysis that has an entry.

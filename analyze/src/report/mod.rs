@@ -85,7 +85,7 @@ pub(crate) fn compose(
         .cloned()
         .collect();
     let summary = summarize(request, &tasks, &findings);
-    let title = if request.title.is_empty() { "In-context learning report" } else { &request.title };
+    let title = if request.study.is_empty() { "In-context learning report" } else { &request.study };
     let page = Page {
         title,
         subtitle: subtitle(request, &tasks),

@@ -25,7 +25,7 @@ pub(super) fn render_provenance(catalog: &Catalog, request: &ReportRequest) -> R
     let mut rows = vec![vec!["model".to_owned(), request.model.clone()]];
     rows.extend(request.facts.iter().map(|fact| vec![fact.name.clone(), fact.value.clone()]));
     rows.push(vec!["report written by".to_owned(), format!("hypercolumn {}", env!("CARGO_PKG_VERSION"))]);
-    let groups = group_commits(catalog, &request.model);
+    let groups = group_commits(catalog, request);
     let missing = groups.is_empty().then(|| request.missing("commits", "run"));
     let mut tables = Vec::new();
     for (name, commits) in in_order_of_work(groups) {
@@ -55,14 +55,10 @@ fn table(caption: &str, rows: Vec<Vec<String>>) -> TextTable {
     TextTable { caption: caption.to_owned(), head, rows }
 }
 
-/// Commits of this model, or of none, with equal details together: shards of one piece of work differ in
-/// little else.
-fn group_commits<'a>(catalog: &'a Catalog, model: &str) -> BTreeMap<String, Vec<&'a Commit>> {
+/// Commits that the page is about with equal details together: shards of one piece of work differ in little else.
+fn group_commits<'a>(catalog: &'a Catalog, request: &ReportRequest) -> BTreeMap<String, Vec<&'a Commit>> {
     let mut groups: BTreeMap<String, Vec<&Commit>> = BTreeMap::new();
-    let concerns = |commit: &Commit| {
-        commit.files.iter().all(|f| f.partition.model.as_deref().is_none_or(|m| m == model))
-    };
-    for commit in catalog.snapshot().commits().filter(|c| concerns(c)) {
+    for commit in catalog.snapshot().commits().filter(|commit| request.concerns(&commit.slot)) {
         groups.entry(commit.slot.without_shard()).or_default().push(commit);
     }
     groups

@@ -1,6 +1,7 @@
 //! What a report is asked about, and what sections say in one sentence.
 
 use super::shell::lake_option;
+use hypercolumn_schemas::Slot;
 
 /// A model RDM (hypothesis matrix) as the study wrote it.
 #[derive(Clone, Debug, Default)]
@@ -45,8 +46,10 @@ pub struct Fact {
 /// What a report is about.
 #[derive(Clone, Debug, Default)]
 pub struct ReportRequest {
-    /// Title of the page, e.g. the study's name.
-    pub title: String,
+    /// The study, as the partitions of the lake spell it; it is the page's title too.
+    pub study: String,
+    /// The study's tasks: others that the lake holds are not on the page.
+    pub tasks: Vec<String>,
     /// The model, as the partitions of the lake spell it.
     pub model: String,
     /// The study's model RDMs; without them the page has no similarity matrices.
@@ -77,6 +80,15 @@ pub struct Finding {
 }
 
 impl ReportRequest {
+    /// Whether what a slot holds is a subject of the page.
+    pub(crate) fn concerns(&self, slot: &Slot) -> bool {
+        match slot {
+            Slot::Ingest { task } => self.tasks.contains(task),
+            Slot::Extract { model, task, .. } => *model == self.model && self.tasks.contains(task),
+            Slot::Analyze { study, model, .. } => *study == self.study && *model == self.model,
+        }
+    }
+
     /// The SQL of a model RDM.
     pub(super) fn model_rdm_sql(&self, task: &str, name: &str) -> Option<&str> {
         self.model_rdms.iter().find(|h| h.task == task && h.name == name).map(|h| h.sql.as_str())

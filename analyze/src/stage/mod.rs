@@ -19,7 +19,9 @@ use crate::error::AnalyzeError;
 use crate::frames::batch_of_frame;
 use crate::prompts::TaskPrompts;
 use crate::questions::Questions;
-use hypercolumn_schemas::{AnalyzeRecord, CommitInfo, Lake, Partition, Progress, Record, Slot, Snapshot};
+use hypercolumn_schemas::{
+    AnalyzeRecord, CommitInfo, FileEntry, Lake, Partition, Progress, Record, Slot, Snapshot,
+};
 use plan::Step;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -60,8 +62,12 @@ pub fn run(
     questions: &Questions,
     progress: &dyn Progress,
 ) -> Result<Vec<StepOutcome>, AnalyzeError> {
-    let snapshot = lake.snapshot()?;
+    let _claim = lake.claim_results(&questions.study, model)?;
+    let snapshot = lake.without_misplaced(lake.snapshot()?, |slot| matches!(slot, Slot::Analyze { .. }));
     let steps = plan::plan(&snapshot, model, questions)?;
+    for step in steps.iter().filter(|step| step.planned.is_to_run()) {
+        step.reads.iter().try_for_each(|file| lake.check(file).map(drop))?;
+    }
     let job = Job { lake, model, questions, progress };
     let mut prepared = match steps.iter().any(|step| step.planned.is_to_run()) {
         true => Some(job.prepare(Catalog::of_snapshot(lake, snapshot.clone())?, &steps)?),
@@ -126,7 +132,8 @@ impl Job<'_> {
         (prompts, design): &'i (TaskPrompts, Design),
     ) -> Inputs<'i> {
         let Self { model, questions, progress, .. } = self;
-        Inputs { catalog, model, prompts, design, settings: &questions.analysis, progress: *progress }
+        let settings = &questions.analysis;
+        Inputs { catalog, study: &questions.study, model, prompts, design, settings, progress: *progress }
     }
 
     /// Computes a step and commits it; the number of its rows.
@@ -139,25 +146,49 @@ impl Job<'_> {
     ) -> Result<u64, AnalyzeError> {
         let analysis = step.planned.analysis;
         let current;
+        let mut reads = step.reads.clone();
         let catalog = match analysis.reads_results() {
             // Results have been committed since the catalog was opened.
             true => {
                 current = Catalog::open(self.lake)?;
+                reads.extend(self.earlier_results(current.snapshot(), &step.planned.slot)?);
                 &current
             }
             false => &prepared.catalog,
         };
         let inputs = self.inputs(catalog, &prepared.prompts[step.planned.task()]);
         let results = analysis.compute(inputs, entries)?;
-        self.commit(step, &results, begun)
+        self.commit(step, &reads, &results, begun)
     }
 
-    fn commit(&self, step: &Step, results: &[Results], begun: Instant) -> Result<u64, AnalyzeError> {
+    /// The files of the study's other results about the task of `slot`, checked.
+    fn earlier_results(&self, snapshot: &Snapshot, slot: &Slot) -> Result<Vec<FileEntry>, AnalyzeError> {
+        let is_of_task = |other: &Slot| match other {
+            Slot::Analyze { study, model, task, .. } => {
+                *study == self.questions.study && model == self.model && task == slot.task()
+            }
+            _ => false,
+        };
+        let commits = snapshot.commits().filter(|commit| commit.slot != *slot && is_of_task(&commit.slot));
+        let files: Vec<FileEntry> = commits.flat_map(|commit| commit.files.clone()).collect();
+        files.iter().try_for_each(|file| self.lake.check(file).map(drop))?;
+        Ok(files)
+    }
+
+    fn commit(
+        &self,
+        step: &Step,
+        reads: &[FileEntry],
+        results: &[Results],
+        begun: Instant,
+    ) -> Result<u64, AnalyzeError> {
         let slot = &step.planned.slot;
         let mut transaction = self.lake.begin(slot.clone())?;
+        transaction.require(reads);
         let mut n_rows = 0;
         for Results { table, frame } in results {
-            let mut writer = transaction.writer(table, Partition::of_model(self.model, slot.task()), None)?;
+            let partition = Partition::of_study(&self.questions.study, self.model, slot.task());
+            let mut writer = transaction.writer(table, partition, None)?;
             if frame.height() > 0 {
                 writer.write(&batch_of_frame(table, frame)?)?;
             }
@@ -166,20 +197,7 @@ impl Job<'_> {
         }
         let elapsed_ms = begun.elapsed().as_millis() as u64;
         let details = Record::Analyze(AnalyzeRecord { elapsed_ms, ..step.record.clone() });
-        let removes = of_other_studies(&self.lake.snapshot()?, slot);
-        transaction.commit(CommitInfo { key: step.planned.key.clone(), details, removes })?;
+        transaction.commit(CommitInfo { key: step.planned.key.clone(), details, removes: Vec::new() })?;
         Ok(n_rows)
     }
-}
-
-/// Slots of other studies that hold results of the same question about the same model and task. The tables do not say
-/// which study a row belongs to, so that one commit takes the place of the other.
-fn of_other_studies(snapshot: &Snapshot, slot: &Slot) -> Vec<Slot> {
-    let Slot::Analyze { model, task, question, .. } = slot else { return Vec::new() };
-    let same = |other: &&Slot| match other {
-        Slot::Analyze { model: m, task: t, question: q, .. } => (m, t, q) == (model, task, question),
-        _ => false,
-    };
-    let slots = snapshot.commits().map(|commit| &commit.slot).filter(|other| *other != slot);
-    slots.filter(same).cloned().collect()
 }

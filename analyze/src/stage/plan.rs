@@ -3,10 +3,12 @@
 use crate::analyses::{ANALYSES, Registered, StudyEntry};
 use crate::error::AnalyzeError;
 use crate::expression::tables_in;
-use crate::inputs::{digest, digest_whole, find_tasks};
+use crate::inputs::{digests, files_of, find_tasks};
 use crate::questions::Questions;
 use crate::statement::isolated;
-use hypercolumn_schemas::{AnalyzeRecord, RecordVersion, Slot, Snapshot, content_key};
+use hypercolumn_schemas::{
+    AnalyzeRecord, FileEntry, RecordVersion, Slot, Snapshot, content_key, describe_changes,
+};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -55,6 +57,8 @@ impl PlannedStep {
 pub(super) struct Step {
     pub(super) planned: PlannedStep,
     pub(super) record: AnalyzeRecord,
+    /// The files of earlier stages that it reads.
+    pub(super) reads: Vec<FileEntry>,
 }
 
 /// All steps of the tasks asked for.
@@ -70,21 +74,25 @@ pub(super) fn plan(
     for task in &tasks {
         let mut earlier = Vec::new();
         for analysis in ANALYSES {
-            let mut inputs = digest(snapshot, model, task, analysis.inputs());
+            let settings = settings_of(analysis, questions, task);
+            let mut reads: Vec<FileEntry> =
+                files_of(snapshot, model, task, analysis.inputs()).cloned().collect();
+            // An expression that names a table can read all of it, whatever the model and task.
+            let named = tables_in(&parser, &settings)?.into_values();
+            reads.extend(named.flat_map(|table| snapshot.files(table)).cloned());
+            let mut inputs = digests(&reads);
             if analysis.reads_results() {
                 inputs.append(&mut earlier);
             }
-            let settings = settings_of(analysis, questions, task);
-            inputs.extend(digest_whole(snapshot, tables_in(&parser, &settings)?.into_values()));
             let slot = Slot::Analyze {
                 study: questions.study.clone(),
                 model: model.to_owned(),
                 task: task.clone(),
                 question: analysis.name().to_owned(),
             };
-            let step = plan_step(snapshot, slot, analysis, &inputs, settings);
-            earlier.push(step.planned.key.clone());
-            steps.push(step);
+            let (planned, record) = plan_step(snapshot, slot, analysis, &inputs, settings);
+            earlier.push(planned.key.clone());
+            steps.push(Step { planned, record, reads });
         }
     }
     Ok(steps)
@@ -116,7 +124,7 @@ fn plan_step(
     analysis: &'static dyn Registered,
     inputs: &[String],
     settings: Value,
-) -> Step {
+) -> (PlannedStep, AnalyzeRecord) {
     let version = analysis.code_version();
     let inputs_key = content_key(&inputs);
     let key = content_key(&json!([analysis.name(), version, inputs_key, settings]));
@@ -128,17 +136,26 @@ fn plan_step(
         code_version: version,
         elapsed_ms: 0,
     };
-    let before = snapshot.slot(&slot).and_then(|commit| commit.details.as_analyze());
     let (action, reason) = match snapshot.slot(&slot) {
-        None => (Action::Run, "there is no result yet"),
-        Some(commit) if commit.key == key => (Action::Reuse, "inputs, settings and method are the same"),
-        Some(_) if before.is_some_and(|b| b.inputs_key != record.inputs_key) => {
-            (Action::Run, "what it reads has changed")
+        None => (Action::Run, "there is no result yet".to_owned()),
+        Some(commit) if commit.key == key => {
+            (Action::Reuse, "inputs, settings and method are the same".to_owned())
         }
-        Some(_) if before.is_some_and(|b| b.settings != record.settings) => {
-            (Action::Run, "its settings have changed")
-        }
-        Some(_) => (Action::Run, "its method has changed"),
+        Some(commit) => (Action::Run, explain_change(commit.details.as_analyze(), &record)),
     };
-    Step { planned: PlannedStep { slot, analysis, action, reason: reason.into(), key }, record }
+    (PlannedStep { slot, analysis, action, reason, key }, record)
+}
+
+/// Why a result is made again that an earlier record describes.
+fn explain_change(before: Option<&AnalyzeRecord>, now: &AnalyzeRecord) -> String {
+    let Some(before) = before else { return "its record is of another kind".to_owned() };
+    let mut reasons = Vec::new();
+    if before.inputs_key != now.inputs_key {
+        reasons.push("what it reads has changed".to_owned());
+    }
+    reasons.extend(describe_changes(&before.settings, &now.settings));
+    if before.code_version != now.code_version {
+        reasons.push("its method has changed".to_owned());
+    }
+    reasons.join("; ")
 }

@@ -2,21 +2,24 @@
 
 use crate::analyses::ANALYSES;
 use crate::catalog::Catalog;
+use crate::error::AnalyzeError;
 use crate::report::{ReportError, ReportRequest, WrittenReport, compose};
+use hypercolumn_schemas::Lake;
 use std::fs;
 use std::path::Path;
 
 /// Writes the report to `path`, replacing what was there only when the new page is whole.
 ///
 /// # Errors
-/// [`ReportError::Question`] when DuckDB cannot answer, [`ReportError::Write`] when the file cannot be
+/// [`ReportError::Lake`] when a file that the page is made of is damaged; [`ReportError::Question`] when DuckDB cannot answer, [`ReportError::Write`] when the file cannot be
 /// written. Empty tables are no error: their sections say which command fills them.
-pub fn write_report(
-    catalog: &Catalog,
-    request: &ReportRequest,
-    path: &Path,
-) -> Result<WrittenReport, ReportError> {
-    let page = compose(catalog, request, |inputs| {
+pub fn write_report(lake: &Lake, request: &ReportRequest, path: &Path) -> Result<WrittenReport, ReportError> {
+    let catalog = Catalog::open(lake)?;
+    let commits = catalog.snapshot().commits().filter(|commit| request.concerns(&commit.slot));
+    for file in commits.flat_map(|commit| &commit.files) {
+        lake.check(file).map_err(AnalyzeError::from)?;
+    }
+    let page = compose(&catalog, request, |inputs| {
         let mut sections = Vec::new();
         for analysis in ANALYSES {
             sections.extend(analysis.sections(inputs)?);

@@ -12,6 +12,9 @@ use std::f64::consts::PI;
 use std::path::Path;
 
 pub const MODEL: &str = "planted-model";
+
+/// The study whose results they are.
+pub const STUDY: &str = "What examples change";
 const N_BLOCKS: i32 = 30;
 const N_HEADS: i32 = 9;
 
@@ -110,13 +113,17 @@ impl World<'_> {
                 "normalization": ["standardize", "none"]}],
         });
         let details = Record::Analyze(AnalyzeRecord { settings, ..AnalyzeRecord::default() });
-        let (study, model, task) = ("s".to_owned(), MODEL.to_owned(), self.task.to_owned());
+        let (study, model, task) = (STUDY.to_owned(), MODEL.to_owned(), self.task.to_owned());
         let slot = Slot::Analyze { study, model, task, question: question.to_owned() };
         commit(lake, slot, details, &[rows]);
     }
 
     pub(crate) fn of_model(&self) -> Partition {
         Partition::of_model(MODEL, self.task)
+    }
+
+    fn of_study(&self) -> Partition {
+        Partition::of_study(STUDY, MODEL, self.task)
     }
 
     /// How far a condition has come, 0 to 1.
@@ -133,7 +140,7 @@ impl World<'_> {
     }
 
     fn behavior(&self, random: &mut ChaCha8Rng) -> Rows {
-        let mut rows = Rows::new(&tables::BEHAVIOR, self.of_model());
+        let mut rows = Rows::new(&tables::BEHAVIOR, self.of_study());
         for (c, condition, item) in self.each() {
             let gain = self.gain(c);
             let logprob = -9.0 + 5.0 * gain - item.difficulty + 0.6 * normal(random);
@@ -199,7 +206,7 @@ impl World<'_> {
                 }
             }
         }
-        Rows::typed(self.of_model(), &rows)
+        Rows::typed(self.of_study(), &rows)
     }
 
     fn rsa_row(
@@ -325,13 +332,13 @@ impl World<'_> {
                 }
             }
         }
-        Rows::typed(self.of_model(), &rows)
+        Rows::typed(self.of_study(), &rows)
     }
 
     fn ratios(&self, random: &mut ChaCha8Rng) -> Rows {
         let mut rows = Vec::new();
         if self.is_lines {
-            return Rows::typed::<AttentionRatioRow>(self.of_model(), &rows);
+            return Rows::typed::<AttentionRatioRow>(self.of_study(), &rows);
         }
         for query in ["final", "response"] {
             for (c, condition) in self.names.conditions.iter().enumerate() {
@@ -352,7 +359,7 @@ impl World<'_> {
                 }
             }
         }
-        Rows::typed(self.of_model(), &rows)
+        Rows::typed(self.of_study(), &rows)
     }
 
     fn associations(&self, random: &mut ChaCha8Rng) -> Rows {
@@ -406,7 +413,7 @@ impl World<'_> {
                 }
             }
         }
-        Rows::typed(self.of_model(), &rows)
+        Rows::typed(self.of_study(), &rows)
     }
 }
 

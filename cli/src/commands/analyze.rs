@@ -15,7 +15,7 @@ pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(args.study.as_deref(), &args.model, ModelNeed::Name)?;
     let lake = open(&args.lake.lake)?;
     check_model(&lake, &study)?;
-    let path = args.report.clone().unwrap_or_else(|| lake.root().join(report::REPORT_NAME));
+    let path = args.report.clone().unwrap_or_else(|| lake.report_path(&study.name));
     analyze(&lake, &study, &path, reporter)?;
     Ok(Exit::Success)
 }
@@ -40,7 +40,6 @@ pub fn analyze(lake: &Lake, study: &ResolvedStudy, path: &Path, reporter: &Repor
         n => format!("analyze: {n} of {} steps run in {}", outcomes.len(), duration(started.elapsed())),
     });
     report::write(lake, study, path)?;
-    let tasks: Vec<_> = study.tasks.iter().map(|t| t.name.clone()).collect();
-    findings::show(lake, &model, &tasks, reporter)?;
+    findings::show(lake, study, reporter)?;
     super::print(&format!("\nreport: {}\n", path.display()))
 }

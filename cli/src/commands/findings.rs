@@ -4,6 +4,7 @@ use super::print;
 use crate::failure::{Failure, could_not};
 use crate::output::render;
 use crate::progress::Reporter;
+use crate::resolve::ResolvedStudy;
 use hypercolumn_analyze::{Catalog, Parameter, query_named};
 use hypercolumn_schemas::Lake;
 
@@ -16,11 +17,16 @@ const TABLES: [(&str, &str); 2] = [
     ),
 ];
 
-/// Prints the findings about one model's reading of `tasks`.
-pub fn show(lake: &Lake, model: &str, tasks: &[String], reporter: &Reporter) -> Result<(), Failure> {
+/// Prints the findings of a study about its tasks.
+pub fn show(lake: &Lake, study: &ResolvedStudy, reporter: &Reporter) -> Result<(), Failure> {
     let refuse = || could_not("read lake", lake.root().display());
     let catalog = Catalog::open(lake).map_err(refuse())?;
-    let parameters = [("model", Parameter::Text(model)), ("tasks", Parameter::Texts(tasks))];
+    let tasks: Vec<_> = study.tasks.iter().map(|task| task.name.clone()).collect();
+    let parameters = [
+        ("study", Parameter::Text(&study.name)),
+        ("model", Parameter::Text(&study.model.name)),
+        ("tasks", Parameter::Texts(&tasks)),
+    ];
     for (title, sql) in TABLES {
         let answer = query_named(&catalog, sql, &parameters).map_err(refuse())?;
         if answer.n_rows() > 0 {

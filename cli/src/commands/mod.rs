@@ -1,12 +1,15 @@
 //! One command a file.
 
 mod analyze;
-mod clean;
+mod drop;
 mod extract;
 mod findings;
+mod gc;
+mod history;
 mod ingest;
 pub mod models;
 mod plan;
+mod repair;
 mod report;
 mod run;
 mod sql;
@@ -18,7 +21,7 @@ use crate::args::{Args, Command};
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
-use hypercolumn_schemas::Lake;
+use hypercolumn_schemas::{Lake, Snapshot};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -35,10 +38,13 @@ pub fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Analyze(args) => analyze::run(&args, &reporter),
         Command::Report(args) => report::run(&args, &reporter),
         Command::Sql(args) => sql::run(&args, &reporter),
-        Command::Status(args) => status::run(&args),
+        Command::Status(args) => status::run(&args, &reporter),
         Command::Plan(args) => plan::run(&args, &reporter),
         Command::Verify(args) => verify::run(&args),
-        Command::Clean(args) => clean::run(&args, &reporter),
+        Command::Drop(args) => drop::run(&args, &reporter),
+        Command::Gc(args) => gc::run(&args, &reporter),
+        Command::Repair(args) => repair::run(&args, &reporter),
+        Command::History(args) => history::run(&args, &reporter),
         Command::Models(args) => models::run(&args, &reporter),
         Command::Tables(args) => tables::run(&args),
     }
@@ -52,6 +58,18 @@ fn open(path: &Path) -> Result<Lake, Failure> {
 /// Opens a lake, creating it where there is no directory.
 fn create(path: &Path) -> Result<Lake, Failure> {
     Lake::create(path).map_err(could_not("open lake", path.display()))
+}
+
+/// Warns where the log is not as it was written; the exit code of a command that read on.
+fn warn_of_log(snapshot: &Snapshot, reporter: &Reporter) -> Exit {
+    let Some(first) = snapshot.problems().first() else { return Exit::Success };
+    let more = match snapshot.problems().len() {
+        1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    reporter
+        .warn(&format!("the log is damaged: {first}{more}; `hypercolumn repair --plan` says what is lost"));
+    Exit::Damage
 }
 
 /// Writes data to standard output.

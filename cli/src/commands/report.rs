@@ -7,17 +7,14 @@ use crate::failure::{Failure, could_not};
 use crate::progress::Reporter;
 use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
 use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster, TaskReference};
-use hypercolumn_analyze::{Catalog, Hypothesis, TaskDesign, write_report};
+use hypercolumn_analyze::{Hypothesis, TaskDesign, write_report};
 use hypercolumn_schemas::Lake;
 use std::path::Path;
-
-/// The report's name in the lake.
-pub const REPORT_NAME: &str = "report.html";
 
 pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(args.study.as_deref(), &args.model, ModelNeed::Name)?;
     let lake = open(&args.lake.lake)?;
-    let path = args.report.clone().unwrap_or_else(|| lake.root().join(REPORT_NAME));
+    let path = args.report.clone().unwrap_or_else(|| lake.report_path(&study.name));
     write(&lake, &study, &path)?;
     print(&format!("report: {}\n", path.display()))?;
     Ok(Exit::Success)
@@ -25,7 +22,6 @@ pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
 
 /// Writes the report of a study's results to `path`.
 pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Failure> {
-    let catalog = Catalog::open(lake).map_err(could_not("read lake", lake.root().display()))?;
     let model_rdms = study.questions.entries.typed::<Hypothesis>().map(|entry| ModelRdmText {
         task: entry.task.clone(),
         name: entry.hypothesis.clone(),
@@ -40,7 +36,8 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
     };
     let root = lake.root().display().to_string();
     let request = ReportRequest {
-        title: study.name.clone(),
+        study: study.name.clone(),
+        tasks: study.tasks.iter().map(|task| task.name.clone()).collect(),
         model: study.model.name.clone(),
         model_rdms: model_rdms.collect(),
         clusters: clusters.collect(),
@@ -52,6 +49,6 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
         ],
         lake_argument: (root != "lake").then_some(root),
     };
-    write_report(&catalog, &request, path).map_err(could_not("write report", path.display()))?;
+    write_report(lake, &request, path).map_err(could_not("write report", path.display()))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `run`: a study from its prompts to its report.
 
-use super::{analyze, create, extract, ingest, models, report};
+use super::{analyze, create, extract, ingest, models};
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
@@ -20,7 +20,7 @@ pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     for task in &study.tasks {
         extract::extract(&lake, &task.name, &model, &task.extract, &resources, reporter)?;
     }
-    let path = args.report.clone().unwrap_or_else(|| lake.root().join(report::REPORT_NAME));
+    let path = args.report.clone().unwrap_or_else(|| lake.report_path(&study.name));
     analyze::analyze(&lake, &study, &path, reporter)?;
     reporter.say(&format!("done in {}", duration(started.elapsed())));
     Ok(Exit::Success)

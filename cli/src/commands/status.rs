@@ -1,11 +1,12 @@
 //! `status`: what the lake holds, and which of its files are missing or damaged.
 
-use super::{open, print, print_json};
+use super::{open, print, print_json, warn_of_log};
 use crate::args::LakeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::output::{draw, format_count};
-use hypercolumn_schemas::{FileEntry, Lake, Snapshot, tables};
+use crate::progress::Reporter;
+use hypercolumn_schemas::{FileEntry, Snapshot, tables};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -18,8 +19,12 @@ struct Status {
     extractions: Vec<ExtractionStatus>,
     /// Listed files that are missing or of another size.
     damaged: Vec<String>,
-    /// Files that no commit lists.
-    n_unlisted: usize,
+    /// Where the log is not as it was written.
+    log: Vec<String>,
+    /// Files that no commit lists; null where entries of the log are lost, so that it is not known which are listed.
+    n_unlisted: Option<usize>,
+    /// What an earlier version wrote with other columns, which the stages compute again.
+    outdated: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,24 +49,31 @@ struct ExtractionStatus {
     n_shards: u64,
 }
 
-pub fn run(args: &LakeArgs) -> Result<Exit, Failure> {
+pub fn run(args: &LakeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let lake = open(&args.lake.lake)?;
     let refuse = || could_not("read lake", args.lake.lake.display());
-    let snapshot = lake.snapshot().map_err(refuse())?;
+    let snapshot = lake.survey().map_err(refuse())?;
     let status = Status {
         lake: args.lake.lake.display().to_string(),
         tables: table_statuses(&snapshot),
         tasks: task_statuses(&snapshot),
         extractions: extraction_statuses(&snapshot),
-        damaged: damaged_files(&lake, &snapshot),
-        n_unlisted: lake.unlisted().map_err(refuse())?.len(),
+        damaged: lake
+            .misplaced(&snapshot)
+            .into_iter()
+            .map(|f| format!("{}: {}", f.path, f.problem))
+            .collect(),
+        log: snapshot.problems().iter().map(ToString::to_string).collect(),
+        n_unlisted: lake.unlisted().ok().map(|files| files.len()),
+        outdated: snapshot.outdated().map(ToString::to_string).collect(),
     };
     if args.json {
         print_json(&status)?;
     } else {
         print(&describe(&status))?;
     }
-    Ok(if status.damaged.is_empty() { Exit::Success } else { Exit::Damage })
+    let exit = warn_of_log(&snapshot, reporter);
+    Ok(if status.damaged.is_empty() { exit } else { Exit::Damage })
 }
 
 fn table_statuses(snapshot: &Snapshot) -> Vec<TableStatus> {
@@ -101,19 +113,6 @@ fn extraction_statuses(snapshot: &Snapshot) -> Vec<ExtractionStatus> {
     found.into_values().collect()
 }
 
-/// Files that are not in place; their content is compared by `verify`.
-fn damaged_files(lake: &Lake, snapshot: &Snapshot) -> Vec<String> {
-    let files = snapshot.commits().flat_map(|c| &c.files);
-    let problem = |file: &FileEntry| match std::fs::metadata(lake.root().join(&file.path)) {
-        Err(e) => Some(format!("{}: {e}", file.path)),
-        Ok(m) if m.len() != file.n_bytes => {
-            Some(format!("{}: has {} bytes, its commit says {}", file.path, m.len(), file.n_bytes))
-        }
-        Ok(_) => None,
-    };
-    files.filter_map(problem).collect()
-}
-
 fn describe(status: &Status) -> String {
     let mut text = String::new();
     let rows: Vec<_> = status
@@ -140,10 +139,14 @@ fn describe(status: &Status) -> String {
     for damaged in &status.damaged {
         text.push_str(&format!("damaged: {damaged}\n"));
     }
-    if status.n_unlisted > 0 {
+    if let Some(n) = status.n_unlisted.filter(|n| *n > 0) {
+        let n = format_count(n as u64);
+        text.push_str(&format!("{n} files are listed by no commit; `hypercolumn gc` shows them\n"));
+    }
+    if !status.outdated.is_empty() {
+        let n = format_count(status.outdated.len() as u64);
         text.push_str(&format!(
-            "{} files are listed by no commit; `hypercolumn clean` shows them\n",
-            format_count(status.n_unlisted as u64)
+            "{n} results are of an earlier version of the tables and not shown; the next run computes them again\n"
         ));
     }
     text

@@ -31,8 +31,8 @@ use crate::stage::settings::Settings;
 use crate::stage::shard::{Shard, ShardRunner, count_unique, plan_shards, workload, writing_thread};
 use crate::stage::tokenized_prompt::{TokenizedPrompt, tokenize_task};
 use hypercolumn_schemas::{
-    BackendId, CommitInfo, ExtractRecord, Lake, ModelRecord, Partition, Progress, Prompt, Record,
-    RecordVersion, Slot, Snapshot, TaskRows, content_key, prompts_digest, tables,
+    BackendId, CommitInfo, ExtractRecord, FileEntry, Lake, ModelRecord, Partition, Progress, Prompt, Record,
+    RecordVersion, Slot, Snapshot, TaskRows, content_key, describe_changes, prompts_digest, tables,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -111,10 +111,10 @@ pub fn plan(
         "same prompts, model and settings".to_owned()
     } else if n_shards_done > 0 {
         format!("{} of {n_shards} shards are missing", n_shards - n_shards_done)
-    } else if job.snapshot.shards(&model.name, &job.task).next().is_some() {
-        "prompts, model or settings changed".to_owned()
+    } else if let Some((_, before)) = job.snapshot.shards(&model.name, &job.task).next() {
+        job.explain_change(before)
     } else {
-        "not in the lake".to_owned()
+        format!("`{}` has not read it", model.name)
     };
     let n_unique_tokens = job.n_unique_tokens();
     let n_tokens = job.n_tokens();
@@ -126,13 +126,18 @@ pub fn plan(
         architecture,
         &job.tokenized_prompts,
         missing,
-        settings,
+        &job.settings,
     );
     let seconds = if flop > 0.0 { seconds(flop, BACKEND.product_flop_per_second(architecture)) } else { 0.0 };
     Ok(ExtractPlan {
         placement,
         memory,
-        n_lake_bytes: predicted_lake_bytes(&job.tokenized_prompts, settings, architecture.shape, n_shards),
+        n_lake_bytes: predicted_lake_bytes(
+            &job.tokenized_prompts,
+            &job.settings,
+            architecture.shape,
+            n_shards,
+        ),
         seconds,
         n_shards,
         n_shards_done,
@@ -158,7 +163,8 @@ pub fn extract(
     progress: &dyn Progress,
 ) -> Result<Outcome, ExtractError> {
     let started = Instant::now();
-    let snapshot = lake.snapshot()?;
+    let _claim = lake.claim_extraction(&model.name, task)?;
+    let snapshot = lake.without_misplaced(lake.snapshot()?, |slot| matches!(slot, Slot::Extract { .. }));
     let rows = read_task(lake, &snapshot, task)?;
     let job = Job::prepare(snapshot, rows, model, settings)?;
     let missing: Vec<usize> = (0..job.shards.len()).filter(|i| !job.is_done(*i)).collect();
@@ -192,7 +198,8 @@ struct Spent {
 struct Job<'a> {
     task: String,
     model: &'a ResolvedModel,
-    settings: &'a Settings,
+    /// Those asked for, joined to those of the extraction that the lake holds.
+    settings: Settings,
     template: Option<String>,
     file: ModelFile,
     content_hash: String,
@@ -209,20 +216,23 @@ impl<'a> Job<'a> {
         snapshot: Snapshot,
         rows: TaskRows,
         model: &'a ResolvedModel,
-        settings: &'a Settings,
+        asked: &Settings,
     ) -> Result<Self, ExtractError> {
         let task = rows.task.clone();
         let file = ModelFile::open(model)?;
-        let (tokenized_prompts, template) = tokenize_task(rows, &file, settings)?;
-        check_lengths(&tokenized_prompts, settings, file.shape().n_ctx)?;
+        let (tokenized_prompts, template) = tokenize_task(rows, &file, asked)?;
+        check_lengths(&tokenized_prompts, asked, file.shape().n_ctx)?;
         let shards = plan_shards(&tokenized_prompts);
         let content_hash = file.content_hash()?.to_owned();
         check_identity(&snapshot, model, &content_hash)?;
+        let held = snapshot.shards(&model.name, &task).next();
+        let held = held.and_then(|(_, earlier)| serde_json::from_value(earlier.settings.clone()).ok());
+        let settings = held.map_or_else(|| asked.clone(), |held| asked.joined_to(&held));
         let inputs = KeyInputs {
             code_version: CODE_VERSION,
             content_hash: &content_hash,
             backend: BACKEND.id(),
-            settings,
+            settings: &settings,
             chat_template: template.as_deref(),
         };
         let keys: Vec<String> =
@@ -256,6 +266,30 @@ impl<'a> Job<'a> {
         })
     }
 
+    /// Why shards are read again that an earlier record describes.
+    fn explain_change(&self, before: &ExtractRecord) -> String {
+        let now = serde_json::to_value(&self.settings).expect("settings are JSON");
+        let mut reasons = Vec::new();
+        let mut add =
+            |is_other: bool, what: &str| reasons.extend(is_other.then(|| format!("{what} changed")));
+        add(before.prompts_digest != self.prompts_digest, "the prompts");
+        add(before.model.content_hash != self.content_hash, &format!("the model `{}`", self.model.name));
+        add(before.chat_template != self.template, "the chat template");
+        add(before.backend != BACKEND.id(), "the backend");
+        add(before.code_version != CODE_VERSION, "the stage's method");
+        reasons.extend(describe_changes(&before.settings, &now));
+        if reasons.is_empty() { "the shards were cut otherwise".to_owned() } else { reasons.join("; ") }
+    }
+
+    /// The files that the prompts were read from.
+    fn prompt_files(&self) -> impl Iterator<Item = &FileEntry> {
+        let is_of_task = |file: &&FileEntry| file.partition.task.as_deref() == Some(&self.task);
+        [&tables::PROMPTS, &tables::SEGMENTS]
+            .into_iter()
+            .flat_map(|t| self.snapshot.files(t))
+            .filter(is_of_task)
+    }
+
     fn n_tokens(&self) -> usize {
         self.tokenized_prompts.iter().map(|r| r.ids.len()).sum()
     }
@@ -268,7 +302,7 @@ impl<'a> Job<'a> {
     fn place(&self, resources: &Resources) -> Result<Placed, ExtractError> {
         let available_bytes = resources.available_bytes();
         let workload =
-            workload(&self.tokenized_prompts, &self.shards, self.settings, self.file.shape().d_model);
+            workload(&self.tokenized_prompts, &self.shards, &self.settings, self.file.shape().d_model);
         BACKEND
             .place(self.file.architecture(), &workload, available_bytes)
             .map_err(|needed| ExtractError::Memory { needed_bytes: needed.n_bytes(), available_bytes })
@@ -285,7 +319,7 @@ impl<'a> Job<'a> {
         let model = BACKEND.load(self.file.checkpoint(), placement)?;
         let mut spent = Spent { load_s: loading.elapsed().as_secs_f64(), ..Spent::default() };
         let runner = ShardRunner {
-            runner: Runner { model: &*model, tokenizer: &self.file.tokenizer, settings: self.settings },
+            runner: Runner { model: &*model, tokenizer: &self.file.tokenizer, settings: &self.settings },
             resume_layout: BACKEND.resume_layout(),
             partition: Partition::of_model(&self.model.name, &self.task),
             keeps_layers: placement != Placement::Resident,
@@ -297,9 +331,11 @@ impl<'a> Job<'a> {
         self.warn_of_merged_answers(missing, progress);
         let mut spelt_otherwise = Vec::new();
         let mut removes = self.outdated_slots();
+        self.warn_of_replacement(&removes, progress);
         for &shard in missing {
             let started = Instant::now();
             let mut transaction = lake.begin(self.slot(shard))?;
+            transaction.require(self.prompt_files());
             let named = Shard { prompts: &self.shards[shard], key: &self.keys[shard] };
             let read = runner.read_shard(&self.tokenized_prompts, &named, &mut transaction, progress)?;
             let profile = model.take_profile();
@@ -318,6 +354,16 @@ impl<'a> Job<'a> {
         progress.finish();
         self.warn_of_spelling(&spelt_otherwise, progress);
         Ok(spent)
+    }
+
+    /// Says what takes the place of an earlier extraction, unless that is what this one goes on with.
+    fn warn_of_replacement(&self, removes: &[Slot], progress: &dyn Progress) {
+        let replaced = removes.iter().find_map(|slot| self.snapshot.slot(slot)?.details.as_extract());
+        if let Some(before) = replaced {
+            let (task, model) = (&self.task, &self.model.name);
+            let changes = self.explain_change(before);
+            progress.warn(&format!("{task}: what `{model}` read before is replaced: {changes}"));
+        }
     }
 
     fn warn_of_merged_answers(&self, missing: &[usize], progress: &dyn Progress) {
@@ -377,7 +423,7 @@ impl<'a> Job<'a> {
                 n_vocabulary: shape.n_vocabulary,
             },
             backend: BACKEND.id(),
-            settings: serde_json::to_value(self.settings).expect("settings are JSON"),
+            settings: serde_json::to_value(&self.settings).expect("settings are JSON"),
             chat_template: self.template.clone(),
             code_version: CODE_VERSION,
             load_s: spent.load_s,

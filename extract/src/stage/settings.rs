@@ -73,6 +73,42 @@ impl Settings {
             |p: &Pooling| self.hidden_states.iter().any(|rule| names(rule) && rule.pooling.contains(p));
         Pooling::ALL.into_iter().filter(kept).collect()
     }
+
+    /// What is kept so that nothing of an earlier extraction goes which answered alike: `earlier` if that keeps all that is
+    /// asked for here, otherwise both together; these settings where prompts were read or answered otherwise.
+    #[must_use]
+    pub fn joined_to(&self, earlier: &Self) -> Self {
+        let capture_of = |settings: &Self| (settings.hidden_states.clone(), settings.attention.clone());
+        let (hidden_states, attention) = capture_of(earlier);
+        if (Self { hidden_states, attention, ..self.clone() }) != *earlier {
+            return self.clone();
+        }
+        let mut joined = earlier.clone();
+        for rule in &self.hidden_states {
+            let is_kept = |pooling: &Pooling| match &rule.roles {
+                Some(roles) => roles.iter().all(|role| joined.poolings(role).contains(pooling)),
+                None => joined.hidden_states.iter().any(|r| r.roles.is_none() && r.pooling.contains(pooling)),
+            };
+            if !rule.pooling.iter().all(is_kept) {
+                joined.hidden_states.push(rule.clone());
+            }
+        }
+        join_roles(&mut joined.attention.query_roles, self.attention.query_roles.as_deref());
+        join_roles(&mut joined.attention.key_roles, self.attention.key_roles.as_deref());
+        joined
+    }
+}
+
+/// Adds roles to a list whose absence stands for every role.
+fn join_roles(kept: &mut Option<Vec<String>>, asked: Option<&[String]>) {
+    match (kept.as_mut(), asked) {
+        (None, _) => {}
+        (Some(_), None) => *kept = None,
+        (Some(kept), Some(asked)) => {
+            let new: Vec<String> = asked.iter().filter(|role| !kept.contains(role)).cloned().collect();
+            kept.extend(new);
+        }
+    }
 }
 
 impl AttentionRule {
@@ -106,5 +142,38 @@ mod tests {
         };
         assert_eq!(settings.poolings("prompt"), Pooling::ALL);
         assert_eq!(settings.poolings("cue"), [Pooling::Mean, Pooling::Last]);
+    }
+
+    #[test]
+    fn an_extraction_that_keeps_more_stays_as_it_is() {
+        let all = Settings::default();
+        let less = Settings {
+            hidden_states: vec![HiddenRule { roles: Some(vec!["cue".into()]), pooling: vec![Pooling::Mean] }],
+            attention: AttentionRule { query_roles: Some(vec!["final".into()]), key_roles: None },
+            ..Settings::default()
+        };
+        assert_eq!(less.joined_to(&all), all);
+        let joined = all.joined_to(&less);
+        assert_eq!(joined.poolings("cue"), Pooling::ALL);
+        assert_eq!(joined.attention, AttentionRule::default());
+        assert_eq!(joined.joined_to(&joined), joined);
+        assert_eq!(all.joined_to(&joined), joined, "it is not computed again");
+    }
+
+    #[test]
+    fn roles_and_poolings_of_both_are_kept() {
+        let one = |role: &str, pooling| Settings {
+            hidden_states: vec![HiddenRule { roles: Some(vec![role.into()]), pooling: vec![pooling] }],
+            attention: AttentionRule {
+                query_roles: Some(vec![role.into()]),
+                key_roles: Some(vec![role.into()]),
+            },
+            ..Settings::default()
+        };
+        let joined = one("a", Pooling::Mean).joined_to(&one("b", Pooling::Last));
+        assert_eq!((joined.poolings("a"), joined.poolings("b")), (vec![Pooling::Mean], vec![Pooling::Last]));
+        assert!(["a", "b"].iter().all(|r| joined.attention.keeps_query(r) && joined.attention.keeps_key(r)));
+        let other_answers = Settings { max_new_tokens: 3, ..one("a", Pooling::Mean) };
+        assert_eq!(other_answers.joined_to(&one("b", Pooling::Last)), other_answers);
     }
 }

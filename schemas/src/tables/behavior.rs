@@ -5,11 +5,11 @@ use crate::table;
 table! {
     BEHAVIOR as BehaviorRow;
     name: "behavior",
-    version: 2,
+    version: 3,
     grain: "one metric of one prompt",
     doc: "How good the model's answers are.",
-    partitions: [Model, Task],
-    key: ["model", "task", "prompt_id", "metric"],
+    partitions: [Study, Model, Task],
+    key: ["study", "model", "task", "prompt_id", "metric"],
     prompt_id: String = "The prompt.",
     item_id: String = "The prompt's item.",
     condition: String = "The prompt's condition.",

@@ -5,11 +5,11 @@ use crate::table;
 table! {
     MEASURES as MeasureRow;
     name: "measures",
-    version: 1,
+    version: 2,
     grain: "one measure of one prompt at one layer",
     doc: "What associations are computed from: each prompt's own alignment, held-out probe score and contrast of attention.",
-    partitions: [Model, Task],
-    key: ["model", "task", "prompt_id", "measure", "layer"],
+    partitions: [Study, Model, Task],
+    key: ["study", "model", "task", "prompt_id", "measure", "layer"],
     prompt_id: String = "The prompt.",
     item_id: String = "The prompt's item.",
     condition: String = "The prompt's condition.",

@@ -5,11 +5,11 @@ use crate::table;
 table! {
     PREDICTIONS as PredictionRow;
     name: "predictions",
-    version: 1,
+    version: 2,
     grain: "prompt × layer × site × role × pooling × target × probe",
     doc: "What a probe predicted for a prompt that it was not trained on, in the first of its fold plans.",
-    partitions: [Model, Task],
-    key: ["model", "task", "prompt_id", "layer", "site", "role", "pooling", "target", "probe"],
+    partitions: [Study, Model, Task],
+    key: ["study", "model", "task", "prompt_id", "layer", "site", "role", "pooling", "target", "probe"],
     prompt_id: String = "The prompt.",
     condition: String = "The prompt's condition.",
     layer: i16 = "Layer.",

@@ -5,11 +5,11 @@ use crate::table;
 table! {
     PROBES as ProbeRow;
     name: "probes",
-    version: 2,
+    version: 3,
     grain: "condition × layer × site × role × pooling × target × probe × metric",
     doc: "What can be read linearly from a pooled state: cross-validated probes beside their baseline and the level that they reach by chance.",
-    partitions: [Model, Task],
-    key: ["model", "task", "condition", "layer", "site", "role", "pooling", "target", "probe", "metric"],
+    partitions: [Study, Model, Task],
+    key: ["study", "model", "task", "condition", "layer", "site", "role", "pooling", "target", "probe", "metric"],
     condition: String = "The condition whose prompts are used.",
     layer: i16 = "Layer.",
     site: String = "Site in the layer.",

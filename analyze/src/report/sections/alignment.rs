@@ -79,7 +79,7 @@ pub(crate) fn alignment_section(inputs: SectionInputs<'_>) -> Result<(Section, C
         missing: None,
     };
     let mut chosen = BTreeMap::new();
-    let names = HYPOTHESES.ask(catalog, &[("model", &request.model)])?;
+    let names = HYPOTHESES.ask(catalog, &[("study", &request.study), ("model", &request.model)])?;
     for conditions in tasks {
         let mut read = Vec::new();
         let declared = Rc::new(DeclaredContrasts::read(catalog, request, conditions, "rsa")?);
@@ -120,7 +120,12 @@ fn read_hypothesis<'a>(
     declared: &Rc<DeclaredContrasts>,
 ) -> Result<Option<Hypothesis<'a>>, ReportError> {
     let task = conditions.task.as_str();
-    let places = [("model", request.model.as_str()), ("task", task), ("hypothesis", name)];
+    let places = [
+        ("study", request.study.as_str()),
+        ("model", request.model.as_str()),
+        ("task", task),
+        ("hypothesis", name),
+    ];
     let answer = ALIGNMENT.ask(catalog, &places)?;
     let settings: BTreeSet<Setting> = answer.rows().map(setting).collect();
     let Some(main) = settings.iter().min_by_key(|s| preference(s)).cloned() else { return Ok(None) };

@@ -60,7 +60,7 @@ pub(crate) fn associations_section(inputs: SectionInputs<'_>) -> Result<Section,
         findings: Vec::new(),
         missing: None,
     };
-    let names = METRICS.ask(catalog, &[("model", &request.model)])?;
+    let names = METRICS.ask(catalog, &[("study", &request.study), ("model", &request.model)])?;
     for conditions in tasks {
         let of_task = names.rows().filter(|r| r.text("task") == conditions.task);
         let mut metrics: Vec<&str> = of_task.map(|r| r.text("behavior_metric")).collect();
@@ -94,7 +94,12 @@ fn read_metric<'a>(
     conditions: &'a Conditions,
     metric: &str,
 ) -> Result<Vec<Associations<'a>>, ReportError> {
-    let places = [("model", request.model.as_str()), ("task", conditions.task.as_str()), ("metric", metric)];
+    let places = [
+        ("study", request.study.as_str()),
+        ("model", request.model.as_str()),
+        ("task", conditions.task.as_str()),
+        ("metric", metric),
+    ];
     let answer = ASSOCIATIONS.ask(catalog, &places)?;
     let mut by_contrast: BTreeMap<Option<String>, Vec<Cell>> = BTreeMap::new();
     for row in answer.rows() {

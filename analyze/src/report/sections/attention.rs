@@ -81,7 +81,7 @@ pub(crate) fn attention_section(inputs: SectionInputs<'_>) -> Result<Section, Re
         findings: Vec::new(),
         missing: None,
     };
-    let names = RATIOS.ask(catalog, &[("model", &request.model)])?;
+    let names = RATIOS.ask(catalog, &[("study", &request.study), ("model", &request.model)])?;
     for conditions in tasks {
         let mut read = Vec::new();
         let declared = Rc::new(DeclaredContrasts::read(catalog, request, conditions, "attention_ratios")?);
@@ -114,8 +114,12 @@ fn read_ratio<'a>(
 ) -> Result<Ratio<'a>, ReportError> {
     let [label, query, relevant, irrelevant] =
         ["name", "query", "relevant", "irrelevant"].map(|column| name.text(column).to_owned());
-    let places =
-        [("model", request.model.as_str()), ("task", conditions.task.as_str()), ("name", label.as_str())];
+    let places = [
+        ("study", request.study.as_str()),
+        ("model", request.model.as_str()),
+        ("task", conditions.task.as_str()),
+        ("name", label.as_str()),
+    ];
     let answer = ATTENTION.ask(catalog, &places)?;
     let cells = answer.rows().map(cell).collect();
     Ok(Ratio {

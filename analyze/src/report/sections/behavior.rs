@@ -144,12 +144,14 @@ fn read_task<'a>(
     request: &ReportRequest,
     conditions: &'a Conditions,
 ) -> Result<TaskBehavior<'a>, ReportError> {
-    let places = [("model", request.model.as_str()), ("task", conditions.task.as_str())];
+    let of_model = [("model", request.model.as_str()), ("task", conditions.task.as_str())];
+    let [model, task] = of_model;
+    let places = [("study", request.study.as_str()), model, task];
     let summary = SUMMARY.ask(catalog, &places)?;
     let cluster = request.cluster(&conditions.task).unwrap_or("item_id");
     let expression = Expression { entry: &conditions.task, key: "cluster", sql: cluster };
     let items = ITEMS.ask_about(catalog, expression, &places.map(|(name, value)| (name, value.into())))?;
-    let chance = CHANCE.ask(catalog, &places)?;
+    let chance = CHANCE.ask(catalog, &of_model)?;
     let mut tallies: BTreeMap<String, BTreeMap<String, Tally>> = BTreeMap::new();
     for row in summary.rows() {
         let tally = Tally {

@@ -68,7 +68,7 @@ pub(crate) fn probes_section(inputs: SectionInputs<'_>) -> Result<Section, Repor
         findings: Vec::new(),
         missing: None,
     };
-    let names = TARGETS.ask(catalog, &[("model", &request.model)])?;
+    let names = TARGETS.ask(catalog, &[("study", &request.study), ("model", &request.model)])?;
     for conditions in tasks {
         let mut read = Vec::new();
         for row in names.rows().filter(|r| r.text("task") == conditions.task) {
@@ -98,7 +98,12 @@ fn read_target<'a>(
     conditions: &'a Conditions,
     name: &str,
 ) -> Result<Option<Target<'a>>, ReportError> {
-    let places = [("model", request.model.as_str()), ("task", conditions.task.as_str()), ("target", name)];
+    let places = [
+        ("study", request.study.as_str()),
+        ("model", request.model.as_str()),
+        ("task", conditions.task.as_str()),
+        ("target", name),
+    ];
     let answer = PROBES.ask(catalog, &places)?;
     let cells: Vec<Cell> = answer.rows().map(cell).collect();
     let settings: BTreeSet<_> = cells.iter().map(|c| c.setting.clone()).collect();
