@@ -102,7 +102,7 @@ class Bench:
         run([self.program, "--quiet", "ingest", study, "--lake", lake])
         command = [self.program, "--quiet", "extract", study, "--max-new-tokens", n_new, "--lake", lake]
         _, memory = run(command, RAYON_NUM_THREADS=str(self.options.threads))
-        commits = [json.loads(path.read_text())["details"] for path in sorted((lake / "_log").glob("*.json"))]
+        commits = [json.loads(path.read_text())["commit"]["details"] for path in sorted((lake / "_log").glob("*.json"))]
         shards = [c for c in commits if "shard" in c]
         question = "SELECT count(DISTINCT prompt_id) AS n_prompts, count(*) AS n_tokens FROM tokens WHERE NOT is_response"
         counts, _ = run([self.program, "sql", question, "--format", "json", "--lake", lake])

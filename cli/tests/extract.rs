@@ -96,7 +96,8 @@ const EVERYTHING: [&str; 4] = [
 /// The extractions in a lake's log.
 fn extractions(lake: &Path) -> Vec<Value> {
     let files = fs::read_dir(lake.join("_log")).expect("a log").map(|f| f.expect("listed").path());
-    let commits = files.map(|f| serde_json::from_slice::<Value>(&fs::read(f).expect("read")).expect("JSON"));
+    let read = |path| serde_json::from_slice::<Value>(&fs::read(path).expect("read")).expect("JSON");
+    let commits = files.map(|path| read(path)["commit"].clone());
     commits.filter(|c| !c["details"]["linear_flop"].is_null()).collect()
 }
 

@@ -148,7 +148,7 @@ fn a_lake_that_is_read_only_can_be_asked_and_not_filled() {
     let made = run_without_privilege(&bench, &["ingest", "--task", "linear_regression", "--lake", "lake/in"]);
     set_modes(&lake, 0o755);
     let parts =
-        ["could not ingest `linear_regression`", "lake/_staging", "Permission denied", "must be writable"];
+        ["could not ingest `linear_regression`", "lake/_locks", "Permission denied", "must be writable"];
     filled.fails(1, &parts);
     made.fails(1, &["could not open lake `lake/in`", "Permission denied", "hint: the lake must be writable"]);
     assert!(asked.succeeds().text().contains('2'));

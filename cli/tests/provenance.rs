@@ -4,7 +4,7 @@ mod support;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
-use std::fs::{self, File};
+use std::fs::File;
 use support::{Bench, default_model};
 
 const STUDY: &str = r#"
@@ -29,9 +29,9 @@ stop = [")"]
 
 /// The commits of a stage in the lake's log.
 fn commits(bench: &Bench, stage: &str) -> Vec<Value> {
-    let files = fs::read_dir(bench.path("lake/_log")).expect("a log").map(|f| f.expect("listed").path());
-    let commits = files.map(|f| serde_json::from_slice::<Value>(&fs::read(f).expect("read")).expect("JSON"));
-    commits.filter(|commit| commit["details"]["stage"] == stage).collect()
+    let history = bench.run(&["history", "--json"]).succeeds().json();
+    let entries = history.as_array().expect("entries").clone();
+    entries.into_iter().filter(|entry| entry["details"]["stage"] == stage).collect()
 }
 
 #[test]

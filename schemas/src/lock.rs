@@ -51,6 +51,7 @@ impl CommitLock {
 /// The right to fill the slots of one run, until it is dropped.
 #[derive(Debug)]
 pub struct Claim {
+    path: PathBuf,
     _file: File,
 }
 
@@ -58,15 +59,39 @@ impl Claim {
     pub(crate) fn take(root: &Path, what: &str) -> Result<Self, LakeError> {
         let digest = blake3::hash(what.as_bytes()).to_hex();
         let path = lock_path(root, &format!("run-{}", &digest[..16]))?;
-        let file = open(&path)?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(LakeError::Busy { what: what.to_owned() }),
-            Err(TryLockError::Error(e)) if e.kind() != ErrorKind::Unsupported => {
-                Err(LakeError::io("lock", &path)(e))
+        loop {
+            let file = open(&path)?;
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => return Err(LakeError::Busy { what: what.to_owned() }),
+                Err(TryLockError::Error(e)) if e.kind() != ErrorKind::Unsupported => {
+                    return Err(LakeError::io("lock", &path)(e));
+                }
+                // Who had the claim before may have removed the file between its opening and its lock.
+                _ if !is_at(&file, &path) => {}
+                _ => return Ok(Self { path, _file: file }),
             }
-            _ => Ok(Self { _file: file }),
         }
     }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Whether `path` still names the open `file`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = |metadata: &fs::Metadata| (metadata.dev(), metadata.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(one), Ok(other)) if inode(&one) == inode(&other))
+}
+
+/// Whether `path` still names the open `file`, which no system but Unix lets be removed while it is open.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// The kind of an owner.

@@ -230,7 +230,7 @@ fn questions(seed: u64) -> Questions {
         ..TaskDesign::default()
     };
     Questions {
-        study: "null".to_owned(),
+        study: "nothing".to_owned(),
         tasks: vec![TASK.to_owned()],
         analysis,
         designs: BTreeMap::from([(TASK.to_owned(), design)]),

@@ -8,6 +8,7 @@ use crate::output::{draw, format_count};
 use crate::progress::Reporter;
 use hypercolumn_schemas::{LogEntry, RemovalCause};
 use serde::Serialize;
+use serde_json::Value;
 
 /// An entry of the log, as it is shown.
 #[derive(Debug, Serialize)]
@@ -23,6 +24,9 @@ struct Line {
     removes: Vec<String>,
     findings: Vec<String>,
     program: String,
+    /// What a commit's stage recorded: settings, model, timings.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    details: Value,
 }
 
 pub fn run(args: &LakeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
@@ -50,6 +54,7 @@ fn line(entry: &LogEntry) -> Line {
             removes: text(&commit.removes),
             findings: Vec::new(),
             program: commit.program.clone(),
+            details: commit.details.to_json(),
         },
         LogEntry::Removal(removal) => Line {
             sequence: removal.sequence,
@@ -65,6 +70,7 @@ fn line(entry: &LogEntry) -> Line {
             removes: text(&removal.removes),
             findings: removal.findings.clone(),
             program: removal.program.clone(),
+            details: Value::Null,
         },
     }
 }
