@@ -160,7 +160,7 @@ fn answers_are_compared_with_the_declared_reference() {
     let path = home.path().join("report.html");
     let reference = TaskReference { task: names.line_task.clone(), condition: names.conditions[2].clone() };
     let request = ReportRequest { references: vec![reference], ..request(&names) };
-    let written = write_report(&Catalog::open(&lake).unwrap(), &request, &path).unwrap();
+    let written = write_report(&lake, &request, &path).unwrap();
     let clause = "In linear_regression, with 4 examples instead of 2: the median absolute error";
     assert!(written.summary.starts_with(clause), "{}", written.summary);
 }

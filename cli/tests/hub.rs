@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use support::hub::{FakeHub, Manner, Revision, commit};
-use support::{Bench, PROMPTS, Ran, default_model};
+use support::{Bench, PROMPTS, Ran, contents, default_model};
 
 const SMALL: [(&str, &[u8]); 5] = [
     ("README.md", b"not needed"),
@@ -233,7 +233,10 @@ fn one_gguf_runs_and_its_commit_is_recorded() {
     let models = bench.run(&["sql", "SELECT DISTINCT model FROM tokens", "--format", "csv"]).succeeds();
     assert_eq!(models.text(), "model\r\ntiny.Q4_1\r\n");
     let history = Ran::of(command(&bench, &hub, &["history", "--json"])).succeeds().json();
-    assert_eq!(history[1]["details"]["model"]["source"], format!("hf:org/name@{}/q/tiny.Q4_1.gguf", commit('e')));
+    assert_eq!(
+        history[1]["details"]["model"]["source"],
+        format!("hf:org/name@{}/q/tiny.Q4_1.gguf", commit('e'))
+    );
     let listed = Ran::of(command(&bench, &hub, &["models"])).succeeds().text();
     assert!(listed.contains("hf:org/name/q/tiny.Q4_1.gguf") && listed.contains("98.36 MB"), "{listed}");
 }

@@ -61,8 +61,12 @@ impl DeclaredContrasts {
         conditions: &Conditions,
         analysis: &str,
     ) -> Result<Self, ReportError> {
-        let places =
-            [("study", request.study.as_str()), ("model", request.model.as_str()), ("task", conditions.task.as_str()), ("analysis", analysis)];
+        let places = [
+            ("study", request.study.as_str()),
+            ("model", request.model.as_str()),
+            ("task", conditions.task.as_str()),
+            ("analysis", analysis),
+        ];
         let answer = CONTRASTS.ask(catalog, &places)?;
         let rows: Vec<ChangeRow> = answer.rows().map(change_row).collect();
         let sql = (!rows.is_empty()).then(|| answer.sql.clone());
