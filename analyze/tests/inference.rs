@@ -266,9 +266,10 @@ fn declared_contrasts_are_the_changes_of_every_analysis() {
         "SELECT count(*) FILTER (contrast = 'back') = count(*) FILTER (contrast IS NULL) FROM associations";
     assert_eq!(number(&lake, sql), 1.0);
     // Every section tells them, and takes none for a change from the reference condition.
-    let request = ReportRequest { model: MODEL.to_owned(), ..ReportRequest::default() };
+    let (study, tasks, model) = ("s".to_owned(), vec![TASK.to_owned()], MODEL.to_owned());
+    let request = ReportRequest { study, tasks, model, ..ReportRequest::default() };
     let path = home.path().join("report.html");
-    write_report(&Catalog::open(&lake).unwrap(), &request, &path).unwrap();
+    write_report(&lake, &request, &path).unwrap();
     let page = std::fs::read_to_string(path).unwrap();
     for said in [
         "Contrast “back”, n = 48 items: With 0 examples instead of 4, alignment with “h” falls at",
