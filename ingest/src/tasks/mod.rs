@@ -5,7 +5,9 @@
 //! decided here; a task only puts what they need into `params` and segments.
 
 mod linear_regression;
+mod persona_injection;
 mod reading_comprehension;
+mod scene_texts;
 mod scenes;
 mod vocabulary;
 
@@ -20,9 +22,10 @@ use hypercolumn_schemas::Prompt;
 const MAX_PROMPTS: u64 = 10_000_000;
 
 /// The built-in tasks: a new one is a module with a [`Task`], and a line here.
-static GENERATORS: [GeneratorKind; 2] = [
+static GENERATORS: [GeneratorKind; 3] = [
     GeneratorKind::of::<linear_regression::Settings>(),
     GeneratorKind::of::<reading_comprehension::Settings>(),
+    GeneratorKind::of::<persona_injection::Settings>(),
 ];
 
 /// The settings of a built-in task, which know their task.
@@ -272,8 +275,8 @@ mod tests {
     fn refusals_name_the_task_the_key_and_what_is_accepted() {
         assert_eq!(
             message("regression", json!({})),
-            "no built-in task is called `regression`; there are `linear_regression` and \
-             `reading_comprehension`, or give a prompts file"
+            "no built-in task is called `regression`; there are `linear_regression`, `reading_comprehension` and \
+             `persona_injection`, or give a prompts file"
         );
         let unknown = message("linear_regression", json!({"line": 3}));
         assert!(unknown.starts_with("task `linear_regression` has no setting `line`; "));

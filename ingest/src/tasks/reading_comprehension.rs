@@ -36,23 +36,19 @@
 //! (in reading order), `question`, `cue`. Simple: one segment, `statement`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use super::scenes::{Scene, Statement, deal_demonstrations, design_scenes};
-use super::vocabulary::{DEMO_ACTIVITIES, DEMO_NAMES, SCENE_ACTIVITIES, SCENE_NAMES};
-use super::{Accepted, Task, check_examples, check_n_prompts, name_condition, refuse};
+use super::scene_texts::{
+    MAX_DEMONSTRATIONS, SceneSizes, Words, describe_choices, describe_scene, push_demonstrations, push_scene,
+    write_demonstrations,
+};
+use super::scenes::{Scene, design_scenes};
+use super::{Accepted, Task, check_examples, check_n_prompts, name_condition};
 use crate::draft::Draft;
 use crate::error::IngestError;
-use crate::random_stream::RandomStream;
 use hypercolumn_schemas::Prompt;
 
 /// The task's name.
 const NAME: &str = "reading_comprehension";
-
-/// More demonstrations than this would only repeat a small vocabulary.
-const MAX_EXAMPLES: u64 = 64;
-const MAX_STATEMENTS: u32 = 8;
-const MAX_VOCABULARY: u32 = SCENE_NAMES.len() as u32;
 
 const ACCEPTED: [(&str, &str); 6] = [
     ("scenes", "a whole number from 1"),
@@ -101,21 +97,9 @@ impl Task for Settings {
     const CONTROL: Option<&'static str> = Some("role = 'distractor'");
 
     fn check(&self) -> Result<(), IngestError> {
-        if self.scenes == 0 {
-            return Err(refuse(NAME, "scenes", 0, "a whole number from 1"));
-        }
-        if !(2..=MAX_STATEMENTS).contains(&self.statements) {
-            let accepted = format!("a whole number from 2 to {MAX_STATEMENTS}");
-            return Err(refuse(NAME, "statements", self.statements, accepted));
-        }
-        if !(self.statements..=MAX_VOCABULARY).contains(&self.vocabulary) {
-            let accepted = format!(
-                "a whole number from {}, the number of statements, to {MAX_VOCABULARY}",
-                self.statements
-            );
-            return Err(refuse(NAME, "vocabulary", self.vocabulary, accepted));
-        }
-        check_examples(NAME, &self.examples, MAX_EXAMPLES)?;
+        SceneSizes { scenes: self.scenes, statements: self.statements, vocabulary: self.vocabulary }
+            .check(NAME)?;
+        check_examples(NAME, &self.examples, MAX_DEMONSTRATIONS)?;
         let n_conditions = self.examples.len() + usize::from(self.simple_prompts);
         check_n_prompts(NAME, "scenes", u64::from(self.scenes), n_conditions)
     }
@@ -124,51 +108,6 @@ impl Task for Settings {
         generate(self)
     }
 }
-
-/// The words that a study's scenes use, by number.
-struct Words {
-    names: Vec<&'static str>,
-    activities: Vec<&'static str>,
-}
-
-impl Words {
-    /// The words of the scenes: a seeded choice of `n` names and `n` activities.
-    fn of_scenes(seed: u64, n: usize) -> Self {
-        let choose = |words: &[&'static str], purpose| {
-            let order = RandomStream::new(seed, purpose, 0).permutation(words.len());
-            order.into_iter().take(n).map(|index| words[index]).collect()
-        };
-        Self {
-            names: choose(&SCENE_NAMES, "scene names"),
-            activities: choose(&SCENE_ACTIVITIES, "scene activities"),
-        }
-    }
-
-    /// The words of the demonstrations.
-    fn of_demonstrations() -> Self {
-        Self { names: DEMO_NAMES.to_vec(), activities: DEMO_ACTIVITIES.to_vec() }
-    }
-
-    fn name(&self, scene: &Scene) -> &'static str {
-        self.names[scene.informative().name]
-    }
-
-    fn activity(&self, scene: &Scene) -> &'static str {
-        self.activities[scene.informative().activity]
-    }
-
-    fn statements(&self, scene: &Scene) -> Vec<String> {
-        let state = |name, activity| format!("{name} is {activity}.");
-        let words = |s: &Statement| state(self.names[s.name], self.activities[s.activity]);
-        scene.statements.iter().map(words).collect()
-    }
-
-    fn question(&self, scene: &Scene) -> String {
-        format!("Question: What is {} doing?", self.name(scene))
-    }
-}
-
-const CUE: &str = "Answer:";
 
 /// The prompts of the task, item by item.
 ///
@@ -180,7 +119,8 @@ fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
     let (vocabulary, n_statements) = (settings.vocabulary as usize, settings.statements as usize);
     let scenes = design_scenes(settings.seed, settings.scenes as usize, vocabulary, n_statements);
     let words = Words::of_scenes(settings.seed, vocabulary);
-    let demonstrations = write_demonstrations(settings);
+    let n_demonstrations = settings.examples.iter().copied().max().unwrap_or(0) as usize;
+    let demonstrations = write_demonstrations(settings.seed, n_demonstrations, n_statements);
     let mut prompts = Vec::new();
     for (number, scene) in scenes.iter().enumerate() {
         let item_id = format!("rc-{number:04}");
@@ -194,43 +134,12 @@ fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
     Ok(prompts)
 }
 
-/// The solved scenes, in the order in which conditions take them.
-fn write_demonstrations(settings: &Settings) -> Vec<String> {
-    let n = settings.examples.iter().copied().max().unwrap_or(0) as usize;
-    let words = Words::of_demonstrations();
-    let scenes = deal_demonstrations(settings.seed, n, words.names.len(), settings.statements as usize);
-    let write = |scene: &Scene| {
-        let statements = words.statements(scene).join(" ");
-        let (question, answer) = (words.question(scene), words.activity(scene));
-        format!("{statements}\n{question}\n{CUE} {answer}.")
-    };
-    scenes.iter().map(write).collect()
-}
-
 fn write_composite(item_id: &str, k: u32, demonstrations: &[String], scene: &Scene, words: &Words) -> Prompt {
     let mut draft = Draft::default();
-    for demonstration in demonstrations {
-        draft.push_segment("example", demonstration);
-        draft.push("\n\n");
-    }
-    for (position, statement) in words.statements(scene).iter().enumerate() {
-        if position > 0 {
-            draft.push(" ");
-        }
-        draft.push_segment(if position == scene.asked { "informative" } else { "distractor" }, statement);
-    }
-    draft.push("\n");
-    draft.push_segment("question", &words.question(scene));
-    draft.push("\n");
-    draft.push_segment("cue", CUE);
+    push_demonstrations(&mut draft, demonstrations);
+    push_scene(&mut draft, scene, words);
     let (text, segments) = draft.finish();
-    let mut params = describe_scene(scene, words, "composite");
-    params.insert("position".to_owned(), Value::from(scene.asked + 1));
-    params.insert("n_statements".to_owned(), Value::from(scene.statements.len()));
-    for (position, statement) in scene.statements.iter().enumerate() {
-        let choice = words.activities[statement.activity];
-        params.insert(format!("choice_{}", position + 1), Value::from(choice));
-    }
+    let params = describe_choices(scene, words, "composite");
     Prompt {
         prompt_id: format!("{item_id}-{k}"),
         item_id: item_id.to_owned(),
@@ -259,20 +168,12 @@ fn write_simple(item_id: &str, scene: &Scene, words: &Words) -> Prompt {
     }
 }
 
-/// The params that composite and simple prompts have in common.
-fn describe_scene(scene: &Scene, words: &Words, kind: &str) -> Map<String, Value> {
-    Map::from_iter([
-        ("name".to_owned(), Value::from(words.name(scene))),
-        ("activity".to_owned(), Value::from(words.activity(scene))),
-        ("kind".to_owned(), Value::from(kind)),
-    ])
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::tasks::vocabulary::{SCENE_ACTIVITIES, SCENE_NAMES};
 
     type Change = fn(&mut Settings);
 
