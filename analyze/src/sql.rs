@@ -11,6 +11,7 @@ use crate::statement::{Origin, Parsed, parse, syntax_error};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use duckdb::ToSql;
+use hypercolumn_schemas::Table;
 use std::borrow::Cow;
 
 /// An answer: rows in batches, and the columns even where there is no row.
@@ -20,6 +21,8 @@ pub struct QueryResult {
     pub schema: SchemaRef,
     /// The rows.
     pub batches: Vec<RecordBatch>,
+    /// The lake's tables that were asked.
+    pub tables: Vec<&'static Table>,
 }
 
 impl QueryResult {
@@ -47,7 +50,7 @@ pub fn query_named(
     sql: &str,
     parameters: &[(&str, Parameter<'_>)],
 ) -> Result<QueryResult, AnalyzeError> {
-    let checked = checked_question(catalog, sql)?;
+    let (checked, tables) = checked_question(catalog, sql)?;
     let bound: Vec<(&str, &dyn ToSql)> =
         parameters.iter().map(|(name, p)| (*name, p as &dyn ToSql)).collect();
     let refused =
@@ -55,11 +58,14 @@ pub fn query_named(
     let mut statement = catalog.connection().prepare(&checked).map_err(refused)?;
     let arrow = statement.query_arrow(bound.as_slice()).map_err(refused)?;
     let schema = arrow.get_schema();
-    Ok(QueryResult { schema, batches: arrow.collect() })
+    Ok(QueryResult { schema, batches: arrow.collect(), tables })
 }
 
-/// The statement to ask for `sql`, once it is known to be one question.
-fn checked_question<'a>(catalog: &Catalog, sql: &'a str) -> Result<Cow<'a, str>, AnalyzeError> {
+/// The statement to ask for `sql`, once it is known to be one question, and the tables that it reads.
+fn checked_question<'a>(
+    catalog: &Catalog,
+    sql: &'a str,
+) -> Result<(Cow<'a, str>, Vec<&'static Table>), AnalyzeError> {
     let refuse = |reason: &str| {
         Err(AnalyzeError::NotAQuestion { sql: sql.trim().to_owned(), reason: reason.to_owned() })
     };
@@ -72,7 +78,10 @@ fn checked_question<'a>(catalog: &Catalog, sql: &'a str) -> Result<Cow<'a, str>,
     match parsed {
         Parsed::Selects(selects) => match (selects.n_statements, selects.problem(Origin::Query)) {
             (0, _) => refuse("there is no statement"),
-            (1, None) => catalog.refuse_misplaced(selects.tables()).map(|()| statement),
+            (1, None) => {
+                let tables: Vec<_> = selects.tables().collect();
+                catalog.refuse_misplaced(tables.iter().copied()).map(|()| (statement, tables))
+            }
             (1, Some(reason)) => refuse(&reason),
             _ => refuse("there is more than one statement; ask one question at a time"),
         },

@@ -1,7 +1,9 @@
 //! The command line as clap parses it; [`crate::resolve`] turns it into settings.
 
 use crate::device_and_dtype;
+use crate::study::preset_names;
 use bytesize::ByteSize;
+use clap::builder::PossibleValuesParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hypercolumn_extract::stage::resources::Resources;
 use hypercolumn_extract::tokenize::chat::ChatDate;
@@ -95,6 +97,24 @@ pub struct LakeOption {
     pub lake: PathBuf,
 }
 
+/// The study that a command is about.
+#[derive(Debug, ClapArgs)]
+pub struct StudyOption {
+    /// A study's file; the built-in study if absent.
+    #[arg(value_name = "STUDY", conflicts_with = "preset")]
+    pub study: Option<PathBuf>,
+    /// A published analysis in place of a study's file.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(preset_names()))]
+    pub preset: Option<String>,
+}
+
+impl StudyOption {
+    /// Whether a study is named.
+    pub fn is_given(&self) -> bool {
+        self.study.is_some() || self.preset.is_some()
+    }
+}
+
 /// The chat template around each prompt.
 #[derive(Debug, ClapArgs)]
 pub struct ChatOption {
@@ -137,8 +157,8 @@ impl ResourceOptions {
 
 #[derive(Debug, ClapArgs)]
 pub struct RunArgs {
-    /// Study to carry out; the built-in one if absent.
-    pub study: Option<PathBuf>,
+    #[command(flatten)]
+    pub study: StudyOption,
     #[command(flatten)]
     pub model: ModelOptions,
     /// Path of the report; `reports/STUDY.html` in the lake if absent.
@@ -154,11 +174,10 @@ pub struct RunArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct IngestArgs {
-    /// Study whose tasks are ingested; the built-in one if neither this nor --task is given.
-    #[arg(conflicts_with_all = ["task", "prompts", "map"])]
-    pub study: Option<PathBuf>,
+    #[command(flatten)]
+    pub study: StudyOption,
     /// Name of one task: a built-in one, or your own with --prompts.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["study", "preset"])]
     pub task: Option<String>,
     /// Prompts of the task: JSON Lines, JSON, CSV, TSV (each also with .gz), Parquet, Arrow, or a directory of datasets.
     #[arg(long, value_name = "FILE", requires = "task")]
@@ -172,8 +191,8 @@ pub struct IngestArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct ExtractArgs {
-    /// Study whose tasks are extracted; the built-in one if neither this nor --task is given.
-    pub study: Option<PathBuf>,
+    #[command(flatten)]
+    pub study: StudyOption,
     /// One task of the lake, or of the study if one is given.
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
@@ -224,8 +243,8 @@ pub enum PoolingArg {
 
 #[derive(Debug, ClapArgs)]
 pub struct AnalyzeArgs {
-    /// Study whose questions are asked; the built-in one if absent.
-    pub study: Option<PathBuf>,
+    #[command(flatten)]
+    pub study: StudyOption,
     #[command(flatten)]
     pub model: ModelOptions,
     /// Path of the report; `reports/STUDY.html` in the lake if absent.
@@ -276,8 +295,11 @@ pub struct LakeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct PlanArgs {
-    /// Study to plan; the built-in one if absent.
-    pub study: Option<PathBuf>,
+    #[command(flatten)]
+    pub study: StudyOption,
+    /// End with exit code 4 if any step would run.
+    #[arg(long)]
+    pub check: bool,
     #[command(flatten)]
     pub model: ModelOptions,
     /// Write JSON.

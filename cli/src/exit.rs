@@ -11,8 +11,10 @@ pub enum Exit {
     Failure,
     /// Bad usage or bad input; nothing was written.
     Usage,
-    /// `status` or `verify` found files that are missing or damaged.
+    /// The log is damaged, or `status` or `verify` found files that are missing or damaged.
     Damage,
+    /// `plan --check` found steps that would run.
+    Pending,
 }
 
 /// Exit code after an interrupt.
@@ -25,6 +27,7 @@ impl From<Exit> for ExitCode {
             Exit::Failure => 1,
             Exit::Usage => 2,
             Exit::Damage => 3,
+            Exit::Pending => 4,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Resolves the command line and a study into settings of the stages: finds sources, merges settings, checks names that
 //! refer to each other. Everything that can be refused is refused here, before the first stage starts.
 
-use crate::args::{ChatOption, KeepArgs, ModelOptions, OWN_TEMPLATE, PoolingArg};
+use crate::args::{ChatOption, KeepArgs, ModelOptions, OWN_TEMPLATE, PoolingArg, StudyOption};
 use crate::commands::models;
 use crate::failure::{Failure, could_not};
 use crate::study::{ContrastEntry, Problem, Study, TASK_KEYS, TaskEntry};
@@ -14,7 +14,6 @@ use hypercolumn_extract::tokenize::chat::ChatTemplate;
 use hypercolumn_ingest::{ColumnMap, Generator, IngestError, PromptSource, PromptsFile, check_task};
 use hypercolumn_schemas::Pooling;
 use serde_json::Map;
-use std::path::Path;
 use toml::Spanned;
 
 /// A study that can be carried out.
@@ -66,11 +65,11 @@ pub enum ModelNeed {
 /// # Errors
 /// If the study, or a file that it names, is refused.
 pub fn resolve_study(
-    path: Option<&Path>,
+    choice: &StudyOption,
     model: &ModelOptions,
     need: ModelNeed,
 ) -> Result<ResolvedStudy, Failure> {
-    let study = Study::read(path)?;
+    let study = Study::read(choice)?;
     let model = resolve_model(&study, model, need)?;
     let mut tasks: Vec<ResolvedTask> = Vec::new();
     for entry in &study.tasks {

@@ -299,7 +299,8 @@ fn new_prompts_are_not_analysed_with_the_states_of_the_old() {
     checkpoint::write(&bench, "model", 1);
     let prompts = |words: &str, level: usize| {
         let line = |n: usize| {
-            json!({"prompt_id": n, "text": format!("{words} {n} is"), "level": level + n}).to_string()
+            json!({"prompt_id": n, "text": format!("{words} {n} is"), "expected": "b", "level": level + n})
+                .to_string()
         };
         (0..4).map(line).collect::<Vec<_>>().join("\n")
     };
@@ -318,9 +319,32 @@ fn new_prompts_are_not_analysed_with_the_states_of_the_old() {
     bench.run(&["ingest", "study.toml"]).succeeds();
     let parts = ["prompts of task `mine` have changed since model `model` read them", "hypercolumn extract"];
     bench.run(&["analyze", "study.toml"]).refuses(&parts);
+    let stale = bench.run(&["status", "--json"]).succeeds().json()["stale"].clone();
+    let slots: Vec<&str> = stale.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    assert!(slots[0].starts_with("extract/model/mine/0000: the prompts have changed"), "{slots:?}");
+    assert!(slots[1].starts_with("analyze/s/model/mine/"), "{slots:?}");
+    assert!(
+        bench
+            .run(&["sql", "FROM tokens"])
+            .succeeds()
+            .stderr
+            .contains("rows of extract/model/mine/0000 are stale")
+    );
+    assert!(
+        bench
+            .run(&["sql", "FROM behavior"])
+            .succeeds()
+            .stderr
+            .contains("rows of analyze/s/model/mine/behavior")
+    );
+    assert!(!bench.run(&["sql", "FROM prompts"]).succeeds().stderr.contains("stale"));
+    assert_eq!(bench.run(&["plan", "study.toml", "--check"]).code, Some(4));
     for stage in ["extract", "analyze"] {
         bench.run(&[stage, "study.toml"]).succeeds();
     }
+    assert_eq!(bench.run(&["status", "--json"]).succeeds().json()["stale"], json!([]));
+    assert!(!bench.run(&["sql", "FROM tokens"]).succeeds().stderr.contains("stale"));
+    bench.run(&["plan", "study.toml", "--check"]).succeeds();
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn a_study_runs_to_its_report_and_is_then_reused() {
     let tables = contents(&bench.path("lake/_log"));
 
     let again = bench.run_with_models(&["run", SMALL]).succeeds();
-    assert!(again.stderr.contains("analyze: all 10 steps reused"), "{}", again.stderr);
+    assert!(again.stderr.contains("analyze: all 12 steps reused"), "{}", again.stderr);
     assert_eq!(contents(&bench.path("lake/_log")), tables, "a second run commits nothing");
     assert_eq!(again.text(), first.text());
 

@@ -98,6 +98,15 @@ fn the_built_in_studies_are_accepted() {
     bench.run(&["plan"]).succeeds();
     let small = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/studies/small.toml");
     bench.run(&["plan", small]).succeeds();
+    let plan = bench.run(&["plan", "--preset", "yousefi2024", "--json"]).succeeds().json();
+    assert_eq!(plan["study"], "yousefi2024");
+    bench.run(&["plan", "--preset", "yousefi2023"]).refuses(&["yousefi2023", "yousefi2024"]);
+    bench.run(&["plan", small, "--preset", "yousefi2024"]).refuses(&["cannot be used with"]);
+    bench.run(&["ingest", "--preset", "yousefi2024"]).succeeds();
+    let personas =
+        "SELECT condition, count(*) AS n FROM prompts WHERE task = 'persona_injection' GROUP BY 1 ORDER BY 1";
+    let personas = bench.run(&["sql", personas, "--format", "csv"]).succeeds().text();
+    assert!(personas.contains("deceitful_after_truthful,96") && personas.contains("mixed,96"), "{personas}");
 }
 
 #[test]

@@ -87,6 +87,9 @@ pub struct Commit {
     /// Slots that this commit empties.
     #[serde(default)]
     pub removes: Vec<Slot>,
+    /// Paths of the files that the rows were computed from; relative to the lake.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
     /// The slot's files.
     pub files: Vec<FileEntry>,
 }

@@ -118,7 +118,7 @@ impl Transaction {
         Target { path, table, partition, vector_length }
     }
 
-    /// Names files that the rows are computed from: the commit is refused unless they are still listed then.
+    /// Names files that the rows are computed from: the commit records them, and is refused unless they are still listed then.
     pub fn require<'a>(&mut self, files: impl IntoIterator<Item = &'a FileEntry>) {
         self.required.extend(files.into_iter().map(|file| file.path.clone()));
     }
@@ -198,6 +198,7 @@ impl Transaction {
             committed_at_s: now_s(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             removes: info.removes.clone(),
+            reads: self.required.clone(),
             files: files.to_vec(),
         }
     }

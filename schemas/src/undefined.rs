@@ -13,6 +13,12 @@ pub enum Undefined {
     /// Fewer than two clusters, so that nothing says how the statistic varies over clusters.
     #[error("too_few_clusters")]
     TooFewClusters,
+    /// No row is what a claim names.
+    #[error("no_row")]
+    NoRow,
+    /// More than one row is what a claim names.
+    #[error("several_rows")]
+    SeveralRows,
     /// Fewer than two replicates.
     #[error("too_few_replicates")]
     TooFewReplicates,

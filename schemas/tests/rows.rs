@@ -44,6 +44,8 @@ fn rows_of_every_table_come_back() {
         check::<AttentionRatioRow>(),
         check::<MeasureRow>(),
         check::<AssociationRow>(),
+        check::<ContrastRow>(),
+        check::<ClaimRow>(),
     ];
     assert_eq!(checked.to_vec(), ALL.map(|table| table.name).to_vec());
 }

@@ -161,6 +161,7 @@ impl fmt::Debug for StudyEntry {
 }
 
 /// An entry of one analysis with its name in messages.
+#[derive(Debug)]
 pub(crate) struct Named<T> {
     pub(crate) name: String,
     pub(crate) entry: Arc<T>,

@@ -9,6 +9,7 @@ mod associations;
 mod attention_ratios;
 mod behavior;
 mod checked_task;
+mod claims;
 mod contrast_rows;
 mod entry;
 pub(crate) mod measures;
@@ -39,12 +40,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Every analysis, in the order in which they run: a later one may read the results of those before it.
-pub static ANALYSES: [&dyn Registered; 5] = [
+pub static ANALYSES: [&dyn Registered; 6] = [
     &behavior::Behavior,
     &rsa::Rsa,
     &probes::Probes,
     &attention_ratios::AttentionRatios,
     &associations::Associations,
+    &claims::Claims,
 ];
 
 /// What an analysis works on.

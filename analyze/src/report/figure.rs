@@ -89,6 +89,13 @@ pub struct Section {
     pub(super) missing: Option<String>,
 }
 
+impl Section {
+    /// Whether the section stands before all others.
+    pub(crate) fn opens_report(&self) -> bool {
+        self.id == "claims"
+    }
+}
+
 /// Counts the plots of the page, so that each has a name of its own.
 #[derive(Debug, Default)]
 pub(super) struct Numbering {

@@ -151,7 +151,9 @@ impl Job<'_> {
             // Results have been committed since the catalog was opened.
             true => {
                 current = Catalog::open(self.lake)?;
-                reads.extend(self.earlier_results(current.snapshot(), &step.planned.slot)?);
+                if !step.record.settings.is_null() {
+                    reads.extend(self.earlier_results(current.snapshot(), &step.planned.slot)?);
+                }
                 &current
             }
             false => &prepared.catalog,

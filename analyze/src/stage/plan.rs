@@ -72,7 +72,7 @@ pub(super) fn plan(
     let parser = isolated()?;
     let mut steps: Vec<Step> = Vec::new();
     for task in &tasks {
-        let mut earlier = Vec::new();
+        let mut earlier: Vec<String> = Vec::new();
         for analysis in ANALYSES {
             let settings = settings_of(analysis, questions, task);
             let mut reads: Vec<FileEntry> =
@@ -80,9 +80,13 @@ pub(super) fn plan(
             // An expression that names a table can read all of it, whatever the model and task.
             let named = tables_in(&parser, &settings)?.into_values();
             reads.extend(named.flat_map(|table| snapshot.files(table)).cloned());
+            if settings.is_null() {
+                // A table without a question is empty, whatever there is to read.
+                reads.clear();
+            }
             let mut inputs = digests(&reads);
-            if analysis.reads_results() {
-                inputs.append(&mut earlier);
+            if analysis.reads_results() && !settings.is_null() {
+                inputs.extend(earlier.iter().cloned());
             }
             let slot = Slot::Analyze {
                 study: questions.study.clone(),

@@ -24,6 +24,8 @@ pub fn write_report(lake: &Lake, request: &ReportRequest, path: &Path) -> Result
         for analysis in ANALYSES {
             sections.extend(analysis.sections(inputs)?);
         }
+        // What was claimed beforehand comes first.
+        sections.sort_by_key(|section| !section.opens_report());
         Ok(sections)
     })?;
     let refused = |source| ReportError::Write { path: path.to_owned(), source };

@@ -54,12 +54,12 @@ pub(super) fn fisher_interval(r: f64, standard_error: f64, confidence: f64, degr
 }
 
 /// Two-sided p-value of Student's t: P(|T| > |t|), by the incomplete beta function.
-pub(super) fn t_p_value(t: f64, degrees: f64) -> f64 {
+pub(crate) fn t_p_value(t: f64, degrees: f64) -> f64 {
     beta_reg(degrees / 2.0, 0.5, degrees / (degrees + t * t))
 }
 
 /// The value that |T| exceeds with probability 1 - `confidence`.
-pub(super) fn t_quantile(confidence: f64, degrees: f64) -> f64 {
+pub(crate) fn t_quantile(confidence: f64, degrees: f64) -> f64 {
     let distribution = StudentsT::new(0.0, 1.0, degrees).expect("degrees of freedom are positive");
     distribution.inverse_cdf(0.5 + 0.5 * confidence)
 }

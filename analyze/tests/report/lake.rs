@@ -12,8 +12,6 @@ use std::f64::consts::PI;
 use std::path::Path;
 
 pub const MODEL: &str = "planted-model";
-
-/// The study whose results they are.
 pub const STUDY: &str = "What examples change";
 const N_BLOCKS: i32 = 30;
 const N_HEADS: i32 = 9;
@@ -122,10 +120,6 @@ impl World<'_> {
         Partition::of_model(MODEL, self.task)
     }
 
-    fn of_study(&self) -> Partition {
-        Partition::of_study(STUDY, MODEL, self.task)
-    }
-
     /// How far a condition has come, 0 to 1.
     fn gain(&self, condition: usize) -> f64 {
         if self.effect == Effect::Rise { [0.0, 0.45, 0.75, 1.0][condition] } else { 0.0 }
@@ -140,7 +134,7 @@ impl World<'_> {
     }
 
     fn behavior(&self, random: &mut ChaCha8Rng) -> Rows {
-        let mut rows = Rows::new(&tables::BEHAVIOR, self.of_study());
+        let mut rows = Rows::new(&tables::BEHAVIOR, Partition::of_study(STUDY, MODEL, self.task));
         for (c, condition, item) in self.each() {
             let gain = self.gain(c);
             let logprob = -9.0 + 5.0 * gain - item.difficulty + 0.6 * normal(random);
@@ -206,7 +200,7 @@ impl World<'_> {
                 }
             }
         }
-        Rows::typed(self.of_study(), &rows)
+        Rows::typed(Partition::of_study(STUDY, MODEL, self.task), &rows)
     }
 
     fn rsa_row(
@@ -332,13 +326,13 @@ impl World<'_> {
                 }
             }
         }
-        Rows::typed(self.of_study(), &rows)
+        Rows::typed(Partition::of_study(STUDY, MODEL, self.task), &rows)
     }
 
     fn ratios(&self, random: &mut ChaCha8Rng) -> Rows {
         let mut rows = Vec::new();
         if self.is_lines {
-            return Rows::typed::<AttentionRatioRow>(self.of_study(), &rows);
+            return Rows::typed::<AttentionRatioRow>(Partition::of_study(STUDY, MODEL, self.task), &rows);
         }
         for query in ["final", "response"] {
             for (c, condition) in self.names.conditions.iter().enumerate() {
@@ -359,7 +353,7 @@ impl World<'_> {
                 }
             }
         }
-        Rows::typed(self.of_study(), &rows)
+        Rows::typed(Partition::of_study(STUDY, MODEL, self.task), &rows)
     }
 
     fn associations(&self, random: &mut ChaCha8Rng) -> Rows {
@@ -413,7 +407,7 @@ impl World<'_> {
                 }
             }
         }
-        Rows::typed(self.of_study(), &rows)
+        Rows::typed(Partition::of_study(STUDY, MODEL, self.task), &rows)
     }
 }
 

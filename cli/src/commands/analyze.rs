@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Instant;
 
 pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), &args.model, ModelNeed::Name)?;
+    let study = resolve_study(&args.study, &args.model, ModelNeed::Name)?;
     let lake = open(&args.lake.lake)?;
     check_model(&lake, &study)?;
     let path = args.report.clone().unwrap_or_else(|| lake.report_path(&study.name));

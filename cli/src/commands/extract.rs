@@ -111,13 +111,13 @@ struct Request {
 }
 
 fn resolve(args: &ExtractArgs) -> Result<Request, Failure> {
-    if let (None, Some(task)) = (&args.study, &args.task) {
+    if let (false, Some(task)) = (args.study.is_given(), &args.task) {
         let model = models::parse(args.model.model.as_deref().unwrap_or(ALIASES[0].name))?;
         let model = models::name(model, args.model.model_name.as_deref())?;
         let settings = override_settings(Settings::default(), &args.keep);
         return Ok(Request { model, tasks: vec![TaskSettings { task: task.clone(), settings }] });
     }
-    let study = resolve_study(args.study.as_deref(), &args.model, ModelNeed::Files)?;
+    let study = resolve_study(&args.study, &args.model, ModelNeed::Files)?;
     let names: Vec<_> = study.tasks.iter().map(|t| t.name.clone()).collect();
     let chosen = |name: &String| args.task.as_ref().is_none_or(|task| task == name);
     let tasks: Vec<_> = study

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::output::{draw, format_count};
 use crate::progress::Reporter;
-use hypercolumn_schemas::{LogEntry, RemovalCause};
+use hypercolumn_schemas::{FileEntry, LogEntry, RemovalCause};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,6 +21,9 @@ struct Line {
     key: Option<String>,
     n_rows: u64,
     n_files: usize,
+    /// A commit's files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<FileEntry>,
     removes: Vec<String>,
     findings: Vec<String>,
     program: String,
@@ -51,6 +54,7 @@ fn line(entry: &LogEntry) -> Line {
             key: Some(commit.key.clone()),
             n_rows: commit.files.iter().map(|file| file.n_rows).sum(),
             n_files: commit.files.len(),
+            files: commit.files.clone(),
             removes: text(&commit.removes),
             findings: Vec::new(),
             program: commit.program.clone(),
@@ -67,6 +71,7 @@ fn line(entry: &LogEntry) -> Line {
             key: None,
             n_rows: 0,
             n_files: 0,
+            files: Vec::new(),
             removes: text(&removal.removes),
             findings: removal.findings.clone(),
             program: removal.program.clone(),

@@ -14,7 +14,7 @@ use hypercolumn_schemas::{Lake, TaskRows};
 
 pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let tasks = match &args.task {
-        None => resolve_study(args.study.as_deref(), &ModelOptions::default(), ModelNeed::Name)?.tasks,
+        None => resolve_study(&args.study, &ModelOptions::default(), ModelNeed::Name)?.tasks,
         Some(name) => {
             let source = source_of(name, args)?;
             let (design, extract) = (TaskDesign::default(), Settings::default());

@@ -40,14 +40,15 @@ enum Action {
 }
 
 pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let study =
-        resolve_study(args.study.as_deref(), &args.model, ModelNeed::Files)?.with_template(&args.chat);
+    let study = resolve_study(&args.study, &args.model, ModelNeed::Files)?.with_template(&args.chat);
     let steps = plan(&args.lake.lake, &study, &args.resources.resources())?;
+    let n_run = steps.iter().filter(|s| s.action == Action::Run).count();
+    let exit = if args.check && n_run > 0 { Exit::Pending } else { Exit::Success };
     if args.json {
         print_json(
             &serde_json::json!({ "study": study.name, "model": study.model.name.clone(), "steps": steps }),
         )?;
-        return Ok(Exit::Success);
+        return Ok(exit);
     }
     let rows: Vec<_> = steps
         .iter()
@@ -57,9 +58,8 @@ pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
         })
         .collect();
     print(&draw(&["stage", "what", "action", "why"], &rows, &[]))?;
-    let n_run = steps.iter().filter(|s| s.action == Action::Run).count();
-    reporter.say(&format!("{n_run} of {} steps would run", steps.len()));
-    Ok(Exit::Success)
+    reporter.say(&format!("{n_run} of {} steps would run by model `{}`", steps.len(), study.model.name));
+    Ok(exit)
 }
 
 fn plan(path: &Path, study: &ResolvedStudy, resources: &Resources) -> Result<Vec<Step>, Failure> {
@@ -111,8 +111,10 @@ impl Step {
     }
 
     fn of_extraction(task: &ResolvedTask, plan: &ExtractPlan, ingest: Action) -> Self {
-        let is_done = ingest == Action::Reuse && plan.n_shards_done == plan.n_shards;
-        let why = if ingest == Action::Reuse { plan.reason.as_str() } else { "the prompts change" };
+        // Prompts may change in what no model reads, their params.
+        let is_done = plan.n_shards_done == plan.n_shards;
+        let why =
+            if is_done || ingest == Action::Reuse { plan.reason.as_str() } else { "the prompts change" };
         let reason = match is_done {
             true => why.to_owned(),
             false => format!(

@@ -12,7 +12,7 @@ use hypercolumn_schemas::Lake;
 use std::path::Path;
 
 pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(args.study.as_deref(), &args.model, ModelNeed::Name)?;
+    let study = resolve_study(&args.study, &args.model, ModelNeed::Name)?;
     let lake = open(&args.lake.lake)?;
     let path = args.report.clone().unwrap_or_else(|| lake.report_path(&study.name));
     write(&lake, &study, &path)?;

@@ -10,8 +10,7 @@ use std::time::Instant;
 
 pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let started = Instant::now();
-    let study =
-        resolve_study(args.study.as_deref(), &args.model, ModelNeed::Files)?.with_template(&args.chat);
+    let study = resolve_study(&args.study, &args.model, ModelNeed::Files)?.with_template(&args.chat);
     check(&study)?;
     let model = study.model.named(models::fetch(&study.model.source, reporter)?);
     let resources = args.resources.resources();

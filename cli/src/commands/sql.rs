@@ -7,6 +7,7 @@ use crate::failure::{Failure, could_not};
 use crate::output;
 use crate::progress::Reporter;
 use hypercolumn_analyze::{Catalog, query};
+use hypercolumn_schemas::{Snapshot, Stale, Table};
 
 pub fn run(args: &SqlArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     output::check_destination(args.format)?;
@@ -20,6 +21,26 @@ pub fn run(args: &SqlArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let catalog =
         Catalog::of_snapshot(&lake, snapshot).map_err(could_not("open lake", args.lake.lake.display()))?;
     let answer = query(&catalog, &args.sql).map_err(could_not("answer", args.sql.trim()))?;
+    warn_of_stale(catalog.snapshot(), &answer.tables, reporter);
     output::write(&answer, args.format, reporter)?;
     Ok(exit)
+}
+
+/// Says which of the tables that were asked hold rows that do not follow from what the lake holds now.
+fn warn_of_stale(snapshot: &Snapshot, tables: &[&'static Table], reporter: &Reporter) {
+    let is_asked = |stale: &&Stale| {
+        let files = snapshot.slot(&stale.slot).into_iter().flat_map(|commit| &commit.files);
+        files.into_iter().any(|file| tables.iter().any(|table| table.name == file.table))
+    };
+    let stale = snapshot.stale();
+    let mut asked = stale.iter().filter(is_asked);
+    if let Some(Stale { slot, reason }) = asked.next() {
+        let more = match asked.count() {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        reporter.warn(&format!(
+            "rows of {slot} are stale{more}: {reason}; `hypercolumn run STUDY` makes them again"
+        ));
+    }
 }

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::output::{draw, format_count};
 use crate::progress::Reporter;
-use hypercolumn_schemas::{FileEntry, Snapshot, tables};
+use hypercolumn_schemas::{FileEntry, Snapshot, Stale, tables};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,8 @@ struct Status {
     log: Vec<String>,
     /// Files that no commit lists; null where entries of the log are lost, so that it is not known which are listed.
     n_unlisted: Option<usize>,
+    /// What does not follow from what the lake holds now.
+    stale: Vec<String>,
     /// What an earlier version wrote with other columns, which the stages compute again.
     outdated: Vec<String>,
 }
@@ -65,6 +67,11 @@ pub fn run(args: &LakeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
             .collect(),
         log: snapshot.problems().iter().map(ToString::to_string).collect(),
         n_unlisted: lake.unlisted().ok().map(|files| files.len()),
+        stale: snapshot
+            .stale()
+            .into_iter()
+            .map(|Stale { slot, reason }| format!("{slot}: {reason}"))
+            .collect(),
         outdated: snapshot.outdated().map(ToString::to_string).collect(),
     };
     if args.json {
@@ -138,6 +145,12 @@ fn describe(status: &Status) -> String {
     }
     for damaged in &status.damaged {
         text.push_str(&format!("damaged: {damaged}\n"));
+    }
+    for line in &status.stale {
+        text.push_str(&format!("stale {line}\n"));
+    }
+    if !status.stale.is_empty() {
+        text.push_str("`hypercolumn run STUDY` makes again what is stale\n");
     }
     if let Some(n) = status.n_unlisted.filter(|n| *n > 0) {
         let n = format_count(n as u64);

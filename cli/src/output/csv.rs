@@ -92,7 +92,7 @@ mod tests {
             Arc::new(StringArray::from(vec![Some("a,\"b\""), Some(""), None, Some("line\nend")]));
         let numbers: ArrayRef = Arc::new(Float32Array::from(vec![0.1, 1e-9, -3.0, f32::MAX]));
         let batch = RecordBatch::try_from_iter([("text", texts), ("number", numbers)]).expect("a batch");
-        let result = QueryResult { schema: batch.schema(), batches: vec![batch] };
+        let result = QueryResult { schema: batch.schema(), batches: vec![batch], tables: Vec::new() };
         let csv = String::from_utf8(encode(&result).expect("encoded")).expect("UTF-8");
         let rows: Vec<_> = csv.split("\r\n").collect();
         assert_eq!(rows[0], "text,number");

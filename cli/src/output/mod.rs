@@ -80,7 +80,7 @@ fn distinct_names(result: &QueryResult) -> Result<QueryResult, ArrowError> {
     let schema = Arc::new(Schema::new(result.schema.fields().iter().map(field).collect::<Vec<_>>()));
     let rename = |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec());
     let batches = result.batches.iter().map(rename).collect::<Result<_, _>>()?;
-    Ok(QueryResult { schema, batches })
+    Ok(QueryResult { schema, batches, tables: result.tables.clone() })
 }
 
 /// Timestamps with the offset of UTC: a named time zone needs a database of time zones to be written as text.
@@ -99,7 +99,7 @@ fn in_utc(result: &QueryResult) -> Result<QueryResult, ArrowError> {
         RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)
     };
     let batches = result.batches.iter().map(convert).collect::<Result<_, _>>()?;
-    Ok(QueryResult { schema, batches })
+    Ok(QueryResult { schema, batches, tables: result.tables.clone() })
 }
 
 fn unwritable(format: FormatArg, cause: &ArrowError) -> Failure {

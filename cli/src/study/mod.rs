@@ -5,11 +5,14 @@
 
 mod document;
 mod entry;
+mod presets;
 mod problem;
 
 pub use entry::{ContrastEntry, ExtractEntry, TASK_KEYS, TaskEntry};
+pub use presets::{PRESETS, preset_names};
 pub use problem::Problem;
 
+use crate::args::StudyOption;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use document::Document;
@@ -66,12 +69,15 @@ pub struct Study {
 }
 
 impl Study {
-    /// Reads the study at `path`, or the built-in one.
+    /// Reads the study that is chosen.
     ///
     /// # Errors
     /// If the file cannot be read or is refused.
-    pub fn read(path: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = path else {
+    pub fn read(choice: &StudyOption) -> Result<Self, Failure> {
+        if let Some(preset) = PRESETS.iter().find(|preset| choice.preset.as_deref() == Some(preset.name)) {
+            return Self::parse(format!("preset {}", preset.name), preset.text.into(), PathBuf::new());
+        }
+        let Some(path) = &choice.study else {
             return Self::parse("built-in study".into(), BUILT_IN.into(), PathBuf::new());
         };
         let label = path.display().to_string();

@@ -219,15 +219,15 @@ impl<'a> Job<'a> {
         asked: &Settings,
     ) -> Result<Self, ExtractError> {
         let task = rows.task.clone();
-        let file = ModelFile::open(model)?;
-        let (tokenized_prompts, template) = tokenize_task(rows, &file, asked)?;
-        check_lengths(&tokenized_prompts, asked, file.shape().n_ctx)?;
-        let shards = plan_shards(&tokenized_prompts);
-        let content_hash = file.content_hash()?.to_owned();
-        check_identity(&snapshot, model, &content_hash)?;
         let held = snapshot.shards(&model.name, &task).next();
         let held = held.and_then(|(_, earlier)| serde_json::from_value(earlier.settings.clone()).ok());
         let settings = held.map_or_else(|| asked.clone(), |held| asked.joined_to(&held));
+        let file = ModelFile::open(model)?;
+        let (tokenized_prompts, template) = tokenize_task(rows, &file, &settings)?;
+        check_lengths(&tokenized_prompts, &settings, file.shape().n_ctx)?;
+        let shards = plan_shards(&tokenized_prompts);
+        let content_hash = file.content_hash()?.to_owned();
+        check_identity(&snapshot, model, &content_hash)?;
         let inputs = KeyInputs {
             code_version: CODE_VERSION,
             content_hash: &content_hash,

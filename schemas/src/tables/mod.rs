@@ -5,6 +5,7 @@ mod attention;
 mod attention_ratios;
 mod behavior;
 mod choices;
+mod claims;
 mod contrasts;
 mod hidden_states;
 mod measures;
@@ -21,6 +22,7 @@ pub use attention::{ATTENTION, AttentionRow};
 pub use attention_ratios::{ATTENTION_RATIOS, AttentionRatioRow};
 pub use behavior::{BEHAVIOR, BehaviorRow};
 pub use choices::{CHOICES, ChoiceRow};
+pub use claims::{CLAIMS, ClaimRow};
 pub use contrasts::{CONTRASTS, ContrastRow};
 pub use hidden_states::{HIDDEN_STATES, HiddenStateColumns, HiddenStateRow};
 pub use measures::{MEASURES, MeasureRow};
@@ -35,7 +37,7 @@ pub use tokens::{TOKENS, TokenColumns, TokenRow};
 use crate::table::Table;
 
 /// Every table, in the order in which data flows.
-pub static ALL: [&Table; 15] = [
+pub static ALL: [&Table; 16] = [
     &PROMPTS,
     &SEGMENTS,
     &TOKENS,
@@ -51,6 +53,7 @@ pub static ALL: [&Table; 15] = [
     &MEASURES,
     &ASSOCIATIONS,
     &CONTRASTS,
+    &CLAIMS,
 ];
 
 /// The table of this name.

@@ -4,6 +4,7 @@ mod alignment;
 mod associations;
 mod attention;
 mod behavior;
+mod claims;
 mod matrices;
 mod probes;
 
@@ -11,6 +12,7 @@ pub(crate) use alignment::alignment_section;
 pub(crate) use associations::associations_section;
 pub(crate) use attention::attention_section;
 pub(crate) use behavior::behavior_section;
+pub(crate) use claims::claims_section;
 pub(crate) use matrices::matrices_section;
 pub(crate) use probes::probes_section;
 
