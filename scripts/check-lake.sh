@@ -25,7 +25,7 @@ LAKE="$lake" HYPERCOLUMN="$program" "$directory/venv/bin/python" -m pytest -q -p
 HYPERCOLUMN="$program" "$directory/venv/bin/python" -m pytest -q -p no:cacheprovider "$here/tests/writers"
 
 if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then
-    "$directory/venv/bin/python" "$here/tests/browser/check_report.py" "$lake/report.html"
+    "$directory/venv/bin/python" "$here/tests/browser/check_report.py" "$lake/reports/small.html"
 elif [ -n "${REQUIRE_BROWSER:-}" ]; then
     echo "error: chromium and chromedriver are needed to check the report" >&2
     exit 1

@@ -38,6 +38,7 @@ TABLES = {
     "measures": dict(layer="int16", value="double"),
     "associations": dict(layer="int16", estimate="double", n="int32"),
     "contrasts": dict(layer="int16", head="int16", change="double", n_items="int32"),
+    "claims": dict(layer="int16", estimate="double", n="int32"),
 }
 PARTITIONS = {"prompts": ["task"], "segments": ["task"], "hidden_states": ["model", "task", "layer"],
               "attention": ["model", "task", "layer"]}

@@ -7,7 +7,7 @@ table! {
     name: "contrasts",
     version: 1,
     grain: "contrast × analysis × question × variant × layer × site × head",
-    doc: "Changes between the two conditions of each [[contrast]] of a study, matched by item. Changes from a task's reference condition are in the tables of the analyses themselves.",
+    doc: "Changes between the two conditions of each contrast that a study declares, matched by item. Changes from a task's reference condition are in the tables of the analyses themselves.",
     partitions: [Study, Model, Task],
     key: ["study", "model", "task", "contrast", "analysis", "question", "variant", "layer", "site", "head"],
     contrast: String = "Name of the contrast in the study.",
