@@ -83,7 +83,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// Whether the command commits piece by piece, so that the same command goes on where it was ended.
+    /// Whether the command commits piece by piece, so that the same command resumes where it was ended.
     pub fn resumes(&self) -> bool {
         matches!(self, Self::Run(_) | Self::Ingest(_) | Self::Extract(_) | Self::Analyze(_))
     }

@@ -1,5 +1,5 @@
-//! Ctrl-C and SIGTERM: the process ends at once. Its own staged files go, what was committed stays, and the command that
-//! goes on is said. A closed terminal (SIGHUP) is left to the system, so that `nohup` works.
+//! Ctrl-C and SIGTERM: the process ends at once. Its own staged files are removed, what was committed stays, and the command
+//! that resumes the work is printed. A closed terminal (SIGHUP) is left to the system, so that `nohup` works.
 
 use crate::args::Command;
 use crate::exit::INTERRUPTED;
@@ -18,7 +18,7 @@ static HAS_COME: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 pub fn listen(command: &Command) {
     let text = match command.resumes() {
         true => {
-            format!("interrupted; what was committed is kept, and `{}` goes on from there", this_command())
+            format!("interrupted; what was committed is kept, and `{}` resumes from there", this_command())
         }
         false => "interrupted".to_owned(),
     };

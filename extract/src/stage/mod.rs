@@ -356,7 +356,7 @@ impl<'a> Job<'a> {
         Ok(spent)
     }
 
-    /// Says what takes the place of an earlier extraction, unless that is what this one goes on with.
+    /// Warns of shards of an earlier extraction that this one replaces, with what changed.
     fn warn_of_replacement(&self, removes: &[Slot], progress: &dyn Progress) {
         let replaced = removes.iter().find_map(|slot| self.snapshot.slot(slot)?.details.as_extract());
         if let Some(before) = replaced {
