@@ -42,10 +42,9 @@ impl Lake {
     /// When a directory cannot be listed, or entries of the log are lost: an unlisted file may then be all that is left of one.
     pub fn garbage(&self) -> Result<Garbage, LakeError> {
         let lock = CommitLock::hold(self.root())?;
-        let writers = living(self.root(), Role::Writer)?;
-        let Walk { files, links, directories, .. } = self.walk(&writers)?;
+        let Walk { files, links, directories, n_writers, .. } = self.walk()?;
         let root = self.root().to_owned();
-        Ok(Garbage { root, files, links, n_writers: writers.len(), directories, _lock: lock })
+        Ok(Garbage { root, files, links, n_writers, directories, _lock: lock })
     }
 
     /// As [`Lake::garbage`], for a look alone: a file of a process that commits meanwhile may be among them.
@@ -53,17 +52,17 @@ impl Lake {
     /// # Errors
     /// As [`Lake::garbage`].
     pub fn unlisted(&self) -> Result<Vec<GarbageFile>, LakeError> {
-        Ok(self.walk(&living(self.root(), Role::Writer)?)?.files)
+        Ok(self.walk()?.files)
     }
 
-    fn walk(&self, writers: &[String]) -> Result<Walk<'_>, LakeError> {
-        let mut walk =
-            Walk { root: self.root(), files: Vec::new(), links: Vec::new(), directories: Vec::new() };
+    fn walk(&self) -> Result<Walk<'_>, LakeError> {
+        let (files, links, directories) = (Vec::new(), Vec::new(), Vec::new());
+        let mut walk = Walk { root: self.root(), files, links, directories, n_writers: 0 };
         for table in tables::ALL {
             walk.enter(&self.root().join(table.name))?;
         }
         walk.directories.clear();
-        walk.enter_staging(writers)?;
+        walk.enter_staging()?;
         // The log is read after the walk: what a commit has listed meanwhile is not garbage.
         let snapshot = self.checked(Depth::Tail)?;
         let (listed, wanted) = (snapshot.paths(), wanted_by_readers(self.root())?);
@@ -103,6 +102,8 @@ struct Walk<'a> {
     links: Vec<String>,
     /// Directories, each before those inside it.
     directories: Vec<PathBuf>,
+    /// Writers alive.
+    n_writers: usize,
 }
 
 impl Walk<'_> {
@@ -133,19 +134,17 @@ impl Walk<'_> {
 
     /// Collects the staging directories of dead writers. What a run keeps for a later one has no owner: it is kept while
     /// any writer lives.
-    fn enter_staging(&mut self, writers: &[String]) -> Result<(), LakeError> {
-        let staging = self.root.join(STAGING_DIRECTORY);
-        let is_directory = fs::symlink_metadata(&staging).is_ok_and(|m| m.is_dir());
-        if !is_directory {
-            return Ok(());
-        }
-        for entry in fs::read_dir(&staging).map_err(LakeError::io("list", &staging))? {
-            let entry = entry.map_err(LakeError::io("list", &staging))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+    fn enter_staging(&mut self) -> Result<(), LakeError> {
+        let directories = directories_in(&self.root.join(STAGING_DIRECTORY))?;
+        // A writer has its lock before its directory: asked for after the listing, the owner of each of them is known.
+        let writers = living(self.root, Role::Writer)?;
+        self.n_writers = writers.len();
+        for directory in directories {
+            let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let is_token = name.len() == 32 && name.bytes().all(|c| c.is_ascii_hexdigit());
             let is_held = if is_token { writers.contains(&name) } else { !writers.is_empty() };
             if !is_held {
-                self.enter(&entry.path())?;
+                self.enter(&directory)?;
             }
         }
         Ok(())
@@ -154,4 +153,17 @@ impl Walk<'_> {
     fn relative(&self, path: &Path) -> String {
         relative_text(path.strip_prefix(self.root).unwrap_or(path))
     }
+}
+
+/// What is in the staging directory; nothing where there is none or it is a link.
+fn directories_in(staging: &Path) -> Result<Vec<PathBuf>, LakeError> {
+    if !fs::symlink_metadata(staging).is_ok_and(|m| m.is_dir()) {
+        return Ok(Vec::new());
+    }
+    let entries = match fs::read_dir(staging) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(LakeError::io("list", staging))?,
+    };
+    let paths = entries.map(|entry| entry.map(|e| e.path()).map_err(LakeError::io("list", staging)));
+    paths.collect()
 }
