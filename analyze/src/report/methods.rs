@@ -187,8 +187,9 @@ impl<'a> Records<'a> {
             "Linear probes (multinomial logistic regression or ridge regression, both with an L2 penalty) were fitted to \
              vectors standardised within each training fold, the penalty chosen on {} inner folds; scores are means over {} \
              plans of {} outer folds that keep groups whole. Chance and p-values come from {} refits to targets permuted \
-             between groups, a ridge probe’s whole, a logistic one’s by one Newton step at a fixed penalty; intervals ({}) are a jackknife over groups with the correction of Nadeau and Bengio (2003) \
-             for training sets that overlap. Seed {}.",
+             between groups, over all plans: a ridge probe’s whole, a logistic one’s by one Newton step at a fixed penalty, \
+             its p-value on plans of folds that do not depend on the target. Intervals ({}) are a jackknife over groups with \
+             the correction of Nadeau and Bengio (2003) for training sets that overlap. Seed {}.",
             number(shared, "n_inner_folds"),
             number(shared, "n_repeats"),
             number(shared, "n_folds"),

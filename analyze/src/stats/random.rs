@@ -23,6 +23,8 @@ pub(super) enum Purpose {
     Control,
     /// Ordering groups for the online code.
     OnlineCode,
+    /// Assigning groups to the folds of a permutation test.
+    TestFolds,
 }
 
 /// The random numbers of one test.
@@ -49,11 +51,6 @@ impl RandomStream {
             hasher.update(&value.to_le_bytes());
         });
         Self { key: *hasher.finalize().as_bytes() }
-    }
-
-    /// A seed for a generator of the caller's.
-    pub fn seed(&self) -> [u8; 32] {
-        self.key
     }
 
     /// A generator for the `index`-th permutation, resample or fold plan.

@@ -2,16 +2,14 @@
 
 use super::batch::{Fitted, ProbeBatch};
 use super::probe_rows::{Scope, Scores};
-use super::{Prepared, ProbeKind, Targets};
+use super::{Prepared, Targets};
 use crate::analyses::Inputs;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
 use crate::states::{StateSource, States};
 use crate::stats::RandomStream;
-use crate::stats::probes::{ProbeSettings, Sample, Target, Vectors, encode, fit_probe, fit_probes};
+use crate::stats::probes::{Labels, ProbeSettings, Sample, Target, Vectors, encode, fit_probe, fit_probes};
 use hypercolumn_schemas::Pooling;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -110,47 +108,11 @@ fn fit_all(states: &[States], batches: &[ProbeBatch<'_>]) -> Vec<(usize, usize, 
     work.into_par_iter().with_max_len(1).map(|(s, b)| (s, b, fit(&states[s], &batches[b]))).collect()
 }
 
-/// Targets of a batch's prompts.
-enum OwnTargets {
-    Classes(Vec<usize>),
-    Values(Vec<f64>),
-}
-
-impl OwnTargets {
-    fn of(one: &Prepared, prompts: &[usize]) -> Self {
-        match &one.targets {
-            Targets::Classes { codes, .. } => Self::Classes(prompts.iter().map(|&p| codes[p]).collect()),
-            Targets::Values(values) => Self::Values(prompts.iter().map(|&p| values[p]).collect()),
-        }
-    }
-
-    /// The targets of the control task: each type takes a target at random, from those that there are.
-    fn control(&self, types: &[u32], stream: RandomStream) -> Self {
-        let n_types = types.iter().max().map_or(0, |t| *t as usize + 1);
-        let mut rng = rand_chacha::ChaCha8Rng::from_seed(stream.seed());
-        let mut drawn: Vec<usize> = (0..n_types).map(|t| t * types.len() / n_types).collect();
-        drawn.shuffle(&mut rng);
-        let of_type = |t: &u32| drawn[*t as usize];
-        match self {
-            Self::Classes(codes) => {
-                let mut sorted = codes.clone();
-                sorted.sort_unstable();
-                Self::Classes(types.iter().map(|t| sorted[of_type(t)]).collect())
-            }
-            Self::Values(values) => {
-                let mut sorted = values.clone();
-                sorted.sort_unstable_by(f64::total_cmp);
-                Self::Values(types.iter().map(|t| sorted[of_type(t)]).collect())
-            }
-        }
-    }
-
-    fn target(&self, kind: ProbeKind) -> Target<'_> {
-        match (self, kind) {
-            (Self::Classes(codes), ProbeKind::Logistic) => Target::Classes(codes),
-            (Self::Values(values), ProbeKind::Ridge) => Target::Values(values),
-            _ => unreachable!("a probe's kind is that of its targets"),
-        }
+/// Targets of some prompts.
+fn labels_of(one: &Prepared, prompts: &[usize]) -> Labels {
+    match &one.targets {
+        Targets::Classes { codes, .. } => Labels::Classes(prompts.iter().map(|&p| codes[p]).collect()),
+        Targets::Values(values) => Labels::Values(prompts.iter().map(|&p| values[p]).collect()),
     }
 }
 
@@ -158,17 +120,15 @@ fn fit(states: &States, batch: &ProbeBatch<'_>) -> Vec<Fitted> {
     let values = states.gather(&batch.prompts);
     let vectors = Vectors { values: &values, n_dimensions: states.n_dimensions };
     let sample = Sample { vectors, groups: &batch.groups };
-    let own: Vec<OwnTargets> = batch.entries.iter().map(|one| OwnTargets::of(one, &batch.prompts)).collect();
-    let targets: Vec<Target> =
-        batch.entries.iter().zip(&own).map(|(one, own)| own.target(one.kind)).collect();
+    let own: Vec<Labels> = batch.entries.iter().map(|one| labels_of(one, &batch.prompts)).collect();
+    let targets: Vec<Target> = own.iter().map(Labels::target).collect();
     let probes = fit_probes(sample, &targets, &batch.settings);
-    let control = |one: &Prepared, own: &OwnTargets| {
-        let types: Vec<usize> =
-            batch.prompts.iter().map(|&p| one.control.as_ref().map_or(0, |c| c.of[p] as usize)).collect();
-        let types: Vec<u32> = encode(&types).into_iter().map(|t| t as u32).collect();
+    let control = |one: &Prepared, own: &Labels| {
+        let types = &one.control.as_ref()?.of;
+        let types = encode(&batch.prompts.iter().map(|&p| types[p]).collect::<Vec<u32>>());
         let control = own.control(&types, batch.settings.stream);
         let settings = ProbeSettings { n_permutations: 0, ..batch.settings.clone() };
-        one.control.as_ref().map(|_| fit_probe(sample, control.target(one.kind), &settings))
+        Some(fit_probe(sample, control.target(), &settings))
     };
     let fitted = probes.into_iter().zip(batch.entries.iter().zip(&own));
     fitted.map(|(probe, (one, own))| Fitted { probe, control: control(one, own) }).collect()

@@ -132,7 +132,7 @@ impl Analysis for Probes {
     }
 
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn inputs(&self) -> &'static [&'static Table] {

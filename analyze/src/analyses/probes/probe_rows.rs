@@ -1,7 +1,7 @@
 //! Results of probes as rows of their tables.
 
 use super::batch::{Fitted, ProbeBatch};
-use super::{Prepared, ProbeKind, Targets};
+use super::{Prepared, Targets};
 use crate::analyses::measures::Measure;
 use crate::prompts::TaskPrompts;
 use crate::settings::AnalysisSettings;
@@ -58,7 +58,7 @@ impl Scope<'_> {
             if sites.is_some_and(|sites| sites.iter().all(|s| *s.name() != *self.layer_site.site)) {
                 continue;
             }
-            for &metric in metrics_of(one.kind) {
+            for &metric in metrics_of(one.n_classes(&batch.prompts)) {
                 scores.scored.push(self.score(batch, one, &fitted, metric));
             }
             let is_measure =
@@ -217,9 +217,11 @@ impl Prepared {
     }
 }
 
-fn metrics_of(kind: ProbeKind) -> &'static [Metric] {
-    match kind {
-        ProbeKind::Logistic => &Metric::CLASSIFICATION,
-        ProbeKind::Ridge => &Metric::REGRESSION,
+/// The scores of a target of so many classes, or of a number.
+fn metrics_of(n_classes: Option<i32>) -> &'static [Metric] {
+    match n_classes {
+        Some(2) => &Metric::BINARY,
+        Some(_) => &Metric::CLASSIFICATION,
+        None => &Metric::REGRESSION,
     }
 }

@@ -51,8 +51,7 @@ impl FoldDesign {
                 Ok(InnerFold { train, test, basis })
             })
             .collect::<Result<_, _>>()?;
-        let (n, varying) = (train_rows.len() as f64, standardized.n_varying as f64);
-        let penalty_unit = if varying > 0.0 { n * varying / varying.min(n - 1.0) } else { 1.0 };
+        let penalty_unit = standardized.penalty_unit();
         Ok(Self { train: train_rows, test: test_rows, basis, inner, penalty_unit })
     }
 }

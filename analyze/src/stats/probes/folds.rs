@@ -43,8 +43,8 @@ pub struct FoldPlan {
     pub train_fold: Vec<usize>,
     /// For each evaluated row, the outer fold that predicts it.
     pub eval_fold: Vec<usize>,
-    /// For each outer fold and each training row, its inner fold. Entries of rows that the outer fold
-    /// leaves out are not read.
+    /// For each outer fold and each training row, its inner fold; empty where there are none. Entries of rows that the outer
+    /// fold leaves out are not read.
     pub inner_fold: Vec<Vec<usize>>,
 }
 
@@ -77,6 +77,24 @@ impl FoldPlan {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { train_fold: folds, eval_fold, inner_fold })
+    }
+
+    /// A plan without inner folds that depends on no label, for refits at a penalty that is fixed.
+    ///
+    /// # Errors
+    /// [`Undefined::FewerGroupsThanFolds`].
+    pub(super) fn of_groups(
+        train_groups: &[usize],
+        eval_groups: &[usize],
+        n_folds: usize,
+        (stream, repeat): (RandomStream, usize),
+    ) -> Result<Self, Undefined> {
+        let groups = [train_groups, eval_groups].concat();
+        let mut rng = stream.generator(Purpose::TestFolds, repeat);
+        let mut folds =
+            deal_groups(&groups, &[], n_folds, &mut rng).ok_or(Undefined::FewerGroupsThanFolds)?;
+        let eval_fold = folds.split_off(train_groups.len());
+        Ok(Self { train_fold: folds, eval_fold, inner_fold: vec![Vec::new(); n_folds] })
     }
 
     /// Number of outer folds.

@@ -1,8 +1,10 @@
 //! What a score is worth: how it varies, and whether it is more than chance.
 //!
-//! **Chance and p-value.** Labels are permuted as [`super::permuted_labels`] allows and the probe is refitted, a ridge
-//! probe on all fold plans and a logistic one on the first: p = (1 + b) / (1 + n), where b refits score at least as well as the fit to the true labels. The mean
-//! of the refits is the score that the probe has by chance. [`super::refits`] says how true and permuted labels are fitted.
+//! **Chance and p-value.** Labels are permuted as [`super::permuted_labels`] allows and the probe is refitted:
+//! p = (1 + b) / (1 + n), where b refits score at least as well as the fit to the true labels, both as the mean over fold
+//! plans. One permutation must serve all plans, so these plans know nothing of the labels, while those that score a
+//! logistic probe are stratified by them. The mean of refits on stratified folds, labels permuted within them, is the score
+//! that the probe has by chance; a ridge probe's plans are the same for both. [`super::refits`] says how labels are fitted.
 //!
 //! **Interval.** Leaving out one group at a time (a jackknife of fixed predictions) gives how a score varies with the
 //! groups that are tested. Training sets share groups too: Nadeau & Bengio (2003) correct the variance of K folds by
@@ -28,12 +30,6 @@ impl NullScores {
     pub fn p_value(&self) -> f64 {
         let n_reached = self.permuted.iter().filter(|gain| reaches(**gain, self.observed)).count();
         (1 + n_reached) as f64 / (1 + self.permuted.len()) as f64
-    }
-
-    /// The mean gain of the refits in which it is defined.
-    pub(super) fn mean(&self) -> Option<f64> {
-        let defined: Vec<f64> = self.permuted.iter().copied().filter(|gain| gain.is_finite()).collect();
-        crate::stats::summary::mean(&defined)
     }
 }
 

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
+use super::exponential::exp_nonpositive;
 use super::pca::PcaBasis;
 
 /// Step and gradient pairs kept: few, because the diagonal does most of the work and each pair costs as
@@ -311,7 +312,7 @@ impl Trial {
         for c in 0..n_classes {
             let from = self.logits.col_as_slice(c).iter().zip(&self.row);
             for (out, (at, max)) in self.residual.col_as_slice_mut(c).iter_mut().zip(from) {
-                *out = (at - max).exp();
+                *out = exp_nonpositive(at - max);
             }
         }
         self.row.fill(0.0);

@@ -19,6 +19,9 @@ pub enum Metric {
     MacroF1,
     /// Mean negative log-probability of the true class, in nats.
     LogLoss,
+    /// Of two classes: how often a prompt of the second is given more log-odds for it than one of the first, ties counting one
+    /// half (area under the receiver operating characteristic).
+    Auroc,
     /// Coefficient of determination; negative when the mean predicts better.
     R2,
     /// Mean absolute error, in the target's unit.
@@ -31,6 +34,9 @@ impl Metric {
     /// The scores of a logistic probe, the main one first.
     pub const CLASSIFICATION: [Self; 4] =
         [Self::BalancedAccuracy, Self::Accuracy, Self::MacroF1, Self::LogLoss];
+    /// Those of a logistic probe of two classes.
+    pub const BINARY: [Self; 5] =
+        [Self::BalancedAccuracy, Self::Accuracy, Self::MacroF1, Self::LogLoss, Self::Auroc];
     /// The scores of a ridge probe, the main one first.
     pub const REGRESSION: [Self; 3] = [Self::R2, Self::MeanAbsoluteError, Self::PearsonR];
 
@@ -42,6 +48,7 @@ impl Metric {
             Self::BalancedAccuracy => "balanced_accuracy",
             Self::MacroF1 => "macro_f1",
             Self::LogLoss => "log_loss",
+            Self::Auroc => "auroc",
             Self::R2 => "r2",
             Self::MeanAbsoluteError => "mean_absolute_error",
             Self::PearsonR => "pearson_r",
@@ -57,7 +64,7 @@ impl Metric {
     /// The least and the largest value that the metric can have.
     pub(super) fn range(self) -> (f64, f64) {
         match self {
-            Self::Accuracy | Self::BalancedAccuracy | Self::MacroF1 => (0.0, 1.0),
+            Self::Accuracy | Self::BalancedAccuracy | Self::MacroF1 | Self::Auroc => (0.0, 1.0),
             Self::LogLoss | Self::MeanAbsoluteError => (0.0, f64::INFINITY),
             Self::R2 => (f64::NEG_INFINITY, 1.0),
             Self::PearsonR => (-1.0, 1.0),
@@ -92,11 +99,33 @@ pub(super) struct ClassScores {
     pub log_probabilities: Vec<f64>,
 }
 
+impl ClassScores {
+    /// Area under the receiver operating characteristic of two classes, the folds pooled; none where a class has no weight.
+    fn auroc(&self, labels: &[usize], weights: &[f64]) -> Option<f64> {
+        let log_odds = |i: usize| self.log_probabilities[2 * i + 1] - self.log_probabilities[2 * i];
+        let mut ranked: Vec<(f64, usize)> =
+            (0..labels.len()).filter(|&i| weights[i] > 0.0).map(|i| (log_odds(i), i)).collect();
+        ranked.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut won, mut totals) = (0.0, [0.0, 0.0]);
+        for tied in ranked.chunk_by(|a, b| a.0 == b.0) {
+            let mut own = [0.0, 0.0];
+            tied.iter().for_each(|&(_, i)| own[labels[i]] += weights[i]);
+            won += own[1] * (totals[0] + 0.5 * own[0]);
+            totals = [totals[0] + own[0], totals[1] + own[1]];
+        }
+        let pairs = totals[0] * totals[1];
+        (pairs > 0.0).then(|| won / pairs)
+    }
+}
+
 impl Scored for ClassScores {
     type Label = usize;
 
     fn metrics(&self) -> &'static [Metric] {
-        &Metric::CLASSIFICATION
+        match self.n_classes {
+            2 => &Metric::BINARY,
+            _ => &Metric::CLASSIFICATION,
+        }
     }
 
     fn evaluate(&self, labels: &[usize], weights: &[f64]) -> Vec<Option<f64>> {
@@ -116,7 +145,7 @@ impl Scored for ClassScores {
             }
         }
         if total == 0.0 {
-            return vec![None; 4];
+            return vec![None; self.metrics().len()];
         }
         let mean = |terms: &mut dyn Iterator<Item = f64>| -> f64 {
             let (sum, count) = terms.fold((0.0, 0.0), |(sum, count), term| (sum + term, count + 1.0));
@@ -126,12 +155,16 @@ impl Scored for ClassScores {
         let f1 = (0..k)
             .filter(|&c| actual[c] + predicted[c] > 0.0)
             .map(|c| 2.0 * hits[c] / (actual[c] + predicted[c]));
-        vec![
+        let mut scores = vec![
             Some(mean(&mut recall.into_iter())),
             Some(hits.iter().sum::<f64>() / total),
             Some(mean(&mut f1.into_iter())),
             Some(log_loss / total).filter(|loss| loss.is_finite()),
-        ]
+        ];
+        if k == 2 {
+            scores.push(self.auroc(labels, weights));
+        }
+        scores
     }
 }
 

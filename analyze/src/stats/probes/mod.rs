@@ -12,7 +12,9 @@
 //! across layers and storing results is left to others.
 
 mod classification;
+mod control;
 mod design;
+mod exponential;
 mod folds;
 mod inference;
 mod logistic;
@@ -25,11 +27,13 @@ mod regression;
 mod result;
 mod ridge;
 mod settings;
+mod smoother;
 mod target;
 
 #[cfg(test)]
 mod tests;
 
+pub use control::Labels;
 pub use design::Design;
 pub use folds::{FoldCounts, FoldPlan};
 pub use hypercolumn_schemas::Undefined;
@@ -41,6 +45,8 @@ pub use result::{MetricResult, Predictions, ProbeResult};
 pub use settings::ProbeSettings;
 pub use target::{Target, encode};
 
+use std::cell::OnceCell;
+
 use crate::stats::random::Purpose;
 use classification::{Classified, cross_validate_classes};
 use metrics::Scored;
@@ -48,6 +54,7 @@ use permuted_labels::{Identity, PermutedLabels};
 use refits::{refit_classes, refit_values};
 use regression::{Regressed, cross_validate_values};
 use result::Assessed;
+use smoother::{Smoother, TestDesign};
 use target::{CodedClasses, check_values};
 
 /// Fewest prompts for which a probe is fitted.
@@ -130,25 +137,51 @@ fn check_lengths(sample: Sample, target: Target) {
 impl Fitter<'_> {
     fn fit(&self, targets: &[(Target, Target)]) -> Vec<Result<ProbeResult, Undefined>> {
         let mut designs: Vec<Design> = Vec::new();
+        let test: OnceCell<Result<Vec<TestDesign>, Undefined>> = OnceCell::new();
         let fit = |target: &(Target, Target)| {
             check_lengths(self.train, target.0);
             check_lengths(self.eval, target.1);
-            let plans = self.plan_folds(*target)?;
-            let mut chosen = Vec::with_capacity(plans.len());
-            for plan in plans {
-                let known = designs.iter().position(|design| design.plan == plan);
-                chosen.push(match known {
-                    Some(known) => known,
-                    None => {
-                        designs.push(Design::new(self.train.vectors, self.eval.vectors, plan)?);
-                        designs.len() - 1
-                    }
-                });
-            }
+            let chosen = self.prepare(&mut designs, self.plan_folds(*target)?)?;
             let chosen: Vec<&Design> = chosen.into_iter().map(|at| &designs[at]).collect();
-            self.fit_designs(&chosen, *target)
+            let test: &[TestDesign] = match target.0 {
+                Target::Classes(_) => {
+                    test.get_or_init(|| self.prepare_test()).as_ref().map_err(|reason| *reason)?
+                }
+                Target::Values(_) => &[],
+            };
+            self.fit_designs(&chosen, test, *target)
         };
         targets.iter().map(fit).collect()
+    }
+
+    /// Where in `designs` those of some plans are; what is not there yet is added.
+    fn prepare(&self, designs: &mut Vec<Design>, plans: Vec<FoldPlan>) -> Result<Vec<usize>, Undefined> {
+        let mut places = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let known = designs.iter().position(|design| design.plan == plan);
+            places.push(match known {
+                Some(known) => known,
+                None => {
+                    designs.push(Design::new(self.train.vectors, self.eval.vectors, plan)?);
+                    designs.len() - 1
+                }
+            });
+        }
+        Ok(places)
+    }
+
+    /// Designs of the refits of logistic probes, whatever their labels, for vectors that [`Design::new`] has checked; none
+    /// where no refit is asked for.
+    fn prepare_test(&self) -> Result<Vec<TestDesign>, Undefined> {
+        let ProbeSettings { n_folds, n_repeats, n_permutations, stream, .. } = *self.settings;
+        let n_plans = if n_permutations == 0 { 0 } else { n_repeats };
+        (0..n_plans)
+            .map(|repeat| {
+                let plan =
+                    FoldPlan::of_groups(self.train.groups, self.eval.groups, n_folds, (stream, repeat))?;
+                Ok(TestDesign::new(self.train.vectors, self.eval.vectors, &plan))
+            })
+            .collect()
     }
 
     /// Fold plans for a target, after the checks that need no vectors.
@@ -174,30 +207,49 @@ impl Fitter<'_> {
         (0..n_repeats).map(plan).collect()
     }
 
-    /// Fits one target on designs made beforehand, one a fold plan.
-    fn fit_designs(&self, designs: &[&Design], target: (Target, Target)) -> Result<ProbeResult, Undefined> {
+    /// Fits one target on designs made beforehand, one a fold plan, and tests it on those of `test`.
+    fn fit_designs(
+        &self,
+        designs: &[&Design],
+        test: &[TestDesign],
+        target: (Target, Target),
+    ) -> Result<ProbeResult, Undefined> {
         match target {
             (Target::Classes(train), Target::Classes(eval)) => {
-                self.fit_classes(designs, CodedClasses::new(train, eval)?)
+                self.fit_classes(designs, test, CodedClasses::new(train, eval)?)
             }
             (Target::Values(train), Target::Values(eval)) => self.fit_values(designs, train, eval),
             _ => panic!("a target must be classes on both sides or values on both"),
         }
     }
 
-    fn fit_classes(&self, designs: &[&Design], coded: CodedClasses) -> Result<ProbeResult, Undefined> {
+    fn fit_classes(
+        &self,
+        designs: &[&Design],
+        test: &[TestDesign],
+        coded: CodedClasses,
+    ) -> Result<ProbeResult, Undefined> {
         let n_classes = coded.classes.len();
         let penalties = &self.settings.logistic_penalties;
         let fits: Vec<Classified> = designs
             .iter()
             .map(|design| cross_validate_classes(design, &coded.train, n_classes, penalties))
             .collect::<Result<_, _>>()?;
-        let sets = self.permute(&coded.train, &coded.eval, Some(&designs[0].plan));
-        let refits = evaluate_all(&refit_classes(designs[0], &sets.train, n_classes), &sets.eval);
+        let refit = |smoothers: &[Smoother], sets: &LabelSets<usize>| {
+            evaluate_all(&refit_classes(smoothers, &sets.train, n_classes, coded.eval.len()), &sets.eval)
+        };
+        let sets = self.permute(&coded.train, &coded.eval, None);
+        let smoothers: Vec<Vec<Smoother>> =
+            test.iter().map(|design| design.smoothers(n_classes)).collect::<Result<_, _>>()?;
+        let refits = mean_of_plans(smoothers.iter().map(|smoothers| refit(smoothers, &sets)));
+        let smoothers: Vec<Smoother> =
+            designs[0].folds.iter().map(|fold| Smoother::of_basis(fold, n_classes)).collect();
+        let by_chance = refit(&smoothers, &self.permute(&coded.train, &coded.eval, Some(&designs[0].plan)));
         let assessed = Assessed {
             repeats: fits.iter().map(|fit| &fit.scores).collect(),
             baselines: fits.iter().map(|fit| &fit.baseline).collect(),
             refits,
+            by_chance: by_chance.into_iter().skip(1).collect(),
             labels: &coded.eval,
             groups: self.eval.groups,
         };
@@ -237,6 +289,7 @@ impl Fitter<'_> {
         let assessed = Assessed {
             repeats: fits.iter().map(|fit| &fit.scores).collect(),
             baselines: fits.iter().map(|fit| &fit.baseline).collect(),
+            by_chance: refits.iter().skip(1).cloned().collect(),
             refits,
             labels: eval,
             groups: self.eval.groups,
@@ -302,8 +355,9 @@ fn mean_of_plans(plans: impl Iterator<Item = Vec<Vec<Option<f64>>>>) -> Vec<Vec<
         let scores: Vec<f64> = plans.iter().map(|plan| plan[set][metric]).collect::<Option<_>>()?;
         crate::stats::summary::mean(&scores)
     };
-    let n_metrics = plans[0].first().map_or(0, Vec::len);
-    (0..plans[0].len()).map(|set| (0..n_metrics).map(|metric| mean(set, metric)).collect()).collect()
+    let first = plans.first().map_or(&[][..], Vec::as_slice);
+    let n_metrics = first.first().map_or(0, Vec::len);
+    (0..first.len()).map(|set| (0..n_metrics).map(|metric| mean(set, metric)).collect()).collect()
 }
 
 fn mean_over<F>(fits: &[F], value: impl Fn(&F) -> f64) -> f64 {

@@ -69,7 +69,7 @@ pub(super) struct Standardized {
     /// `n_dimensions × n_test`.
     pub test: Mat<f64>,
     /// Dimensions that vary in the training rows.
-    pub n_varying: usize,
+    n_varying: usize,
 }
 
 impl Standardized {
@@ -109,6 +109,12 @@ impl Standardized {
             test: fill(eval, test_rows),
             n_varying: varies.iter().filter(|&&varies| varies).count(),
         }
+    }
+
+    /// Mean squared singular value of the training vectors: what penalties are relative to.
+    pub fn penalty_unit(&self) -> f64 {
+        let (n, varying) = (self.train.ncols() as f64, self.n_varying as f64);
+        if varying > 0.0 { n * varying / varying.min(n - 1.0) } else { 1.0 }
     }
 }
 
@@ -184,14 +190,14 @@ impl PcaBasis {
 }
 
 /// `a · b`.
-fn product(a: MatRef<f64>, b: MatRef<f64>) -> Mat<f64> {
+pub(super) fn product(a: MatRef<f64>, b: MatRef<f64>) -> Mat<f64> {
     let mut out = Mat::zeros(a.nrows(), b.ncols());
     matmul(out.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq);
     out
 }
 
 /// The lower triangle of `a · aᵀ`.
-fn gram(a: MatRef<f64>) -> Mat<f64> {
+pub(super) fn gram(a: MatRef<f64>) -> Mat<f64> {
     let mut out = Mat::zeros(a.nrows(), a.nrows());
     triangular::matmul(
         out.as_mut(),

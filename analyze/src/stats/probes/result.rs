@@ -3,7 +3,7 @@
 use super::inference::{NullScores, gain, jackknife_intervals, mean_scores};
 use super::metrics::{Metric, Scored};
 use super::settings::ProbeSettings;
-use crate::stats::summary::Interval;
+use crate::stats::summary::{Interval, mean};
 use hypercolumn_schemas::Undefined;
 
 /// One score of a probe with what it is to be compared with. A number that is undefined is `None`.
@@ -82,8 +82,10 @@ pub(super) struct Assessed<'a, S: Scored> {
     pub repeats: Vec<&'a S>,
     /// Of its baseline, one a fold plan.
     pub baselines: Vec<&'a S>,
-    /// Scores of the first plan with the true labels, as the refits compute them, then of each refit.
+    /// Scores of the test: with the true labels, as the refits compute them, then of each refit.
     pub refits: Vec<Vec<Option<f64>>>,
+    /// Scores of refits on folds that are made as the probe's are, whose mean is the chance level.
+    pub by_chance: Vec<Vec<Option<f64>>>,
     /// True labels, `[n_prompts]`.
     pub labels: &'a [S::Label],
     /// Groups, `[n_prompts]`.
@@ -101,12 +103,18 @@ impl<S: Scored> Assessed<'_, S> {
         let result = |(j, &metric): (usize, &Metric)| {
             let score = scores[j];
             let null = self.null(j, metric).filter(|_| score.is_some());
-            let chance = null.as_ref().and_then(NullScores::mean).map(|mean| metric.gain(mean, 0.0));
+            let by_chance: Vec<f64> = self.by_chance.iter().filter_map(|scores| scores[j]).collect();
+            let chance = score.and(mean(&by_chance));
             MetricResult {
                 metric,
                 score,
                 undefined: if score.is_none() { Some(reason(metric)) } else { None },
-                baseline: baselines[j].filter(|_| metric != Metric::PearsonR),
+                baseline: match metric {
+                    Metric::PearsonR => None,
+                    // Folds pooled, their class frequencies would rank prompts, and wrongly.
+                    Metric::Auroc => score.and(Some(0.5)),
+                    _ => baselines[j],
+                },
                 chance,
                 above_chance: score.zip(chance).map(|(score, chance)| metric.gain(score, chance)),
                 p_value: null.as_ref().map(NullScores::p_value),

@@ -115,3 +115,60 @@ fn refits_together_are_the_fits_one_by_one() {
         }
     }
 }
+
+#[test]
+fn smoothers_are_the_same_with_and_without_principal_components() {
+    let labels: Vec<usize> = (0..60).map(|i| i % 3).collect();
+    let groups: Vec<usize> = (0..60).map(|i| i / 2).collect();
+    // More dimensions than prompts, then fewer.
+    for d in [90, 12] {
+        let values = planted_vectors(&labels, d, 0.3, 6);
+        let vectors = Vectors { values: &values, n_dimensions: d };
+        let counts = FoldCounts { n_folds: 4, n_inner_folds: 2 };
+        let stream = crate::stats::RandomStream::new(2, &[]);
+        let plan = FoldPlan::new(&groups, &groups, &labels, &labels, counts, (stream, 0)).unwrap();
+        let test = TestDesign::new(vectors, vectors, &plan);
+        let design = Design::new(vectors, vectors, plan).unwrap();
+        for n_classes in [2, 3] {
+            let without = test.smoothers(n_classes).unwrap();
+            for (fold, without) in design.folds.iter().zip(&without) {
+                let with = Smoother::of_basis(fold, n_classes);
+                assert_eq!((&with.train, &with.test), (&without.train, &without.test));
+                let intercept = n_classes as f64 / with.train.len() as f64;
+                let difference = &with.matrix - &without.matrix;
+                let largest = (0..difference.ncols()).flat_map(|j| difference.col_as_slice(j)).copied();
+                let largest = largest.fold(0.0f64, |max, value| max.max((value - intercept).abs()));
+                assert!(largest < 1e-9 * with.matrix.norm_max(), "{largest}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_logistic_refit_is_one_newton_step() {
+    // Two classes and one dimension, where the step can be written down.
+    let values: Vec<f32> = (0..12).map(|i| [0.5, -1.0, 2.0, 0.25][i % 4] + i as f32 / 7.0).collect();
+    let labels: Vec<usize> = (0..12).map(|i| usize::from(i % 3 == 0)).collect();
+    let groups: Vec<usize> = (0..12).collect();
+    let counts = FoldCounts { n_folds: 3, n_inner_folds: 2 };
+    let stream = crate::stats::RandomStream::new(3, &[]);
+    let plan = FoldPlan::new(&groups, &groups, &[], &[], counts, (stream, 0)).unwrap();
+    let vectors = Vectors { values: &values, n_dimensions: 1 };
+    let smoothers = TestDesign::new(vectors, vectors, &plan).smoothers(2).unwrap();
+    let refit = &refit_classes(&smoothers, std::slice::from_ref(&labels), 2, 12)[0];
+    for fold in 0..3 {
+        let (train, test) = plan.split(fold);
+        let n = train.len() as f64;
+        let mean = train.iter().map(|&row| f64::from(values[row])).sum::<f64>() / n;
+        let variance = train.iter().map(|&row| (f64::from(values[row]) - mean).powi(2)).sum::<f64>() / n;
+        let z = |row: usize| (f64::from(values[row]) - mean) / variance.sqrt();
+        let residual = |row: usize| labels[row] as f64 - 0.5;
+        // The relative penalty of 1 is n for one dimension; the Hessian of a class is n / 2 without it. No intercept.
+        let slope = train.iter().map(|&row| z(row) * residual(row)).sum::<f64>() / (0.5 * n + n);
+        for row in test {
+            let odds = 2.0 * slope * z(row);
+            let log_probabilities = &refit.log_probabilities[2 * row..2 * row + 2];
+            assert!((log_probabilities[1] - log_probabilities[0] - odds).abs() < 1e-12);
+        }
+    }
+}

@@ -150,6 +150,7 @@ struct Nested {
     accuracy: f64,
     macro_f1: f64,
     log_loss: f64,
+    auroc: Option<f64>,
     r2: f64,
     mean_absolute_error: f64,
     pearson_r: f64,
@@ -183,13 +184,17 @@ fn nested_cross_validation_matches_scikit_learn() {
         let sample = Sample { vectors, groups: &case.groups };
         let fitter = Fitter { train: sample, eval: sample, rows: EvaluatedRows::Same, settings: &settings };
         let scores = |target| {
-            let result = fitter.fit_designs(&[&design], (target, target)).unwrap();
+            let result = fitter.fit_designs(&[&design], &[], (target, target)).unwrap();
             result.metrics.iter().map(|metric| metric.score.unwrap()).collect::<Vec<f64>>()
         };
         let expected = [case.balanced_accuracy, case.accuracy, case.macro_f1];
         let found = scores(Target::Classes(&case.labels));
         assert_close(&found[..3], &expected, 1e-12);
-        assert_close(&found[3..], &[case.log_loss], 1e-6);
+        assert_close(&found[3..4], &[case.log_loss], 1e-6);
+        assert_eq!(found.len() == 5, case.auroc.is_some());
+        if let Some(auroc) = case.auroc {
+            assert_close(&found[4..], &[auroc], 1e-9);
+        }
         let expected = [case.r2, case.mean_absolute_error, case.pearson_r];
         assert_close(&scores(Target::Values(&case.target)), &expected, 1e-9);
     }
