@@ -114,10 +114,15 @@ docs: $(duckdb) ## Build the documentation of the code, private items too, warni
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items --release
 
 .PHONY: install
-install: build ## Install the program and its library below PREFIX
+install: build ## Install the program, its library, man pages and completions below PREFIX
 	install -d $(PREFIX)/bin $(PREFIX)/lib
 	install -m 755 $(program) $(PREFIX)/bin/hypercolumn
 	install -m 755 $(if $(DUCKDB_LIB_DIR),$(DUCKDB_LIB_DIR)/$(library),$(duckdb)) $(PREFIX)/lib/$(library)
+	install -d $(PREFIX)/share/bash-completion/completions $(PREFIX)/share/zsh/site-functions $(PREFIX)/share/fish/vendor_completions.d
+	$(PREFIX)/bin/hypercolumn completions bash > $(PREFIX)/share/bash-completion/completions/hypercolumn
+	$(PREFIX)/bin/hypercolumn completions zsh > $(PREFIX)/share/zsh/site-functions/_hypercolumn
+	$(PREFIX)/bin/hypercolumn completions fish > $(PREFIX)/share/fish/vendor_completions.d/hypercolumn.fish
+	$(PREFIX)/bin/hypercolumn man $(PREFIX)/share/man/man1
 
 .PHONY: clean
 clean: ## Remove what was compiled and fetched; lakes and cached models stay

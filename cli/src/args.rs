@@ -1,6 +1,7 @@
 //! The command line as clap parses it; [`crate::resolve`] turns it into settings.
 
 use crate::device_and_dtype;
+use crate::memory_size::memory_size;
 use crate::study::preset_names;
 use bytesize::ByteSize;
 use clap::builder::PossibleValuesParser;
@@ -16,7 +17,8 @@ Examples:
   hypercolumn run my_study.toml --lake my_lake      a study of your own
   hypercolumn sql \"SELECT condition, avg(score) FROM behavior GROUP BY 1\"
 
-Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 damage found by status or verify, 130 interrupted";
+Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 damage found by status or verify, 4 work found by plan --check, 130 \
+interrupted";
 
 /// An argument as the parser is to see it: SQL that begins with a comment is a value, no option. Options have neither a
 /// space behind their dashes nor a line end.
@@ -80,6 +82,10 @@ pub enum Command {
     Models(ModelsArgs),
     /// Describe the tables of a lake.
     Tables(TablesArgs),
+    /// Print the script with which a shell completes commands and options.
+    Completions(CompletionsArgs),
+    /// Print the man page, or write the pages of all commands into a directory.
+    Man(ManArgs),
 }
 
 impl Command {
@@ -144,7 +150,7 @@ pub struct ModelOptions {
 #[command(args = device_and_dtype::options())]
 pub struct ResourceOptions {
     /// Memory to stay within, e.g. 8GB; a model that does not fit is read block by block. What is available if absent.
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
     pub memory: Option<ByteSize>,
 }
 
@@ -397,6 +403,20 @@ pub struct InspectArgs {
 pub struct TablesArgs {
     /// Tables to describe; all if none is named.
     pub names: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct CompletionsArgs {
+    /// The shell that reads the script.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct ManArgs {
+    /// Directory for one page a command; standard output has the program's own page if absent.
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
 }
 
 #[cfg(test)]

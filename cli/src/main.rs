@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod failure;
 mod interrupt;
+mod memory_size;
 mod output;
 mod progress;
 mod resolve;

@@ -3,13 +3,29 @@
 mod support;
 
 use hypercolumn_schemas::tables;
+use std::collections::BTreeSet;
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use support::{Bench, PROMPTS, Ran};
 
-const COMMANDS: [&str; 15] = [
-    "run", "ingest", "extract", "analyze", "report", "sql", "status", "plan", "verify", "history", "repair",
-    "drop", "gc", "models", "tables",
+const COMMANDS: [&str; 17] = [
+    "run",
+    "ingest",
+    "extract",
+    "analyze",
+    "report",
+    "sql",
+    "status",
+    "plan",
+    "verify",
+    "history",
+    "repair",
+    "drop",
+    "gc",
+    "models",
+    "tables",
+    "completions",
+    "man",
 ];
 
 #[test]
@@ -47,6 +63,82 @@ fn a_device_or_type_that_is_not_there_is_refused_and_not_replaced() {
         bench.run(&[command, "--dtype", "int8"]).refuses(&["--dtype", "int8", "`f32`, `auto`"]);
     }
     bench.run(&["plan", "--device", "cpu", "--dtype", "auto"]).succeeds();
+}
+
+#[test]
+fn a_size_without_a_unit_is_asked_for_one() {
+    let bench = Bench::new();
+    for command in ["extract", "run", "plan"] {
+        bench.run(&[command, "--memory", "8"]).refuses(&["--memory", "it has no unit", "`8GB` or `8MB`"]);
+        bench.run(&[command, "--memory", "8Q"]).refuses(&["--memory", "8Q", "such as 8GB"]);
+    }
+    bench.run(&["plan", "--memory", "8 GB"]).succeeds();
+}
+
+/// Long options that a text of help or a man page names.
+fn long_options(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_lowercase() || c == '-';
+    let words = text.split(|c: char| !is_part(c)).filter(|word| word.starts_with("--") && word.len() > 2);
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_command_has_a_man_page_with_its_options() {
+    let bench = Bench::new();
+    let page = bench.run(&["man"]).succeeds().text();
+    assert!(page.contains(".TH hypercolumn 1") && page.contains("Exit codes:"), "{page}");
+    bench.run(&["man", "share/man1"]).succeeds();
+    for command in COMMANDS {
+        let page = std::fs::read_to_string(bench.path(&format!("share/man1/hypercolumn-{command}.1")));
+        let page = page.expect("a page").replace("\\-", "-");
+        let help = bench.run(&[command, "--help"]).succeeds().text();
+        let (named, expected) = (long_options(&page), long_options(&help));
+        assert!(
+            expected.contains("--help") && expected.is_subset(&named),
+            "{command}: {expected:?} {named:?}"
+        );
+    }
+    for page in ["hypercolumn.1", "hypercolumn-models-inspect.1"] {
+        assert!(bench.path(&format!("share/man1/{page}")).is_file(), "{page}");
+    }
+    bench.write("file", "");
+    bench.run(&["man", "file"]).fails(1, &["could not write man pages into `file`", "hint:"]);
+}
+
+#[test]
+fn every_shell_gets_a_script_that_names_commands_and_options() {
+    let bench = Bench::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = bench.run(&["completions", shell]).succeeds().text();
+        for word in COMMANDS.into_iter().chain(["max-new-tokens"]) {
+            assert!(script.contains(word), "{shell} does not complete `{word}`");
+        }
+    }
+    bench.run(&["completions", "fisch"]).refuses(&["fisch", "bash, elvish, fish, powershell, zsh"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn bash_completes_commands_options_and_values() {
+    let bench = Bench::new();
+    let script = bench.run(&["completions", "bash"]).succeeds();
+    bench.write("completions.bash", script.stdout);
+    let complete = |words: &[&str]| {
+        let (last, previous) = (words[words.len() - 1], words[words.len() - 2]);
+        let call = format!(
+            "source completions.bash; COMP_WORDS=({}); COMP_CWORD={}; _hypercolumn hypercolumn '{last}' '{previous}'; \
+             echo \"${{COMPREPLY[*]}}\"",
+            words.join(" "),
+            words.len() - 1
+        );
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &call]).current_dir(bench.path("."));
+        Ran::of(bash).succeeds().text().trim().to_owned()
+    };
+    assert_eq!(complete(&["hypercolumn", "ext"]), "extract");
+    assert_eq!(complete(&["hypercolumn", "extract", "--max"]), "--max-new-tokens");
+    assert_eq!(complete(&["hypercolumn", "extract", "--pooling", "m"]), "mean max");
+    assert_eq!(complete(&["hypercolumn", "models", "insp"]), "inspect");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! One command a file.
 
 mod analyze;
+mod completions;
 mod drop;
 mod extract;
 mod findings;
 mod gc;
 mod history;
 mod ingest;
+mod man;
 pub mod models;
 mod plan;
 mod repair;
@@ -47,6 +49,8 @@ pub fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::History(args) => history::run(&args, &reporter),
         Command::Models(args) => models::run(&args, &reporter),
         Command::Tables(args) => tables::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 
