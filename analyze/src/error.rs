@@ -105,10 +105,7 @@ pub enum AnalyzeError {
         known: String,
     },
     /// An extraction that was cut off.
-    #[error(
-        "extraction of task `{task}` by model `{model}` is incomplete ({n_done} of {n_shards} shards): \
-         run `hypercolumn extract --task {task} --model {model}`"
-    )]
+    #[error("extraction of task `{task}` by model `{model}` is incomplete ({n_done} of {n_shards} shards)")]
     Incomplete {
         /// The model.
         model: String,

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Questions {
     /// Name of the study that asks.
     pub study: String,
+    /// Arguments of the command line that name the study, for hints.
+    pub study_arguments: Option<String>,
     /// The tasks to analyse; none means every task that the model has read.
     pub tasks: Vec<String>,
     /// Settings shared by all analyses.

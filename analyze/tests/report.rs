@@ -55,6 +55,7 @@ fn request(names: &Names) -> ReportRequest {
         study_text: Some("name = \"planted\" # <b>".to_owned()),
         facts: vec![Fact { name: "study".to_owned(), value: "planted.toml".to_owned() }],
         lake_argument: None,
+        study_arguments: String::new(),
     }
 }
 

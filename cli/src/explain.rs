@@ -2,12 +2,13 @@
 //! which are known only here.
 
 use crate::exit::Exit;
+use crate::invocation::{has_study, lake_command, study_command};
 use crate::suggestion::closest;
 use hypercolumn_analyze::AnalyzeError;
 use hypercolumn_analyze::report::ReportError;
 use hypercolumn_extract::model::source::SourceError;
 use hypercolumn_extract::{ExtractError, ModelFileState};
-use hypercolumn_ingest::IngestError;
+use hypercolumn_ingest::{Generator, IngestError};
 use hypercolumn_schemas::LakeError;
 use std::io;
 
@@ -29,21 +30,21 @@ impl Explain for LakeError {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => {
-                Some("`hypercolumn run` makes a lake; --lake DIR names another directory".into())
+                Some(format!("{} makes a lake; --lake DIR names another directory", study_command(&["run"])))
             }
             Self::NotALake { .. } => Some("--lake DIR names another directory".into()),
             Self::Format { .. } => {
                 Some("use the version of hypercolumn that wrote it, or another --lake".into())
             }
-            Self::Log { root, .. } => Some(format!(
-                "`hypercolumn repair --plan --lake {0}` says what is lost, without --plan it takes that off the record",
-                root.display()
+            Self::Log { .. } => Some(format!(
+                "{} says what is lost, without --plan it takes that off the record",
+                lake_command(&["repair", "--plan"])
             )),
-            Self::Damaged { .. } => Some(
-                "`hypercolumn verify` lists what is damaged; `hypercolumn repair` takes lost files off the record, so that \
-                 they are computed again"
-                    .into(),
-            ),
+            Self::Damaged { .. } => Some(format!(
+                "{} lists what is damaged; {} takes lost files off the record, so that they are computed again",
+                lake_command(&["verify"]),
+                lake_command(&["repair"])
+            )),
             Self::Busy { .. } => Some("wait until that process has ended".into()),
             Self::Outdated { .. } => Some("run the same command again".into()),
             Self::Io { source, .. } => io_remedy(source),
@@ -135,8 +136,8 @@ impl Explain for ExtractError {
         match self {
             Self::Lake(e) => e.remedy(),
             Self::Source(e) => Explain::remedy(e),
-            Self::UnknownTask { available, .. } if available.is_empty() => {
-                Some("`hypercolumn ingest` puts prompts into the lake first".into())
+            Self::UnknownTask { task, available } if available.is_empty() => {
+                Some(format!("{} puts prompts into the lake first", ingest_command(task)))
             }
             Self::UnknownTask { task, available } => {
                 let names = available.iter().map(String::as_str);
@@ -178,33 +179,42 @@ impl Explain for AnalyzeError {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Lake(e) => e.remedy(),
-            Self::Engine { .. } => Some("`hypercolumn verify` lists what is damaged".into()),
-            Self::NotWhole { .. } => Some(
-                "run the stage again that wrote it, or `hypercolumn repair`, which takes lost files off the record".into(),
-            ),
-            Self::Sql { .. } => Some(
-                "`hypercolumn tables` describes the tables; `hypercolumn sql \"DESCRIBE prompt_params\"` \
-                 shows the params"
-                    .into(),
-            ),
+            Self::Engine { .. } => Some(format!("{} lists what is damaged", lake_command(&["verify"]))),
+            Self::NotWhole { .. } => Some(format!(
+                "run the stage again that wrote it, or {}, which takes lost files off the record",
+                lake_command(&["repair"])
+            )),
+            Self::Sql { .. } => Some(format!(
+                "`hypercolumn tables` describes the tables; {} shows the params",
+                lake_command(&["sql", "DESCRIBE prompt_params"])
+            )),
             Self::NotAQuestion { .. } => {
-                Some("for example: hypercolumn sql \"SELECT * FROM behavior\"".into())
+                Some(format!("for example: {}", lake_command(&["sql", "SELECT * FROM behavior"])))
             }
             Self::Expression { key, .. } => Some(expression_hint(key)),
-            Self::UnknownTask { .. } => Some(
-                "`hypercolumn ingest STUDY` puts a study's tasks into the lake; `hypercolumn run STUDY` does \
-                 every stage"
-                    .into(),
-            ),
-            Self::Stale { task, .. } => Some(format!(
-                "`hypercolumn extract STUDY` lets the model read the new prompts of `{task}`; `hypercolumn run STUDY` does every \
-                 stage"
+            Self::UnknownTask { .. } => Some(format!(
+                "{} puts the study's tasks into the lake; {} does every stage",
+                study_command(&["ingest"]),
+                study_command(&["run"])
             )),
-            Self::NotExtracted { task, model, .. } => {
-                Some(format!("run `hypercolumn extract --task {task} --model {model}` first"))
-            }
+            Self::Stale { task, .. } => Some(format!(
+                "{} lets the model read the new prompts of `{task}`; {} does every stage",
+                study_command(&["extract"]),
+                study_command(&["run"])
+            )),
+            Self::NotExtracted { .. } => Some(format!("run {} first", study_command(&["extract"]))),
+            Self::Incomplete { .. } => Some(format!("{} resumes from there", study_command(&["extract"]))),
             _ => None,
         }
+    }
+}
+
+/// The command that puts a task into the lake: of the study, or else of a built-in task or a file.
+fn ingest_command(task: &str) -> String {
+    match Generator::names().any(|name| name == task) {
+        _ if has_study() => study_command(&["ingest"]),
+        true => lake_command(&["ingest", "--task", task]),
+        false => lake_command(&["ingest", "--task", task, "--prompts", "FILE"]),
     }
 }
 
@@ -232,7 +242,7 @@ impl Explain for ReportError {
         match self {
             Self::Write { .. } => Some("--report PATH names another file".into()),
             Self::Lake(source) => source.remedy(),
-            _ => Some("`hypercolumn analyze` computes what the report shows".into()),
+            _ => Some(format!("{} computes what the report shows", study_command(&["analyze"]))),
         }
     }
 }

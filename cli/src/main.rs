@@ -12,6 +12,7 @@ mod exit;
 mod explain;
 mod failure;
 mod interrupt;
+mod invocation;
 mod memory_size;
 mod output;
 mod progress;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(refused) => return show_usage(&refused),
     };
+    invocation::remember(&args.command);
     interrupt::listen(&args.command);
     let outcome = commands::dispatch(args);
     interrupt::yield_to_it();

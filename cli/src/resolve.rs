@@ -4,6 +4,7 @@
 use crate::args::{ChatOption, KeepArgs, ModelOptions, OWN_TEMPLATE, PoolingArg, StudyOption};
 use crate::commands::models;
 use crate::failure::{Failure, could_not};
+use crate::invocation::lasting_study_arguments;
 use crate::study::{ContrastEntry, Problem, Study, TASK_KEYS, TaskEntry};
 use crate::suggestion::suggest;
 use hypercolumn_analyze::Questions;
@@ -92,7 +93,8 @@ pub fn resolve_study(
         .and_then(|()| check_analysis(&study))
         .map_err(|p| study.refuse(p))?;
     let designs = tasks.iter().map(|task| (task.name.clone(), task.design.clone())).collect();
-    let questions = study.questions(designs);
+    let study_arguments = Some(lasting_study_arguments(choice));
+    let questions = Questions { study_arguments, ..study.questions(designs) };
     let name = study.file.name.get_ref().clone();
     Ok(ResolvedStudy { name, model, tasks, questions, label: study.label, text: study.text })
 }

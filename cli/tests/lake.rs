@@ -133,7 +133,7 @@ fn gc_lists_first_and_removes_when_told() {
     let staged =
         bench.write("lake/_staging/0123456789abcdef0123456789abcdef/prompts-1.parquet", "of a dead writer");
     let listed = bench.run(&["gc"]).succeeds();
-    assert!(listed.text().contains("part-stray.parquet") && listed.stderr.contains("gc --yes --lake lake"));
+    assert!(listed.text().contains("part-stray.parquet") && listed.stderr.contains("`hypercolumn gc --yes`"));
     assert!(stray.exists() && staged.exists());
     bench.run(&["gc", "--yes"]).succeeds();
     assert!(!stray.exists() && !bench.path("lake/_staging").exists());

@@ -195,13 +195,13 @@ fn a_task_that_was_never_ingested_is_named() {
     bench.run(&["analyze", "study.toml"]).refuses(&[
         "error: could not analyze `lake`",
         "the lake has no task `mine`; it has `other`",
-        "hint: `hypercolumn ingest STUDY` puts a study's tasks into the lake",
+        "hint: `hypercolumn ingest study.toml` puts the study's tasks into the lake; `hypercolumn run study.toml` does",
     ]);
     assert_eq!(contents(&bench.path("lake")), before);
     bench.run(&["ingest", "study.toml"]).succeeds();
     bench
         .run(&["analyze", "study.toml"])
-        .refuses(&["has not read task `mine`", "hint: run `hypercolumn extract"]);
+        .refuses(&["has not read task `mine`", "hint: run `hypercolumn extract study.toml` first"]);
 }
 
 #[test]

@@ -142,6 +142,10 @@ pub struct AnalyzeRecord {
     pub n_inputs: usize,
     /// The settings that the results depend on.
     pub settings: Value,
+    /// Arguments of the command line that name the study from any directory, empty for the built-in one; none where an
+    /// earlier version wrote the record. They are for hints and decide no result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study_arguments: Option<String>,
     /// The analysis' code version.
     pub code_version: u32,
     /// Wall time.

@@ -1,6 +1,5 @@
 //! What a report is asked about, and what sections say in one sentence.
 
-use super::shell::lake_option;
 use hypercolumn_schemas::Slot;
 
 /// A model RDM (hypothesis matrix) as the study wrote it.
@@ -64,6 +63,8 @@ pub struct ReportRequest {
     pub facts: Vec<Fact>,
     /// The `--lake` argument that commands need; `None` for the default lake.
     pub lake_argument: Option<String>,
+    /// Arguments, quoted for a shell, with which a stage's command works on the study, the model and the lake.
+    pub study_arguments: String,
 }
 
 /// One thing that the tables say about one task.
@@ -112,10 +113,8 @@ impl ReportRequest {
 
     /// That a table has no rows, and the command that makes them.
     pub(super) fn missing(&self, table: &str, command: &str) -> String {
-        let lake = lake_option(self.lake_argument.as_deref());
-        format!(
-            "Table `{table}` has no rows for model `{}` yet. `hypercolumn {command}{lake}` makes them.",
-            self.model
-        )
+        let Self { model, study_arguments, .. } = self;
+        let command = format!("hypercolumn {command} {study_arguments}");
+        format!("Table `{table}` has no rows for model `{model}` yet. `{}` makes them.", command.trim_end())
     }
 }

@@ -198,7 +198,11 @@ impl Job<'_> {
             transaction.stage(writer)?;
         }
         let elapsed_ms = begun.elapsed().as_millis() as u64;
-        let details = Record::Analyze(AnalyzeRecord { elapsed_ms, ..step.record.clone() });
+        let details = Record::Analyze(AnalyzeRecord {
+            study_arguments: self.questions.study_arguments.clone(),
+            elapsed_ms,
+            ..step.record.clone()
+        });
         transaction.commit(CommitInfo { key: step.planned.key.clone(), details, removes: Vec::new() })?;
         Ok(n_rows)
     }

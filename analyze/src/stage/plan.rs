@@ -137,6 +137,7 @@ fn plan_step(
         inputs_key,
         n_inputs: inputs.len(),
         settings,
+        study_arguments: None,
         code_version: version,
         elapsed_ms: 0,
     };

@@ -231,6 +231,7 @@ fn questions(seed: u64) -> Questions {
     };
     Questions {
         study: "nothing".to_owned(),
+        study_arguments: None,
         tasks: vec![TASK.to_owned()],
         analysis,
         designs: BTreeMap::from([(TASK.to_owned(), design)]),

@@ -4,6 +4,7 @@ use super::{open, print};
 use crate::args::GcArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::invocation::lake_command;
 use crate::output::format_count;
 use crate::progress::Reporter;
 
@@ -26,8 +27,7 @@ pub fn run(args: &GcArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     } else if garbage.files.is_empty() {
         reporter.say("nothing to remove");
     } else {
-        let lake = args.lake.lake.display();
-        reporter.say(&format!("{sum} could be removed: `hypercolumn gc --yes --lake {lake}` does it"));
+        reporter.say(&format!("{sum} could be removed: {} does it", lake_command(&["gc", "--yes"])));
     }
     Ok(Exit::Success)
 }

@@ -15,6 +15,7 @@ mod repair;
 mod report;
 mod run;
 mod sql;
+mod stale;
 mod status;
 mod tables;
 mod verify;
@@ -22,6 +23,7 @@ mod verify;
 use crate::args::{Args, Command};
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::invocation::lake_command;
 use crate::progress::Reporter;
 use hypercolumn_schemas::{Lake, Snapshot};
 use std::io::{self, Write};
@@ -71,8 +73,8 @@ fn warn_of_log(snapshot: &Snapshot, reporter: &Reporter) -> Exit {
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    reporter
-        .warn(&format!("the log is damaged: {first}{more}; `hypercolumn repair --plan` says what is lost"));
+    let repair = lake_command(&["repair", "--plan"]);
+    reporter.warn(&format!("the log is damaged: {first}{more}; {repair} says what is lost"));
     Exit::Damage
 }
 

@@ -4,6 +4,7 @@ use super::{open, print};
 use crate::args::RepairArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::invocation::lake_command;
 use crate::progress::Reporter;
 
 pub fn run(args: &RepairArgs, reporter: &Reporter) -> Result<Exit, Failure> {
@@ -15,11 +16,10 @@ pub fn run(args: &RepairArgs, reporter: &Reporter) -> Result<Exit, Failure> {
         text.push_str(&format!("lost: {slot}\n"));
     }
     print(&text)?;
-    let said = match (plan.is_empty(), args.plan) {
-        (true, _) => "nothing to repair",
-        (false, true) => "`hypercolumn repair` without --plan takes what is lost off the record",
-        (false, false) => "what is lost is off the record; the stages compute it again",
-    };
-    reporter.say(said);
+    reporter.say(&match (plan.is_empty(), args.plan) {
+        (true, _) => "nothing to repair".to_owned(),
+        (false, true) => format!("{} takes what is lost off the record", lake_command(&["repair"])),
+        (false, false) => "what is lost is off the record; the stages compute it again".to_owned(),
+    });
     Ok(if args.plan && !plan.is_empty() { Exit::Damage } else { Exit::Success })
 }

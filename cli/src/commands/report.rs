@@ -4,6 +4,7 @@ use super::{open, print};
 use crate::args::AnalyzeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::invocation::shown_arguments;
 use crate::progress::Reporter;
 use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
 use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster, TaskReference};
@@ -48,6 +49,7 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
             Fact { name: "model source".into(), value: study.model.source.to_string() },
         ],
         lake_argument: (root != "lake").then_some(root),
+        study_arguments: shown_arguments(),
     };
     write_report(lake, &request, path).map_err(could_not("write report", path.display()))?;
     Ok(())

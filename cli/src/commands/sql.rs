@@ -1,5 +1,6 @@
 //! `sql`: one question, answered in the format that was asked for.
 
+use super::stale::remedies;
 use super::{open, warn_of_log};
 use crate::args::SqlArgs;
 use crate::exit::Exit;
@@ -39,8 +40,8 @@ fn warn_of_stale(snapshot: &Snapshot, tables: &[&'static Table], reporter: &Repo
             0 => String::new(),
             n => format!(" (and {n} more)"),
         };
-        reporter.warn(&format!(
-            "rows of {slot} are stale{more}: {reason}; `hypercolumn run STUDY` makes them again"
-        ));
+        let remedies: Vec<_> = remedies(snapshot, stale.iter().filter(is_asked));
+        let parts = [format!("rows of {slot} are stale{more}: {reason}")].into_iter().chain(remedies);
+        reporter.warn(&parts.collect::<Vec<_>>().join("; "));
     }
 }

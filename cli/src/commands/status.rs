@@ -1,9 +1,11 @@
 //! `status`: what the lake holds, and which of its files are missing or damaged.
 
+use super::stale::remedies;
 use super::{open, print, print_json, warn_of_log};
 use crate::args::LakeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::invocation::lake_command;
 use crate::output::{draw, format_count};
 use crate::progress::Reporter;
 use hypercolumn_schemas::{FileEntry, Snapshot, Stale, tables};
@@ -25,6 +27,8 @@ struct Status {
     n_unlisted: Option<usize>,
     /// What does not follow from what the lake holds now.
     stale: Vec<String>,
+    /// Commands that make again what is stale.
+    remedies: Vec<String>,
     /// What an earlier version wrote with other columns, which the stages compute again.
     outdated: Vec<String>,
 }
@@ -55,6 +59,7 @@ pub fn run(args: &LakeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let lake = open(&args.lake.lake)?;
     let refuse = || could_not("read lake", args.lake.lake.display());
     let snapshot = lake.survey().map_err(refuse())?;
+    let stale = snapshot.stale();
     let status = Status {
         lake: args.lake.lake.display().to_string(),
         tables: table_statuses(&snapshot),
@@ -67,11 +72,8 @@ pub fn run(args: &LakeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
             .collect(),
         log: snapshot.problems().iter().map(ToString::to_string).collect(),
         n_unlisted: lake.unlisted().ok().map(|files| files.len()),
-        stale: snapshot
-            .stale()
-            .into_iter()
-            .map(|Stale { slot, reason }| format!("{slot}: {reason}"))
-            .collect(),
+        remedies: remedies(&snapshot, &stale),
+        stale: stale.into_iter().map(|Stale { slot, reason }| format!("{slot}: {reason}")).collect(),
         outdated: snapshot.outdated().map(ToString::to_string).collect(),
     };
     if args.json {
@@ -149,12 +151,13 @@ fn describe(status: &Status) -> String {
     for line in &status.stale {
         text.push_str(&format!("stale {line}\n"));
     }
-    if !status.stale.is_empty() {
-        text.push_str("`hypercolumn run STUDY` makes again what is stale\n");
+    for remedy in &status.remedies {
+        text.push_str(&format!("{remedy}\n"));
     }
     if let Some(n) = status.n_unlisted.filter(|n| *n > 0) {
         let n = format_count(n as u64);
-        text.push_str(&format!("{n} files are listed by no commit; `hypercolumn gc` shows them\n"));
+        let gc = lake_command(&["gc"]);
+        text.push_str(&format!("{n} files are listed by no commit; {gc} shows them\n"));
     }
     if !status.outdated.is_empty() {
         let n = format_count(status.outdated.len() as u64);

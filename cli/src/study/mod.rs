@@ -102,6 +102,7 @@ impl Study {
     pub fn questions(&self, designs: Vec<(String, TaskDesign)>) -> Questions {
         Questions {
             study: self.file.name.get_ref().clone(),
+            study_arguments: None,
             tasks: designs.iter().map(|(task, _)| task.clone()).collect(),
             designs: designs.into_iter().collect(),
             analysis: self.file.analysis.get_ref().clone(),

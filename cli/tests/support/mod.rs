@@ -4,6 +4,7 @@
 
 pub mod checkpoint;
 pub mod hub;
+pub mod two_tasks;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
