@@ -1,5 +1,9 @@
 //! The command line as clap parses it; [`crate::resolve`] turns it into settings.
 
+mod prompts;
+
+pub use prompts::{PromptsAction, PromptsArgs, ShowArgs};
+
 use crate::device_and_dtype;
 use crate::memory_size::memory_size;
 use crate::study::preset_names;
@@ -56,6 +60,8 @@ pub enum Command {
     Run(RunArgs),
     /// Put prompts into the lake: a study's tasks, or one task.
     Ingest(IngestArgs),
+    /// Show a prompt of the lake with its segments and tokens.
+    Prompts(PromptsArgs),
     /// Run a model over prompts and keep its states, attention and answers.
     Extract(ExtractArgs),
     /// Answer a study's questions from the lake and write the report.

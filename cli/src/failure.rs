@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use crate::explain::Explain;
+use crate::visible::visible;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -69,15 +70,15 @@ impl Failure {
 
 impl Message {
     fn render(&self) -> String {
-        let mut text = format!("error: {}\n", self.subject);
+        let mut text = format!("error: {}\n", visible(&self.subject));
         for (depth, cause) in self.causes.iter().enumerate() {
             let indent = "  ".repeat(depth + 1);
-            for line in cause.lines() {
+            for line in visible(cause).lines() {
                 text.push_str(&format!("{indent}{line}\n"));
             }
         }
         if let Some(hint) = &self.hint {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("hint: {}\n", visible(hint)));
         }
         text
     }

@@ -19,6 +19,7 @@ mod progress;
 mod resolve;
 mod study;
 mod suggestion;
+mod visible;
 
 use clap::Parser;
 use exit::Exit;

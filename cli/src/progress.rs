@@ -1,6 +1,7 @@
 //! Progress and messages on standard error: a bar with rate and time left on a terminal, plain lines
 //! otherwise, nothing when asked to be quiet.
 
+use crate::visible::visible;
 use hypercolumn_schemas::Progress;
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
@@ -193,5 +194,5 @@ fn bar(label: &str, total: u64, unit: &'static str) -> ProgressBar {
 
 fn say(line: &str) {
     // A closed standard error has no reader.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", visible(line));
 }

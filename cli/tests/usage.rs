@@ -8,9 +8,10 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use support::{Bench, PROMPTS, Ran};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "ingest",
+    "prompts",
     "extract",
     "analyze",
     "report",

@@ -18,6 +18,7 @@
 //! | [`question`] | SQL files with parameters by name, and the same SQL with literals for the reader |
 //! | [`layers`], [`declared_contrasts`], [`wording`] | from numbers to sentences |
 //! | [`prompt_texts`], [`methods`], [`provenance`] | what the model read, the methods in words, what the commits recorded |
+//! | [`prompt_page`] | a page of its own with one prompt, for the command line |
 //! | [`plot_data`], [`shell`] | texts of the user's data in plots and in commands; HTML is escaped by maud |
 
 mod chart;
@@ -30,6 +31,7 @@ mod methods;
 mod page;
 mod palette;
 mod plot_data;
+mod prompt_page;
 mod prompt_texts;
 mod provenance;
 mod question;
@@ -40,6 +42,7 @@ mod shell;
 mod wording;
 
 pub use error::ReportError;
+pub use prompt_page::{PromptPage, ShownToken, TokenTable};
 pub use request::{Fact, Finding, ModelRdmText, ReportRequest, TaskCluster, TaskReference};
 
 use crate::catalog::Catalog;

@@ -52,27 +52,14 @@ impl Page<'_> {
             "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; \
              base-uri 'none'; form-action 'none'"
         );
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta http-equiv="Content-Security-Policy" content=(policy);
-                    meta name="color-scheme" content="light dark";
-                    link rel="icon" href="data:,";
-                    title { (without_controls(self.title)) }
-                    style { (PreEscaped(STYLE)) }
-                }
-                body {
-                    a.skip href="#main" { "Skip to the report" }
-                    (self.render_contents())
-                    main #main { (main) }
-                    script nonce=(nonce) { (plotly) }
-                    script nonce=(nonce) { (PreEscaped(DRAW)) }
-                }
-            }
+        let body = html! {
+            a.skip href="#main" { "Skip to the report" }
+            (self.render_contents())
+            main #main { (main) }
+            script nonce=(nonce) { (plotly) }
+            script nonce=(nonce) { (PreEscaped(DRAW)) }
         };
+        let page = document(self.title, &policy, STYLE, &body);
         Ok((page.into_string(), numbering.n_figures))
     }
 
@@ -132,8 +119,27 @@ impl Page<'_> {
     }
 }
 
+/// A file of HTML with its style, which may do what the content policy says.
+pub(super) fn document(title: &str, policy: &str, style: &str, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(policy);
+                meta name="color-scheme" content="light dark";
+                link rel="icon" href="data:,";
+                title { (without_controls(title)) }
+                style { (PreEscaped(style)) }
+            }
+            body { (body) }
+        }
+    }
+}
+
 /// `text` with U+FFFD in place of control characters, which HTML does not allow; line breaks and tabs stay.
-fn without_controls(text: &str) -> String {
+pub(super) fn without_controls(text: &str) -> String {
     let is_allowed = |c: char| !c.is_control() || c == '\n' || c == '\t';
     text.chars().map(|c| if is_allowed(c) { c } else { '\u{fffd}' }).collect()
 }

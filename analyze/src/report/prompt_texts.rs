@@ -9,8 +9,8 @@ use super::request::ReportRequest;
 use super::wording::thousands;
 use crate::answer::Parameter;
 use crate::catalog::Catalog;
+use hypercolumn_schemas::{Piece, Segment, cut_at_segments};
 use maud::{Markup, html};
-use std::collections::BTreeSet;
 
 const TEXTS: Question = question!("report_prompt_texts");
 const SEGMENTS: Question = question!("report_prompt_segments");
@@ -23,25 +23,9 @@ struct ShownPrompt {
     condition: String,
     item: String,
     characters: Vec<char>,
-    segments: Vec<ShownSegment>,
+    segments: Vec<Segment>,
     expected: Option<String>,
     response: Option<String>,
-}
-
-/// A span of characters with a role.
-#[derive(Clone, Debug, PartialEq)]
-struct ShownSegment {
-    role: String,
-    start: usize,
-    end: usize,
-}
-
-/// A stretch of a prompt whose characters belong to the same segments.
-#[derive(Debug, PartialEq)]
-struct Piece<'a> {
-    text: String,
-    /// Segments that hold the stretch, the shortest first.
-    segments: Vec<&'a ShownSegment>,
 }
 
 /// The section as HTML; nothing where no task has prompts.
@@ -82,10 +66,10 @@ fn read_prompts(
     let segments = SEGMENTS.ask(catalog, &parameters)?;
     let segments_of = |id: &str| {
         let own = segments.rows().filter(|row| row.text("prompt_id") == id);
-        own.map(|row| ShownSegment {
+        own.map(|row| Segment {
             role: row.text("role").to_owned(),
-            start: row.integer("start") as usize,
-            end: row.integer("end") as usize,
+            start: row.integer("start") as u32,
+            end: row.integer("end") as u32,
         })
         .collect()
     };
@@ -141,7 +125,8 @@ impl ShownPrompt {
         let (head, tail) = SHOWN;
         let is_cut = n > head + tail;
         let part = |start: usize, end: usize| {
-            html! { @for piece in self.pieces(start, end) { (render_piece(&piece, roles)) } }
+            let pieces = cut_at_segments(&self.segments, start as u32, end as u32);
+            html! { @for piece in &pieces { (self.render_piece(piece, roles)) } }
         };
         html! {
             pre.prompt tabindex="0" {
@@ -160,53 +145,10 @@ impl ShownPrompt {
         }
     }
 
-    /// The characters from `start` to `end`, cut where a segment begins or ends.
-    fn pieces(&self, start: usize, end: usize) -> Vec<Piece<'_>> {
-        let inner = self.segments.iter().flat_map(|s| [s.start, s.end]).filter(|at| *at > start && *at < end);
-        let cuts: BTreeSet<usize> = inner.chain([start, end]).collect();
-        let cuts: Vec<usize> = cuts.into_iter().collect();
-        let piece = |cut: &[usize]| {
-            let (from, to) = (cut[0], cut[1]);
-            let mut segments: Vec<&ShownSegment> =
-                self.segments.iter().filter(|s| s.start <= from && to <= s.end).collect();
-            segments.sort_by_key(|s| s.end - s.start);
-            Piece { text: self.characters[from..to].iter().collect(), segments }
-        };
-        cuts.windows(2).map(piece).collect()
-    }
-}
-
-fn render_piece(piece: &Piece<'_>, roles: &[&str]) -> Markup {
-    let Some(shortest) = piece.segments.first() else { return html! { (piece.text) } };
-    let names: Vec<&str> = piece.segments.iter().map(|s| s.role.as_str()).collect();
-    html! {
-        mark.role style=(role_style(roles, &shortest.role)) title=(names.join(", in ")) { (piece.text) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn overlapping_segments_are_cut_and_the_shortest_comes_first() {
-        let segment = |role: &str, start, end| ShownSegment { role: role.to_owned(), start, end };
-        let prompt = ShownPrompt {
-            condition: "c".to_owned(),
-            item: "i".to_owned(),
-            characters: "aé𝕏bcde".chars().collect(),
-            segments: vec![segment("scene", 0, 6), segment("fact", 1, 3)],
-            expected: None,
-            response: None,
-        };
-        let pieces = prompt.pieces(0, 7);
-        let said: Vec<(&str, Vec<&str>)> = pieces
-            .iter()
-            .map(|p| (p.text.as_str(), p.segments.iter().map(|s| s.role.as_str()).collect()))
-            .collect();
-        let expected =
-            [("a", vec!["scene"]), ("é𝕏", vec!["fact", "scene"]), ("bcd", vec!["scene"]), ("e", vec![])];
-        assert_eq!(said, expected);
-        assert_eq!(prompt.pieces(2, 4).iter().map(|p| p.text.as_str()).collect::<Vec<_>>(), ["𝕏", "b"]);
+    fn render_piece(&self, piece: &Piece, roles: &[&str]) -> Markup {
+        let text: String = self.characters[piece.start as usize..piece.end as usize].iter().collect();
+        let names: Vec<&str> = piece.segments.iter().map(|i| self.segments[*i].role.as_str()).collect();
+        let Some(shortest) = names.first() else { return html! { (text) } };
+        html! { mark.role style=(role_style(roles, shortest)) title=(names.join(", in ")) { (text) } }
     }
 }

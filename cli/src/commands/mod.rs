@@ -11,6 +11,7 @@ mod ingest;
 mod man;
 pub mod models;
 mod plan;
+mod prompts;
 mod repair;
 mod report;
 mod run;
@@ -38,6 +39,7 @@ pub fn dispatch(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Run(args) => run::run(&args, &reporter),
         Command::Ingest(args) => ingest::run(&args, &reporter),
+        Command::Prompts(args) => prompts::run(&args, &reporter),
         Command::Extract(args) => extract::run(&args, &reporter),
         Command::Analyze(args) => analyze::run(&args, &reporter),
         Command::Report(args) => report::run(&args, &reporter),

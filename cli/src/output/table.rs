@@ -1,6 +1,7 @@
 //! Query results for people: a table that fits the terminal, long values shortened.
 
 use crate::progress::Reporter;
+use crate::visible::visible_line;
 use arrow::array::{Array, ArrayRef, FixedSizeListArray, ListArray};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
@@ -19,7 +20,8 @@ const MAX_CHARACTERS: usize = 120;
 
 /// The query result as text.
 pub fn encode(result: &QueryResult, reporter: &Reporter) -> Result<String, ArrowError> {
-    let header: Vec<_> = result.schema.fields().iter().map(|f| f.name().as_str()).collect();
+    let header: Vec<_> = result.schema.fields().iter().map(|f| visible_line(f.name())).collect();
+    let header: Vec<_> = header.iter().map(String::as_str).collect();
     let mut rows = Vec::new();
     for batch in &result.batches {
         let n_left = MAX_ROWS - rows.len();
@@ -91,7 +93,7 @@ fn texts(array: &ArrayRef) -> Result<Vec<String>, ArrowError> {
 
 /// One line of at most [`MAX_CHARACTERS`] characters.
 fn shorten(text: &str) -> String {
-    let line = text.replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t");
+    let line = visible_line(text);
     if line.chars().count() <= MAX_CHARACTERS {
         return line;
     }
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_text_is_one_short_line() {
-        assert_eq!(shorten("a\nb"), "a\\nb");
+        assert_eq!(shorten("a\nb\u{1b}[2J"), "a\\nb\\u{1b}[2J");
         assert_eq!(shorten(&"x".repeat(500)).chars().count(), MAX_CHARACTERS);
     }
 }

@@ -9,6 +9,7 @@ mod identity;
 pub mod inspect;
 mod model_file;
 mod output;
+pub mod prompt_tokens;
 pub mod resources;
 mod segment_plan;
 pub mod settings;
