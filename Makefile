@@ -61,6 +61,10 @@ extract: build ## Stage 2: the model over the prompts
 analyze: build ## Stage 3: the study's questions, and the report
 	$(program) analyze $(STUDY) --lake $(LAKE)
 
+.PHONY: readme
+readme: build ## Compare README's figures with the lake of `make run`; WRITE=1 writes them
+	python3 scripts/readme-figures.py $(program) $(LAKE) $(if $(WRITE),--write)
+
 .PHONY: report
 report: build ## Write the report again
 	$(program) report $(STUDY) --lake $(LAKE)

@@ -21,6 +21,7 @@ mod prompts;
 mod questions;
 mod quote;
 pub mod report;
+mod responses;
 mod scoring;
 pub mod settings;
 mod sql;

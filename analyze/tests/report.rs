@@ -110,7 +110,14 @@ fn every_section_has_its_figures_and_the_summary_its_direction() {
     let alignment = section(&html, "alignment");
     assert!(alignment.contains("Normalization: standardize") && alignment.contains("Normalization: none"));
     assert!(alignment.contains("Undefined in icl_0 (none), layers 0: constant measure."));
-    assert!(section(&html, "behavior").contains("undefined because nothing to score was found in"));
+    let behavior = section(&html, "behavior");
+    assert!(behavior.contains("undefined because nothing to score was found in"));
+    assert!(behavior.contains("6 of 48 responses are empty in icl_2; they are scored as"), "{behavior}");
+    assert_eq!(
+        behavior.matches("responses are empty").count(),
+        1,
+        "conditions and tasks without any say nothing"
+    );
     assert!(section(&html, "provenance").contains("model.content_hash"));
 }
 

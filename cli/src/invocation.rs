@@ -1,6 +1,6 @@
 //! The lake, study and model of this process's command line, which a hinted command repeats, so that it works as it stands.
 
-use crate::args::{Command, LakeOption, ModelOptions, StudyOption};
+use crate::args::{Command, LakeOption, ModelOptions, PromptsAction, PromptsArgs, StudyOption};
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -34,6 +34,7 @@ pub fn remember(command: &Command) {
         Command::Repair(args) => (None, None, Some(&args.lake)),
         Command::Drop(args) => (None, None, Some(&args.lake)),
         Command::Gc(args) => (None, None, Some(&args.lake)),
+        Command::Prompts(PromptsArgs { action: PromptsAction::Show(args) }) => (None, None, Some(&args.lake)),
         Command::Models(_) | Command::Tables(_) | Command::Completions(_) | Command::Man(_) => {
             (None, None, None)
         }

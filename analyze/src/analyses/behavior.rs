@@ -10,6 +10,7 @@ use crate::prompts::TaskPrompts;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, behavior_section};
+use crate::responses::are_generated;
 use crate::scoring::{Judgement, Scoring};
 use crate::settings::AnalysisSettings;
 use crate::stats::clusters::mean_over_clusters;
@@ -72,7 +73,9 @@ fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
     let responses = answer.column::<String>("response")?;
     let logprobs = answer.column::<Option<f64>>("expected_logprob")?;
     let mut forced = forced_choices(inputs)?;
-    warn_of_empty_responses(prompts, &responses, progress);
+    if are_generated(catalog.snapshot(), model, task) {
+        warn_of_empty_responses(prompts, &responses, progress);
+    }
     warn_of_answers_without_number(prompts, &design.scoring, &expected, progress);
     let mut rows = Vec::new();
     for (i, id) in ids.iter().enumerate() {
@@ -191,7 +194,7 @@ fn warn_of_answers_without_number(
 /// A model that wrote nothing has no behaviour to speak of; where responses were asked for, their number is said.
 fn warn_of_empty_responses(prompts: &TaskPrompts, responses: &[String], progress: &dyn Progress) {
     let n_empty = responses.iter().filter(|response| response.trim().is_empty()).count();
-    if n_empty > 0 && n_empty < responses.len() {
+    if n_empty > 0 {
         let (task, n) = (&prompts.task, responses.len());
         progress
             .warn(&format!("{task}: {n_empty} of {n} responses are empty; they are scored as what they are"));

@@ -43,10 +43,14 @@ impl World<'_> {
         rows
     }
 
+    /// The same response everywhere, but that those of the first line are empty under one condition.
     pub(crate) fn responses(&self) -> Rows {
         let mut rows = Rows::new(&tables::RESPONSES, self.of_model());
         for (c, _, item) in self.each() {
-            rows.push(vec![t(&format!("{}-{c}", item.id)), t(" 12.5"), Cell::I(3), Cell::F(-2.0), t("12")]);
+            let (response, n_tokens) =
+                if self.is_lines && c == 2 && item.group == 0 { ("\u{a0}\n", 1) } else { (" 12.5", 3) };
+            let id = t(&format!("{}-{c}", item.id));
+            rows.push(vec![id, t(response), Cell::I(n_tokens), Cell::F(-2.0), t("12")]);
         }
         rows
     }

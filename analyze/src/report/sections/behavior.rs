@@ -1,5 +1,7 @@
 //! Behaviour by condition: how good the answers are, with intervals from a bootstrap over clusters.
 
+mod empty_responses;
+
 use super::SectionInputs;
 use crate::catalog::Catalog;
 use crate::expression::Expression;
@@ -16,6 +18,7 @@ use crate::report::wording::{
     Estimate, count, coverage, interval, number, percent, sentence_case, signed, thousands, with_interval,
     words,
 };
+use empty_responses::EmptyResponses;
 use std::collections::{BTreeMap, BTreeSet};
 
 const SUMMARY: Question = question!("report_behavior");
@@ -101,6 +104,7 @@ struct TaskBehavior<'a> {
     cluster: String,
     n_clusters: usize,
     chance: BTreeMap<String, f64>,
+    empty: EmptyResponses,
     sql: Vec<String>,
 }
 
@@ -178,8 +182,10 @@ fn read_task<'a>(
         .rows()
         .filter_map(|row| Some((row.text("condition").to_owned(), row.number("chance")?)))
         .collect();
-    let sql = vec![summary.sql, items.sql];
-    Ok(TaskBehavior { conditions, tallies, scores, cluster, n_clusters, chance, sql })
+    let empty = EmptyResponses::read(catalog, request, conditions)?;
+    let mut sql = vec![summary.sql, items.sql];
+    sql.extend(empty.sentence().map(|_| empty.sql.clone()));
+    Ok(TaskBehavior { conditions, tallies, scores, cluster, n_clusters, chance, empty, sql })
 }
 
 impl TaskBehavior<'_> {
@@ -210,7 +216,12 @@ impl TaskBehavior<'_> {
             method: self.method(),
             legend,
             panels: metrics.iter().map(|m| self.panel(m)).collect(),
-            gaps: metrics.iter().filter_map(|m| self.gap(m)).collect(),
+            gaps: self
+                .empty
+                .sentence()
+                .into_iter()
+                .chain(metrics.iter().filter_map(|m| self.gap(m)))
+                .collect(),
             caveats: vec![
                 "A small model: a level of performance here says little about large ones.".to_owned(),
                 "A mean of errors is ruled by the worst answers; the median is not.".to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::args::ShowArgs;
 use crate::failure::Failure;
+use crate::invocation::lake_command;
 use crate::output::format_count;
 use crate::suggestion::{nearest, quoted};
 use hypercolumn_schemas::Prompt;
@@ -62,6 +63,7 @@ fn unknown_id(args: &ShowArgs, id: &str, prompts: &[Prompt]) -> Failure {
     Failure::usage(format!("could not show prompt `{id}` of `{}`", args.task))
         .because(format!("none of its {n_prompts} prompts has this id, nor an item"))
         .hint(format!(
-            "{meant}`hypercolumn sql \"SELECT prompt_id, item_id, condition FROM prompts\"` lists all"
+            "{meant}{} lists all",
+            lake_command(&["sql", "SELECT prompt_id, item_id, condition FROM prompts"])
         ))
 }
