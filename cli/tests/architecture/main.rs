@@ -64,6 +64,8 @@ fn heavy_libraries_stay_in_their_room() {
         ("maud", "hypercolumn-analyze"),
         ("plotly", "hypercolumn-analyze"),
         ("clap", "hypercolumn"),
+        ("clap_complete", "hypercolumn"),
+        ("clap_mangen", "hypercolumn"),
         ("comfy-table", "hypercolumn"),
         ("toml", "hypercolumn"),
     ];

@@ -1,5 +1,6 @@
 //! What the pages for users say, compared with the program.
 
+mod figures;
 mod samples;
 #[path = "../support/mod.rs"]
 mod support;
