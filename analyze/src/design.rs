@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::TaskPrompts;
+use crate::refusals::Refusals;
 use crate::scoring::Scoring;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +47,7 @@ impl Contrast {
     }
 
     /// How messages name its entry.
-    fn entry(&self) -> String {
+    pub fn entry(&self) -> String {
         format!("[[contrast]] \"{}\"", self.label())
     }
 
@@ -83,38 +84,63 @@ pub(crate) struct DeclaredContrast {
 
 impl TaskDesign {
     /// How messages name a task's entry.
-    pub(crate) fn label(task: &str) -> String {
+    pub fn label(task: &str) -> String {
         format!("[[task]] \"{task}\"")
     }
 
     /// Evaluates the design over the prompts of its task.
     pub(crate) fn evaluate(&self, catalog: &Catalog, prompts: &TaskPrompts) -> Result<Design, AnalyzeError> {
-        let label = Self::label(&prompts.task);
-        self.scoring.check(&label)?;
+        self.scoring.check(&Self::label(&prompts.task))?;
         let items = Grouping::of_values("item_id", &prompts.items);
-        let cluster = match &self.cluster {
-            Some(sql) => {
-                Some(Grouping::evaluate(catalog, prompts, Expression { entry: &label, key: "cluster", sql })?)
-            }
-            None => None,
-        };
-        let reference = match &self.reference {
-            Some(name) => Some(find_condition(prompts, "reference", name, &label)?),
-            None => None,
-        };
+        let cluster = self.cluster_of(catalog, prompts)?;
+        let reference = self.reference_of(prompts)?;
         let contrasts = self
             .contrasts
             .iter()
             .map(|contrast| contrast.evaluate(prompts))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut names = BTreeSet::new();
-        if let Some(twice) = self.contrasts.iter().find(|contrast| !names.insert(contrast.label())) {
-            let reason =
-                "another contrast of the task has the same name; give it a name of its own".to_owned();
-            return Err(AnalyzeError::Entry { entry: twice.entry(), reason });
-        }
+        self.check_names()?;
         let (control, scoring) = (self.control.clone(), self.scoring.clone());
         Ok(Design { items, cluster, reference, control, contrasts, scoring })
+    }
+
+    /// Refuses all that [`TaskDesign::evaluate`] would refuse.
+    pub(crate) fn check(
+        &self,
+        catalog: &Catalog,
+        prompts: &TaskPrompts,
+        refusals: &mut Refusals,
+    ) -> Result<(), AnalyzeError> {
+        refusals.note(self.scoring.check(&Self::label(&prompts.task)))?;
+        refusals.note(self.cluster_of(catalog, prompts))?;
+        refusals.note(self.reference_of(prompts))?;
+        for contrast in &self.contrasts {
+            refusals.note(contrast.evaluate(prompts))?;
+        }
+        refusals.note(self.check_names()).map(drop)
+    }
+
+    fn cluster_of(&self, catalog: &Catalog, prompts: &TaskPrompts) -> Result<Option<Grouping>, AnalyzeError> {
+        let Some(sql) = &self.cluster else { return Ok(None) };
+        let label = Self::label(&prompts.task);
+        Grouping::evaluate(catalog, prompts, Expression { entry: &label, key: "cluster", sql }).map(Some)
+    }
+
+    fn reference_of(&self, prompts: &TaskPrompts) -> Result<Option<usize>, AnalyzeError> {
+        let Some(name) = &self.reference else { return Ok(None) };
+        find_condition(prompts, "reference", name, &Self::label(&prompts.task)).map(Some)
+    }
+
+    /// Refuses contrasts that the tables could not tell apart.
+    fn check_names(&self) -> Result<(), AnalyzeError> {
+        let mut names = BTreeSet::new();
+        match self.contrasts.iter().find(|contrast| !names.insert(contrast.label())) {
+            None => Ok(()),
+            Some(twice) => {
+                let reason = "another contrast of the task has the same name; give it a name of its own";
+                Err(AnalyzeError::Entry { entry: twice.entry(), reason: reason.to_owned() })
+            }
+        }
     }
 }
 

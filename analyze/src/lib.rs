@@ -20,6 +20,7 @@ mod params;
 mod prompts;
 mod questions;
 mod quote;
+mod refusals;
 pub mod report;
 mod responses;
 mod scoring;
@@ -31,8 +32,8 @@ mod states;
 pub mod stats;
 
 pub use analyses::{
-    ANALYSES, AttentionRatio, CheckedTask, Entries, Entry, EntryError, EntryProblem, Hypothesis, Probe,
-    ProbeKind, Registered, StatesAsked, StudyEntry, field_names,
+    ANALYSES, AttentionRatio, CheckedTask, Entries, Entry, EntryError, EntryProblem, Hypothesis, ParsedEntry,
+    Probe, ProbeKind, ReadEntries, Registered, StatesAsked, StudyEntry, field_names, missing_key,
 };
 pub use answer::Parameter;
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};

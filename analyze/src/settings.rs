@@ -42,18 +42,16 @@ impl Default for AnalysisSettings {
 }
 
 impl AnalysisSettings {
-    /// The key at fault and what it accepts, for the first value that makes no sense.
-    pub fn problem(&self) -> Option<(&'static str, &'static str)> {
-        if !(self.confidence > 0.0 && self.confidence < 1.0) {
-            return Some(("confidence", "a number above 0 and below 1"));
-        }
-        if self.n_folds < 2 {
-            return Some(("n_folds", "a whole number from 2"));
-        }
-        if self.n_inner_folds < 2 {
-            return Some(("n_inner_folds", "a whole number from 2"));
-        }
-        (self.n_repeats < 1).then_some(("n_repeats", "a whole number from 1"))
+    /// The keys whose values make no sense, each with what it accepts.
+    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let is_share = self.confidence > 0.0 && self.confidence < 1.0;
+        let rules = [
+            (is_share, "confidence", "a number above 0 and below 1"),
+            (self.n_folds >= 2, "n_folds", "a whole number from 2"),
+            (self.n_inner_folds >= 2, "n_inner_folds", "a whole number from 2"),
+            (self.n_repeats >= 1, "n_repeats", "a whole number from 1"),
+        ];
+        rules.into_iter().filter(|rule| !rule.0).map(|(_, key, accepted)| (key, accepted)).collect()
     }
 }
 

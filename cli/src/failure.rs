@@ -55,6 +55,26 @@ impl Failure {
         self
     }
 
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::ReaderGone => Exit::Success,
+            Self::Message(message) => message.exit,
+        }
+    }
+
+    /// The message and its causes as one sentence, and the hint.
+    pub fn sentence(&self) -> (String, Option<String>) {
+        match self {
+            Self::ReaderGone => (String::new(), None),
+            Self::Message(message) => {
+                let parts: Vec<&str> =
+                    std::iter::once(&message.subject).chain(&message.causes).map(String::as_str).collect();
+                (parts.join(": "), message.hint.clone())
+            }
+        }
+    }
+
     /// Writes the failure to standard error and gives its exit code.
     pub fn show(&self) -> ExitCode {
         match self {
@@ -69,7 +89,8 @@ impl Failure {
 }
 
 impl Message {
-    fn render(&self) -> String {
+    /// The text on the terminal.
+    pub fn render(&self) -> String {
         let mut text = format!("error: {}\n", visible(&self.subject));
         for (depth, cause) in self.causes.iter().enumerate() {
             let indent = "  ".repeat(depth + 1);

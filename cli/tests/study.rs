@@ -205,6 +205,102 @@ fn a_task_that_was_never_ingested_is_named() {
 }
 
 #[test]
+fn all_problems_of_a_study_are_listed_with_their_lines() {
+    let study = r#"name = "null"
+modle = "small"
+[[task]]
+name = "linear_regression"
+lins = 4
+prompts_per_line = "four"
+[[task]]
+name = "mine"
+prompts = "gone.jsonl"
+[[task]]
+name = "bad"
+prompts = "bad.jsonl"
+[analysis]
+n_folds = 1
+confidence = 2
+n_refits = "many"
+[[rsa]]
+task = "linear_regression"
+hypothesis = "same line"
+sql = "a.line = b.lines"
+where = "conditon = 'icl_1'"
+[[probe]]
+task = "linear_regression"
+target = "slope"
+poling = ["mean"]
+group = "itm_id"
+[[probe]]
+task = "linear"
+target = "slope"
+[[attention_ratio]]
+task = "linear_regression"
+query = "role = 'finl'"
+relevant = "rolle = 'example'"
+irrelevant = "role = 'instruction'"
+[[contrast]]
+task = "linear_regression"
+condition = "icl_1"
+refernce = "icl_2"
+"#;
+    let bench = Bench::new();
+    bench.write("study.toml", study);
+    bench.write("bad.jsonl", "{\"text\": 3}\n");
+    let listed = [
+        "error: could not use study `study.toml`: it has 17 problems",
+        "line 1: `null` cannot be a `name`",
+        "line 2: unknown key `modle`\n    modle = \"small\"\n    hint: did you mean `model`?",
+        "line 5: unknown key `lins`\n    lins = 4\n    hint: did you mean `lines`?",
+        "line 6: setting `prompts_per_line` of task `linear_regression`",
+        "line 9: there is no file `gone.jsonl`",
+        "line 12: could not ingest `bad`: ",
+        "line 14: `n_folds` of [analysis]",
+        "line 15: `confidence` of [analysis]",
+        "line 16: invalid type: string \"many\"",
+        "line 20: [[rsa]] 1 \"same line\": the SQL `a.line = b.lines` cannot be used for `sql`",
+        "line 21: [[rsa]] 1 \"same line\": the SQL `conditon = 'icl_1'` cannot be used for `where`",
+        "line 25: unknown key `poling`",
+        "line 26: [[probe]] 1 \"slope\": the SQL `itm_id` cannot be used for `group`",
+        "line 27: the study has no task `linear`",
+        "line 32: [[attention_ratio]]",
+        "line 33: [[attention_ratio]]",
+        "line 38: unknown key `refernce`",
+    ];
+    for command in ["plan", "run"] {
+        bench.run(&[command, "study.toml"]).refuses(&listed);
+        assert!(!bench.path("lake").exists(), "{command} made a lake");
+    }
+    // Commands that do not ask the questions list the rest.
+    bench.run(&["extract", "study.toml"]).refuses(&["line 2: unknown key `modle`", "line 38: unknown key"]);
+}
+
+#[test]
+fn what_follows_from_another_problem_is_not_listed() {
+    let only = |study: &str, parts: &[&str]| {
+        let bench = Bench::new();
+        bench.write("study.toml", study);
+        let parts = [&["error: could not use study `study.toml`\n"], parts].concat();
+        bench.run(&["plan", "study.toml"]).refuses(&parts);
+    };
+    let task = "name = \"s\"\n[[task]]\nname = \"linear_regression\"\nlines = 4\nprompts_per_line = 4\n";
+    // Conditions that a refused setting would have made, and the states of a segment whose key is misspelt.
+    let contrast =
+        "[[contrast]]\ntask = \"linear_regression\"\ncondition = \"icl_3\"\nreference = \"icl_1\"\n";
+    only(&format!("{task}exampels = [1, 3]\n{contrast}"), &["line 6: unknown key `exampels`"]);
+    let kept = "[task.extract]\nhidden_states = [{ roles = [\"final\"], pooling = [\"last\"] }]\n";
+    let probe = "[[probe]]\ntask = \"linear_regression\"\ntarget = \"slope\"\npooling = [\"last\"]\nsegmnt = \"final\"\n";
+    only(&format!("{task}{kept}{probe}"), &["line 12: unknown key `segmnt`"]);
+    // A task that has no usable name, and a key whose value is refused.
+    only(
+        "name = \"s\"\n[[task]]\nname = 3\n[[probe]]\ntask = \"t\"\ntarget = \"x\"\n",
+        &["line 3: invalid type: integer `3`"],
+    );
+    only(&format!("{task}[[probe]]\ntask = \"linear_regression\"\ntarget = 3\n"), &["line 8: invalid type"]);
+}
+
+#[test]
 fn a_missing_study_refuses() {
     Bench::new().run(&["run", "gone.toml"]).refuses(&["could not read study `gone.toml`", "hint:"]);
 }

@@ -9,6 +9,7 @@ use super::{Analysis, Correction, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::{Answer, ask};
 use crate::error::AnalyzeError;
+use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, associations_section};
@@ -54,7 +55,12 @@ impl Analysis for Associations {
         json!({"confidence": shared.confidence})
     }
 
-    fn check(&self, _: &CheckedTask<'_>, entry: &Named<NoEntry>) -> Result<(), AnalyzeError> {
+    fn check(
+        &self,
+        _: &CheckedTask<'_>,
+        entry: &Named<NoEntry>,
+        _: &mut Refusals,
+    ) -> Result<(), AnalyzeError> {
         match *entry.entry {}
     }
 

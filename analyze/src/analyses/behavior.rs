@@ -7,6 +7,7 @@ use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
+use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, behavior_section};
@@ -43,7 +44,12 @@ impl Analysis for Behavior {
         json!({"confidence": settings.confidence})
     }
 
-    fn check(&self, _: &CheckedTask<'_>, entry: &Named<NoEntry>) -> Result<(), AnalyzeError> {
+    fn check(
+        &self,
+        _: &CheckedTask<'_>,
+        entry: &Named<NoEntry>,
+        _: &mut Refusals,
+    ) -> Result<(), AnalyzeError> {
         match *entry.entry {}
     }
 

@@ -82,23 +82,58 @@ pub enum EntryProblem {
     Refused(String),
 }
 
-/// Reads an entry. An unknown key is refused before a wrong value, since it may be a misspelt one.
-pub(crate) fn parse<T: Entry + for<'de> Deserialize<'de>>(
-    value: Value,
-) -> Result<Arc<dyn Entry>, EntryError> {
-    let mut unknown: Option<Vec<String>> = None;
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(value, &mut track);
-    let read: Result<T, _> = serde_ignored::deserialize(tracked, |path| {
-        unknown.get_or_insert_with(|| path.to_string().split('.').map(str::to_owned).collect());
-    });
-    if let Some(path) = unknown {
-        return Err(EntryError { path, problem: EntryProblem::UnknownKey(field_names::<T>()) });
+/// What came of reading an entry.
+#[derive(Debug, Default)]
+pub struct ParsedEntry {
+    /// The entry without what was refused of it; none where that leaves a key without its value.
+    pub entry: Option<Arc<dyn Entry>>,
+    /// What is wrong with it: unknown keys first, since a key that is missing may be a misspelt one.
+    pub errors: Vec<EntryError>,
+}
+
+/// Reads an entry. A value that is refused is left out, and the rest is read again, so that all that is wrong is found.
+pub(crate) fn parse<T: Entry + for<'de> Deserialize<'de>>(mut value: Value) -> ParsedEntry {
+    let mut parsed = ParsedEntry::default();
+    let mut unknown: BTreeSet<Vec<String>> = BTreeSet::new();
+    let mut refused: Vec<EntryError> = Vec::new();
+    loop {
+        let mut track = serde_path_to_error::Track::new();
+        let tracked = serde_path_to_error::Deserializer::new(value.clone(), &mut track);
+        let read: Result<T, _> = serde_ignored::deserialize(tracked, |path| {
+            unknown.insert(path.to_string().split('.').map(str::to_owned).collect());
+        });
+        let error = match read {
+            Ok(entry) => {
+                parsed.entry = Some(Arc::new(entry));
+                break;
+            }
+            Err(error) => error,
+        };
+        let path: Vec<String> = track.path().iter().filter_map(segment_of).collect();
+        let reason = error.to_string();
+        // A key is missing whose value was refused.
+        if path.is_empty()
+            && refused.iter().any(|e| missing_key(&reason) == e.path.first().map(String::as_str))
+        {
+            break;
+        }
+        let key = path.first().cloned();
+        refused.push(EntryError { path, problem: EntryProblem::Refused(reason) });
+        let Some(key) = key else { break };
+        if value.as_object_mut().and_then(|entry| entry.shift_remove(&key)).is_none() {
+            break;
+        }
     }
-    read.map(|entry| Arc::new(entry) as Arc<dyn Entry>).map_err(|error| {
-        let path = track.path().iter().filter_map(segment_of).collect();
-        EntryError { path, problem: EntryProblem::Refused(error.to_string()) }
-    })
+    let keys = field_names::<T>();
+    let unknown =
+        unknown.into_iter().map(|path| EntryError { path, problem: EntryProblem::UnknownKey(keys) });
+    parsed.errors.extend(unknown.chain(refused));
+    parsed
+}
+
+/// The key in serde's message about one that is missing.
+pub fn missing_key(message: &str) -> Option<&str> {
+    message.split_once("missing field `")?.1.split_once('`').map(|(key, _)| key)
 }
 
 /// The names of a struct's fields as serde spells them; none where `T` is no struct.
@@ -150,6 +185,8 @@ pub struct StudyEntry {
     pub analysis: &'static dyn Registered,
     /// E.g. `[[rsa]] 2 "same line"`.
     pub name: String,
+    /// Its number among the study's entries of this analysis, from 0.
+    pub index: usize,
     /// The entry.
     pub entry: Arc<dyn Entry>,
 }
@@ -182,6 +219,15 @@ impl StudyEntry {
     }
 }
 
+/// What came of reading a study's entries.
+#[derive(Debug, Default)]
+pub struct ReadEntries {
+    /// The entries that could be read.
+    pub entries: Entries,
+    /// What is wrong: each path begins with the key and the index of its entry.
+    pub errors: Vec<EntryError>,
+}
+
 /// All entries of a study, in its order.
 #[derive(Clone, Debug, Default)]
 pub struct Entries(Vec<StudyEntry>);
@@ -189,30 +235,43 @@ pub struct Entries(Vec<StudyEntry>);
 impl Entries {
     /// Reads the entries of a study in JSON: an object with an array for each key of [`ANALYSES`]; other keys are left
     /// to the caller.
-    ///
-    /// # Errors
-    /// [`EntryError`], whose path begins with the key and the index of the entry.
-    pub fn from_json(study: &Value) -> Result<Self, EntryError> {
-        let mut entries = Self::default();
+    pub fn read(study: &Value) -> ReadEntries {
+        let mut read = ReadEntries::default();
         for analysis in ANALYSES {
             let Some(key) = analysis.entry_key() else { continue };
             let Some(value) = study.get(key) else { continue };
             let Some(array) = value.as_array() else {
                 let reason = format!("expected entries, each beginning with [[{key}]]");
-                return Err(EntryError {
-                    path: vec![key.to_owned()],
-                    problem: EntryProblem::Refused(reason),
-                });
+                let problem = EntryProblem::Refused(reason);
+                read.errors.push(EntryError { path: vec![key.to_owned()], problem });
+                continue;
             };
             for (index, value) in array.iter().enumerate() {
-                let entry = analysis.parse(value.clone()).map_err(|error| {
+                let ParsedEntry { entry, errors } = analysis.parse(value.clone());
+                read.errors.extend(errors.into_iter().map(|error| {
                     let path = [key.to_owned(), index.to_string()].into_iter().chain(error.path).collect();
                     EntryError { path, ..error }
-                })?;
-                entries.0.push(StudyEntry { analysis, name: name(key, index, &entry.label()), entry });
+                }));
+                let Some(entry) = entry else { continue };
+                let name = name(key, index, &entry.label());
+                read.entries.0.push(StudyEntry { analysis, name, index, entry });
             }
         }
-        Ok(entries)
+        read
+    }
+
+    /// As [`Entries::read`], of entries that are all right.
+    ///
+    /// # Errors
+    /// The first [`EntryError`].
+    pub fn from_json(study: &Value) -> Result<Self, EntryError> {
+        let ReadEntries { entries, errors } = Self::read(study);
+        errors.into_iter().next().map_or(Ok(entries), Err)
+    }
+
+    /// Keeps only some.
+    pub fn retain(&mut self, keep: impl FnMut(&StudyEntry) -> bool) {
+        self.0.retain(keep);
     }
 
     /// All of them.
@@ -232,28 +291,21 @@ impl Entries {
 
     /// Refuses entries of tasks that are not analysed, entries that could not be told apart in the tables, and entries
     /// that make no sense.
-    pub(crate) fn check(&self, tasks: &[String]) -> Result<(), AnalyzeError> {
+    pub(crate) fn problems(&self, tasks: &[String]) -> Vec<AnalyzeError> {
         let mut seen = BTreeSet::new();
-        for StudyEntry { analysis, name, entry } in self.iter() {
-            let refuse = |reason: String| Err(AnalyzeError::Entry { entry: name.clone(), reason });
-            if !tasks.iter().any(|task| task == entry.task()) {
+        let problem = |StudyEntry { analysis, name, entry, .. }: &StudyEntry| {
+            let key = [analysis.name(), entry.task(), &entry.label(), entry.segment()].map(str::to_owned);
+            let reason = if !tasks.iter().any(|task| task == entry.task()) {
                 let known = tasks.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ");
-                return refuse(format!(
-                    "task `{}` is not analysed here; the tasks are {known}",
-                    entry.task()
-                ));
-            }
-            if !seen
-                .insert([analysis.name(), entry.task(), &entry.label(), entry.segment()].map(str::to_owned))
-            {
-                let reason = "another entry has the same name and segment; give it a name of its own";
-                return refuse(reason.to_owned());
-            }
-            if let Some(reason) = entry.problem() {
-                return refuse(reason);
-            }
-        }
-        Ok(())
+                format!("task `{}` is not analysed here; the tasks are {known}", entry.task())
+            } else if !seen.insert(key) {
+                "another entry has the same name and segment; give it a name of its own".to_owned()
+            } else {
+                entry.problem()?
+            };
+            Some(AnalyzeError::Entry { entry: name.clone(), reason })
+        };
+        self.iter().filter_map(problem).collect()
     }
 }
 

@@ -18,7 +18,10 @@ mod rsa;
 
 pub use attention_ratios::AttentionRatio;
 pub use checked_task::CheckedTask;
-pub use entry::{Entries, Entry, EntryError, EntryProblem, StatesAsked, StudyEntry, field_names};
+pub use entry::{
+    Entries, Entry, EntryError, EntryProblem, ParsedEntry, ReadEntries, StatesAsked, StudyEntry, field_names,
+    missing_key,
+};
 pub use probes::{Probe, ProbeKind};
 pub use rsa::Hypothesis;
 
@@ -27,6 +30,7 @@ use crate::design::Design;
 use crate::error::AnalyzeError;
 use crate::frames::{Correction, correct, frame_of_rows};
 use crate::prompts::TaskPrompts;
+use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::SectionInputs;
@@ -37,7 +41,6 @@ use polars::prelude::DataFrame;
 use serde_json::Value;
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Every analysis, in the order in which they run: a later one may read the results of those before it.
 pub static ANALYSES: [&dyn Registered; 6] = [
@@ -157,8 +160,13 @@ pub(crate) trait Analysis: Sync + 'static {
     /// The shared settings that its results depend on.
     fn settings(&self, shared: &AnalysisSettings) -> Value;
 
-    /// Refuses an entry whose SQL cannot be asked of the prompts.
-    fn check(&self, task: &CheckedTask<'_>, entry: &Named<Self::Entry>) -> Result<(), AnalyzeError>;
+    /// Refuses what cannot be asked of the prompts: every such SQL of the entry.
+    fn check(
+        &self,
+        task: &CheckedTask<'_>,
+        entry: &Named<Self::Entry>,
+        refusals: &mut Refusals,
+    ) -> Result<(), AnalyzeError>;
 
     /// Evaluates the entries' SQL over what was extracted.
     fn prepare(
@@ -191,16 +199,18 @@ pub trait Registered: Sync {
     fn settings(&self, shared: &AnalysisSettings) -> Value;
 
     /// Reads one entry of a study.
-    ///
-    /// # Errors
-    /// [`EntryError`] naming the key that is unknown, absent or has a wrong value.
-    fn parse(&self, value: Value) -> Result<Arc<dyn Entry>, EntryError>;
+    fn parse(&self, value: Value) -> ParsedEntry;
 
     /// As [`Analysis::check`].
     ///
     /// # Errors
-    /// [`AnalyzeError::Entry`] and [`AnalyzeError::Expression`].
-    fn check(&self, task: &CheckedTask<'_>, entry: &StudyEntry) -> Result<(), AnalyzeError>;
+    /// Faults; what is wrong with the entry is added to `refusals`.
+    fn check(
+        &self,
+        task: &CheckedTask<'_>,
+        entry: &StudyEntry,
+        refusals: &mut Refusals,
+    ) -> Result<(), AnalyzeError>;
 
     /// As [`Analysis::prepare`].
     ///
@@ -250,12 +260,17 @@ impl<A: Analysis> Registered for A {
         Analysis::settings(self, shared)
     }
 
-    fn parse(&self, value: Value) -> Result<Arc<dyn Entry>, EntryError> {
+    fn parse(&self, value: Value) -> ParsedEntry {
         parse::<A::Entry>(value)
     }
 
-    fn check(&self, task: &CheckedTask<'_>, entry: &StudyEntry) -> Result<(), AnalyzeError> {
-        Analysis::check(self, task, &entry.typed())
+    fn check(
+        &self,
+        task: &CheckedTask<'_>,
+        entry: &StudyEntry,
+        refusals: &mut Refusals,
+    ) -> Result<(), AnalyzeError> {
+        Analysis::check(self, task, &entry.typed(), refusals)
     }
 
     fn prepare(

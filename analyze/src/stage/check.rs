@@ -4,30 +4,34 @@
 //! and not an extraction. The prompts need not be in a lake: they are given, and every other table is empty and typed.
 //! What depends on what was extracted is found out by [`super::run`].
 
-use super::plan;
 use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
 use crate::questions::Questions;
+use crate::refusals::Refusals;
 use hypercolumn_schemas::{FIRST_TOKEN, OWN_ROLES, TaskRows};
 
-/// Checks `questions` against the prompts of their tasks.
+/// Checks `questions` against the prompts of their tasks: every [`AnalyzeError::Entry`] and
+/// [`AnalyzeError::Expression`] that [`super::run`] would give one by one. The `[analysis]` settings are not asked about.
 ///
 /// # Errors
-/// [`AnalyzeError::Entry`] and [`AnalyzeError::Expression`], as [`super::run`] would give them.
-pub fn check(tasks: &[TaskRows], questions: &Questions) -> Result<(), AnalyzeError> {
-    plan::check(questions, &questions.tasks)?;
+/// Faults of DuckDB.
+pub fn check(tasks: &[TaskRows], questions: &Questions) -> Result<Vec<AnalyzeError>, AnalyzeError> {
+    let mut problems = questions.entries.problems(&questions.tasks);
+    let mut refusals = Refusals::default();
     let catalog = Catalog::of_tasks(tasks)?;
     for (number, task) in questions.tasks.iter().enumerate() {
         let prompts = TaskPrompts::load(&catalog, task, format!("checked_prompts_{number}"))?;
-        questions.design(task).evaluate(&catalog, &prompts)?;
+        questions.design(task).check(&catalog, &prompts, &mut refusals)?;
         let checked = CheckedTask { catalog: &catalog, roles: read_roles(&catalog, task)?, prompts };
-        let of_task = questions.entries.iter().filter(|e| e.entry.task() == task);
-        of_task.into_iter().try_for_each(|entry| entry.analysis.check(&checked, entry))?;
+        for entry in questions.entries.iter().filter(|e| e.entry.task() == task) {
+            entry.analysis.check(&checked, entry, &mut refusals)?;
+        }
     }
-    Ok(())
+    problems.extend(refusals.into_errors());
+    Ok(problems)
 }
 
 /// The roles of a task's segments, and those of every prompt.

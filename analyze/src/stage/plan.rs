@@ -103,12 +103,12 @@ pub(super) fn plan(
 }
 
 /// Refuses settings and entries that make no sense.
-pub(super) fn check(questions: &Questions, tasks: &[String]) -> Result<(), AnalyzeError> {
-    if let Some((key, accepted)) = questions.analysis.problem() {
+fn check(questions: &Questions, tasks: &[String]) -> Result<(), AnalyzeError> {
+    if let Some((key, accepted)) = questions.analysis.problems().first() {
         let reason = format!("`{key}` must be {accepted}");
         return Err(AnalyzeError::Entry { entry: "[analysis]".to_owned(), reason });
     }
-    questions.entries.check(tasks)
+    questions.entries.problems(tasks).into_iter().next().map_or(Ok(()), Err)
 }
 
 /// The settings that a result depends on, as JSON. A table without a question is empty, whatever the settings.

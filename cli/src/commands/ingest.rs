@@ -6,25 +6,27 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::output::format_count;
 use crate::progress::Reporter;
-use crate::resolve::{ModelNeed, ResolvedTask, resolve_study};
+use crate::resolve::{ModelNeed, ResolvedTask, resolve_prompts, resolve_study};
 use hypercolumn_analyze::TaskDesign;
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_ingest::{ColumnMap, Generator, PromptSource, PromptsFile};
-use hypercolumn_schemas::{Lake, TaskRows};
+use hypercolumn_schemas::Lake;
 
 pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
+    // Prompts that are refused must not leave an empty lake behind.
+    let is_new = !args.lake.lake.exists();
     let tasks = match &args.task {
+        None if is_new => resolve_prompts(&args.study)?.tasks,
         None => resolve_study(&args.study, &ModelOptions::default(), ModelNeed::Name)?.tasks,
         Some(name) => {
             let source = source_of(name, args)?;
+            if is_new {
+                hypercolumn_ingest::rows(name, &source).map_err(could_not("ingest", name))?;
+            }
             let (design, extract) = (TaskDesign::default(), Settings::default());
             vec![ResolvedTask { name: name.clone(), source, design, extract }]
         }
     };
-    if !args.lake.lake.exists() {
-        // Prompts that are refused must not leave an empty lake behind.
-        rows(&tasks)?;
-    }
     let lake = create(&args.lake.lake)?;
     ingest(&lake, &tasks, reporter)?;
     Ok(Exit::Success)
@@ -39,14 +41,6 @@ fn source_of(name: &str, args: &IngestArgs) -> Result<PromptSource, Failure> {
         }
         None => Generator::from_name(name).map(PromptSource::Generator).map_err(could_not("ingest", name)),
     }
-}
-
-/// The rows of all tasks as they would be ingested, so that nothing is written if one is refused.
-pub fn rows(tasks: &[ResolvedTask]) -> Result<Vec<TaskRows>, Failure> {
-    let rows_of = |task: &ResolvedTask| {
-        hypercolumn_ingest::rows(&task.name, &task.source).map_err(could_not("ingest", &task.name))
-    };
-    tasks.iter().map(rows_of).collect()
 }
 
 /// Puts the prompts of all tasks into the lake.

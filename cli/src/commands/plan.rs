@@ -7,12 +7,12 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::output::{draw, format_count};
 use crate::progress::{Reporter, bytes, duration};
-use crate::resolve::{ModelNeed, ResolvedStudy, ResolvedTask, resolve_study};
+use crate::resolve::{CheckedStudy, ModelNeed, ResolvedStudy, ResolvedTask, check_study};
 use hypercolumn_analyze::PlannedStep;
 use hypercolumn_extract::ExtractPlan;
 use hypercolumn_extract::model::source::ResolvedModel;
 use hypercolumn_extract::stage::resources::Resources;
-use hypercolumn_schemas::Snapshot;
+use hypercolumn_schemas::{Snapshot, TaskRows};
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
@@ -40,8 +40,9 @@ enum Action {
 }
 
 pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
-    let study = resolve_study(&args.study, &args.model, ModelNeed::Files)?.with_template(&args.chat);
-    let steps = plan(&args.lake.lake, &study, &args.resources.resources())?;
+    let CheckedStudy { study, rows } = check_study(&args.study, &args.model, ModelNeed::Files)?;
+    let study = study.with_template(&args.chat);
+    let steps = plan(&args.lake.lake, &study, rows, &args.resources.resources())?;
     let n_run = steps.iter().filter(|s| s.action == Action::Run).count();
     let exit = if args.check && n_run > 0 { Exit::Pending } else { Exit::Success };
     if args.json {
@@ -62,9 +63,12 @@ pub fn run(args: &PlanArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn plan(path: &Path, study: &ResolvedStudy, resources: &Resources) -> Result<Vec<Step>, Failure> {
-    let rows = super::ingest::rows(&study.tasks)?;
-    hypercolumn_analyze::check(&rows, &study.questions).map_err(could_not("use study", &study.label))?;
+fn plan(
+    path: &Path,
+    study: &ResolvedStudy,
+    rows: Vec<TaskRows>,
+    resources: &Resources,
+) -> Result<Vec<Step>, Failure> {
     // A lake that does not exist yet is planned for as an empty one.
     let snapshot = match path.exists() {
         true => super::open(path)?.snapshot().map_err(could_not("read lake", path.display()))?,

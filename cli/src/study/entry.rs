@@ -3,7 +3,7 @@
 //! A generator's settings stand beside the task's own keys, so which keys are known depends on the
 //! generator. They are kept with their position in the file until the generator accepts or refuses them.
 
-use hypercolumn_analyze::{NumberForm, Scorer};
+use hypercolumn_analyze::{Contrast, NumberForm, Scorer};
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
 use hypercolumn_extract::tokenize::chat::{ChatDate, ChatTemplate};
 use serde::{Deserialize, Serialize};
@@ -35,10 +35,32 @@ pub struct TaskEntry {
     pub extract: ExtractEntry,
     /// The generator's settings.
     pub settings: Vec<(Spanned<String>, toml::Value)>,
+    /// Whether a part of the text was refused.
+    pub is_flawed: bool,
+}
+
+impl TaskEntry {
+    /// A task of which only the name is given.
+    pub fn new(name: Spanned<String>) -> Self {
+        Self {
+            name,
+            generator: None,
+            prompts: None,
+            map: None,
+            cluster: None,
+            reference: None,
+            scorer: None,
+            tolerance: None,
+            numbers: None,
+            extract: ExtractEntry::default(),
+            settings: Vec::new(),
+            is_flawed: false,
+        }
+    }
 }
 
 /// A `[[contrast]]` as the file spells it: a change that is told beside those from the reference condition.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct ContrastEntry {
     /// The task.
     pub task: Spanned<String>,
@@ -48,6 +70,14 @@ pub struct ContrastEntry {
     pub condition: String,
     /// The condition whose value is subtracted.
     pub reference: String,
+}
+
+impl ContrastEntry {
+    /// The contrast without its task.
+    pub fn contrast(&self) -> Contrast {
+        let Self { name, condition, reference, .. } = self.clone();
+        Contrast { name, condition, reference }
+    }
 }
 
 /// Keys of a task that are not its generator's.
@@ -82,6 +112,9 @@ pub struct ExtractEntry {
     pub chat_template: Option<ChatTemplate>,
     /// The date for chat templates that ask for one.
     pub chat_date: Option<ChatDate>,
+    /// Whether a part of the text was refused.
+    #[serde(skip)]
+    pub is_flawed: bool,
 }
 
 impl ExtractEntry {

@@ -7,10 +7,11 @@ mod document;
 mod entry;
 mod presets;
 mod problem;
+mod reader;
 
 pub use entry::{ContrastEntry, ExtractEntry, TASK_KEYS, TaskEntry};
 pub use presets::{PRESETS, preset_names};
-pub use problem::Problem;
+pub use problem::{Problem, refuse_all};
 
 use crate::args::StudyOption;
 use crate::exit::Exit;
@@ -20,9 +21,11 @@ use hypercolumn_analyze::Questions;
 use hypercolumn_analyze::settings::AnalysisSettings;
 use hypercolumn_analyze::{Entries, StudyEntry, TaskDesign};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
+use toml::de::DeTable;
 
 /// The study that runs when none is named.
 const BUILT_IN: &str = include_str!("../../../data/studies/default.toml");
@@ -47,6 +50,14 @@ pub struct StudyFile {
     pub contrast: Vec<ContrastEntry>,
 }
 
+impl StudyFile {
+    /// A study that says nothing but its name.
+    fn new(name: Spanned<String>) -> Self {
+        let (extract, analysis) = (ExtractEntry::default(), default_analysis());
+        Self { name, model: None, model_name: None, extract, analysis, contrast: Vec::new() }
+    }
+}
+
 fn default_analysis() -> Spanned<AnalysisSettings> {
     Spanned::new(0..0, AnalysisSettings::default())
 }
@@ -62,10 +73,14 @@ pub struct Study {
     pub directory: PathBuf,
     pub file: StudyFile,
     pub tasks: Vec<Spanned<TaskEntry>>,
+    /// Whether a task could not be read at all.
+    pub lacks_tasks: bool,
     /// The entries of its analyses.
     pub entries: Entries,
-    /// Position of each entry in the text.
-    spans: Vec<Range<usize>>,
+    /// Key and index of the entries of which a part was refused.
+    flawed: BTreeSet<(String, usize)>,
+    /// What is wrong with the text.
+    pub problems: Vec<Problem>,
 }
 
 impl Study {
@@ -91,8 +106,8 @@ impl Study {
 
     fn parse(label: String, text: String, directory: PathBuf) -> Result<Self, Failure> {
         match Document::read(&text) {
-            Ok(Document { file, tasks, entries, spans }) => {
-                Ok(Self { label, text, directory, file, tasks, entries, spans })
+            Ok(Document { file, tasks, lacks_tasks, entries, flawed, problems }) => {
+                Ok(Self { label, text, directory, file, tasks, lacks_tasks, entries, flawed, problems })
             }
             Err(problem) => Err(problem.into_failure(&label, &text)),
         }
@@ -110,14 +125,22 @@ impl Study {
         }
     }
 
-    /// The entries, each with its position in the text.
-    pub fn located_entries(&self) -> impl Iterator<Item = (Range<usize>, &StudyEntry)> {
-        self.spans.iter().cloned().zip(self.entries.iter())
+    /// Whether a part of an entry was refused.
+    pub fn is_flawed(&self, entry: &StudyEntry) -> bool {
+        let key = entry.analysis.entry_key().unwrap_or_default();
+        self.flawed.iter().any(|(flawed, index)| flawed == key && *index == entry.index)
     }
 
-    /// The failure for a problem of this study.
-    pub fn refuse(&self, problem: Problem) -> Failure {
-        problem.into_failure(&self.label, &self.text)
+    /// The position of an entry in the text, or of one of its keys.
+    pub fn locate_entry(&self, entry: &StudyEntry, key: Option<&str>) -> Range<usize> {
+        let index = entry.index.to_string();
+        let path = [entry.analysis.entry_key(), Some(&index), key];
+        self.locate(&path.into_iter().flatten().collect::<Vec<_>>())
+    }
+
+    /// The position in the text of the value at `path`; of the deepest part of the path that exists.
+    pub fn locate(&self, path: &[&str]) -> Range<usize> {
+        DeTable::parse(&self.text).map_or(0..0, |whole| reader::locate(&whole, path))
     }
 }
 

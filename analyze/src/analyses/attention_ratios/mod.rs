@@ -19,6 +19,7 @@ use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
 use crate::quote::literal;
+use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, attention_section};
@@ -150,7 +151,12 @@ impl Analysis for AttentionRatios {
         json!({"seed": shared.seed, "n_bootstraps": shared.n_bootstraps, "confidence": shared.confidence})
     }
 
-    fn check(&self, task: &CheckedTask<'_>, named: &Named<AttentionRatio>) -> Result<(), AnalyzeError> {
+    fn check(
+        &self,
+        task: &CheckedTask<'_>,
+        named: &Named<AttentionRatio>,
+        refusals: &mut Refusals,
+    ) -> Result<(), AnalyzeError> {
         let segments = format!(
             "(SELECT {}, s.segment, s.role FROM {} AS p JOIN ({}) AS s ON s.prompt_id = p.prompt_id)",
             task.prompts.columns_except(&["segment", "role"]),
@@ -161,20 +167,13 @@ impl Analysis for AttentionRatios {
         let control = named.entry.control(None).map(|sql| ("control", sql));
         for (key, sql) in named.entry.parts().chain(control) {
             let part = Expression { entry: &named.name, key, sql };
-            part.check_condition(task.catalog, INDEX, &segments)?;
-            let sql = format!("SELECT count(*) AS n FROM {segments} WHERE {}", part.parenthesized());
-            if part.ask(task.catalog, &sql)?.column::<i64>("n")? == [0] {
-                let roles = task.roles.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(", ");
-                return Err(
-                    part.refuse(format!("no segment of any prompt satisfies it; the roles are {roles}"))
-                );
-            }
+            refusals.note(check_part(task, &segments, part))?;
         }
         let position = Expression { entry: &named.name, key: "position", sql: &named.entry.position };
-        position.check(task.catalog, INDEX, &segments)?;
+        refusals.note(position.check(task.catalog, INDEX, &segments))?;
         if let Some(sql) = &named.entry.cluster {
             let cluster = Expression { entry: &named.name, key: "cluster", sql };
-            cluster.check(task.catalog, INDEX, &task.prompts.table)?;
+            refusals.note(cluster.check(task.catalog, INDEX, &task.prompts.table))?;
         }
         Ok(())
     }
@@ -219,6 +218,17 @@ impl Analysis for AttentionRatios {
     fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
         Ok(vec![attention_section(inputs)?])
     }
+}
+
+/// Refuses a condition that no segment of the task satisfies.
+fn check_part(task: &CheckedTask<'_>, segments: &str, part: Expression<'_>) -> Result<(), AnalyzeError> {
+    part.check_condition(task.catalog, INDEX, segments)?;
+    let sql = format!("SELECT count(*) AS n FROM {segments} WHERE {}", part.parenthesized());
+    if part.ask(task.catalog, &sql)?.column::<i64>("n")? != [0] {
+        return Ok(());
+    }
+    let roles = task.roles.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(", ");
+    Err(part.refuse(format!("no segment of any prompt satisfies it; the roles are {roles}")))
 }
 
 /// Says how many prompts a ratio or its contrast had to leave out where.

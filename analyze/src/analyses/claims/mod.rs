@@ -12,6 +12,7 @@ use crate::answer::ask;
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
+use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, claims_section};
@@ -191,12 +192,23 @@ impl Analysis for Claims {
         json!({"confidence": shared.confidence, "seed": shared.seed.to_string()})
     }
 
-    fn check(&self, task: &CheckedTask<'_>, entry: &Named<Claim>) -> Result<(), AnalyzeError> {
-        check_conditions(task.catalog, entry)
+    fn check(
+        &self,
+        task: &CheckedTask<'_>,
+        entry: &Named<Claim>,
+        refusals: &mut Refusals,
+    ) -> Result<(), AnalyzeError> {
+        for (key, sql) in entry.entry.conditions() {
+            refusals.note(check_condition(task.catalog, entry, key, sql))?;
+        }
+        Ok(())
     }
 
     fn prepare(&self, inputs: Inputs<'_>, entries: &[Named<Claim>]) -> Result<Self::Prepared, AnalyzeError> {
-        entries.iter().try_for_each(|entry| check_conditions(inputs.catalog, entry))?;
+        for entry in entries {
+            let mut conditions = entry.entry.conditions();
+            conditions.try_for_each(|(key, sql)| check_condition(inputs.catalog, entry, key, sql))?;
+        }
         Ok(entries.iter().map(|named| Arc::clone(&named.entry)).collect())
     }
 
@@ -224,11 +236,14 @@ impl Claim {
 }
 
 /// Refuses SQL that is no condition on a row of the claim's table.
-fn check_conditions(catalog: &Catalog, entry: &Named<Claim>) -> Result<(), AnalyzeError> {
+fn check_condition(
+    catalog: &Catalog,
+    entry: &Named<Claim>,
+    key: &'static str,
+    sql: &str,
+) -> Result<(), AnalyzeError> {
     let table = entry.entry.about.table().name;
-    entry.entry.conditions().try_for_each(|(key, sql)| {
-        Expression { entry: &entry.name, key, sql }.check_condition(catalog, "condition", table)
-    })
+    Expression { entry: &entry.name, key, sql }.check_condition(catalog, "condition", table)
 }
 
 /// A row of the result table that a claim names.

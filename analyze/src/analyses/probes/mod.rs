@@ -14,6 +14,7 @@ use crate::design::{Design, Grouping};
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::INDEX;
+use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, probes_section};
@@ -144,13 +145,19 @@ impl Analysis for Probes {
         json!(shared)
     }
 
-    fn check(&self, task: &CheckedTask<'_>, named: &Named<Probe>) -> Result<(), AnalyzeError> {
-        task.check_role(&named.name, &named.entry.segment)?;
-        task.check_condition(&named.name, "where", named.entry.filter.as_deref())?;
+    fn check(
+        &self,
+        task: &CheckedTask<'_>,
+        named: &Named<Probe>,
+        refusals: &mut Refusals,
+    ) -> Result<(), AnalyzeError> {
+        refusals.note(task.check_role(&named.name, &named.entry.segment))?;
+        refusals.note(task.check_condition(&named.name, "where", named.entry.filter.as_deref()))?;
         let optional = [("group", &named.entry.group), ("control", &named.entry.control)];
         let optional = optional.into_iter().filter_map(|(key, sql)| Some((key, sql.as_ref()?)));
         for (key, sql) in optional.chain([("target", &named.entry.target)]) {
-            Expression { entry: &named.name, key, sql }.check(task.catalog, INDEX, &task.prompts.table)?;
+            let expression = Expression { entry: &named.name, key, sql };
+            refusals.note(expression.check(task.catalog, INDEX, &task.prompts.table))?;
         }
         Ok(())
     }

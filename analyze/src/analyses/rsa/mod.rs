@@ -26,6 +26,7 @@ use crate::design::Grouping;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
+use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, alignment_section, matrices_section};
@@ -221,11 +222,16 @@ impl Analysis for Rsa {
         })
     }
 
-    fn check(&self, task: &CheckedTask<'_>, named: &Named<Hypothesis>) -> Result<(), AnalyzeError> {
+    fn check(
+        &self,
+        task: &CheckedTask<'_>,
+        named: &Named<Hypothesis>,
+        refusals: &mut Refusals,
+    ) -> Result<(), AnalyzeError> {
         let (name, asked) = (named.name.as_str(), &named.entry);
-        task.check_role(name, &asked.segment)?;
+        refusals.note(task.check_role(name, &asked.segment))?;
         for (key, sql) in [("where", &asked.filter), ("rows", &asked.rows), ("columns", &asked.columns)] {
-            task.check_condition(name, key, sql.as_deref())?;
+            refusals.note(task.check_condition(name, key, sql.as_deref()))?;
         }
         let table = &task.prompts.table;
         let values = [
@@ -235,14 +241,18 @@ impl Analysis for Rsa {
             ("replicates", &asked.replicates),
         ];
         for (key, sql) in values.into_iter().filter_map(|(key, sql)| Some((key, sql.as_ref()?))) {
-            Expression { entry: name, key, sql }.check(task.catalog, INDEX, table)?;
+            refusals.note(Expression { entry: name, key, sql }.check(task.catalog, INDEX, table))?;
         }
-        let sql = Expression { entry: name, key: "sql", sql: &asked.sql };
-        model_rdm::check(task.catalog, table, sql)?;
-        if let Some(sql) = &asked.rival {
-            model_rdm::check(task.catalog, table, Expression { entry: name, key: "rival", sql })?;
+        for (key, sql) in
+            std::iter::once(("sql", &asked.sql)).chain(asked.rival.iter().map(|sql| ("rival", sql)))
+        {
+            let expression = Expression { entry: name, key, sql };
+            refusals.note(model_rdm::check(task.catalog, table, expression))?;
         }
-        asked.nuisances.iter().try_for_each(|nuisance| nuisances::check(task.catalog, table, name, nuisance))
+        for nuisance in &asked.nuisances {
+            refusals.note(nuisances::check(task.catalog, table, name, nuisance))?;
+        }
+        Ok(())
     }
 
     fn prepare(
