@@ -85,6 +85,11 @@ impl Explain for IngestError {
         match self {
             Self::Lake(e) => e.remedy(),
             Self::UnknownTask { .. } => Some("--prompts FILE brings prompts of your own".into()),
+            Self::Refused { kind: "items", .. } => Some(
+                "an item has columns of any name; `item_id`, `expected` and `choices` are its fields, and map = { expected = \
+                 \"COLUMN\" } names other columns (docs/prompts.md)"
+                    .into(),
+            ),
             Self::Refused { .. } | Self::Columns { .. } => Some(
                 "one object a line: {\"text\", and as need be \"expected\", \"prompt_id\", \"item_id\", \"condition\", \
                  \"n_examples\", \"params\", \"segments\": [{\"role\", \"text\"}]}; --map text=COLUMN names other columns"
@@ -93,7 +98,7 @@ impl Explain for IngestError {
             Self::Open { .. } => {
                 Some("check the path; .jsonl, .json, .csv, .tsv, .parquet and .arrow files are accepted".into())
             }
-            Self::Empty { .. } => Some("a prompts file has one prompt a line or row".into()),
+            Self::Empty { .. } => Some("a file has one prompt or item a line or row".into()),
             Self::Parquet { .. } | Self::Arrow { .. } => {
                 Some("the extension says the format: .jsonl, .json, .csv, .tsv, .parquet, .arrow or .feather".into())
             }

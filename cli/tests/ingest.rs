@@ -196,3 +196,69 @@ fn prompts_that_the_pages_show_can_be_ingested() {
         bench.run(&ingest("mine", "shown.jsonl")).succeeds();
     }
 }
+
+#[test]
+fn a_template_and_a_table_of_items_are_a_task() {
+    let bench = Bench::new();
+    bench.write("capitals.csv", "country,capital\nFrance,Paris\nKenya,Nairobi\nPeru,Lima\n");
+    let study = r#"name = "s"
+[[task]]
+name = "capitals"
+items = "capitals.csv"
+map = { expected = "capital" }
+template = """
+{% for d in demonstrations %}
+{{ d.country }} -> {{ d.answer }}
+{% endfor %}
+[[query: {{ country }}]] ->
+"""
+examples = [0, 2]
+labels = ["gold", "random"]
+
+[[contrast]]
+task = "capitals"
+condition = "icl_2-random"
+reference = "icl_2"
+"#;
+    bench.write("study.toml", study);
+    let ran = bench.run(&["ingest", "study.toml"]).succeeds();
+    assert!(
+        ran.stderr.contains("expected is read from `capital`") || ran.stderr.contains("9 prompts"),
+        "{}",
+        ran.stderr
+    );
+    let sql = "SELECT text, labels, demonstrations FROM prompt_params WHERE prompt_id = '1-icl_2'";
+    let row = bench.run(&["sql", sql, "--format", "json"]).succeeds().json();
+    let text = row[0]["text"].as_str().expect("a text");
+    assert!(text.ends_with("\nFrance ->") && text.contains("Kenya -> Nairobi\n"), "{text}");
+    assert_eq!(row[0]["labels"], "gold");
+    let sql = "SELECT role, text FROM segments WHERE prompt_id = '2-icl_0'";
+    assert_eq!(
+        bench.run(&["sql", sql, "--format", "csv"]).succeeds().text().replace("\r", ""),
+        "role,text\nquery,Kenya\n"
+    );
+    let plan = |study: &str| {
+        bench.write("study.toml", study);
+        bench.run(&["plan", "study.toml", "--json"]).succeeds().json()["steps"][0].clone()
+    };
+    assert_eq!(plan(study)["action"], "reuse");
+    let changed = plan(&study.replace("examples = [0, 2]", "examples = [0, 1]"));
+    assert_eq!(changed["reason"], "`examples` changed");
+    bench.write("capitals.csv", "country,capital\nFrance,Paris\nKenya,Nairobi\nGhana,Accra\n");
+    assert_eq!(plan(study)["reason"], "`items` changed");
+    for (from, to, parts) in [
+        ("{{ d.answer }}", "{{ d.answer }", &["line 6: `template`: line 2"][..]),
+        ("examples = [0, 2]", "examples = [0, -2]", &["line 12", "setting `examples`"]),
+        ("labels =", "label =", &["line 13: unknown key `label`", "did you mean `labels`?"]),
+        ("\"capitals.csv\"", "\"capital.csv\"", &["line 4", "there is no file `capital.csv`"]),
+        ("expected = \"capital\"", "text = \"capital\"", &["line 5", "no field of an item"]),
+    ] {
+        bench.write("study.toml", study.replace(from, to));
+        bench.run(&["plan", "study.toml"]).refuses(parts);
+    }
+    bench.write("study.toml", study.replace("{{ d.country }}", "{{ d.contry }}"));
+    bench.run(&["ingest", "study.toml"]).refuses(&[
+        "capitals.csv: 3 problems",
+        "row 1 (line 2): the template, line 2: `d.contry` has no value",
+    ]);
+}

@@ -56,13 +56,18 @@ pub enum IngestError {
         /// The column, the problem and the accepted columns.
         problem: String,
     },
-    /// The file holds no prompt at all.
-    #[error("{path}: the file holds no prompts", path = path.display())]
-    Empty { path: PathBuf },
+    /// The file holds no row at all.
+    #[error("{path}: the file holds no {kind}", path = path.display())]
+    Empty { path: PathBuf, kind: &'static str },
+    /// A template, or a setting that goes with it, is refused.
+    #[error("`{key}`: {problem}")]
+    Template { key: &'static str, problem: String },
     /// Rows of the file were refused.
     #[error("{}", describe_refused(path, *n_problems, problems))]
     Refused {
         path: PathBuf,
+        /// What the rows are: prompts or items.
+        kind: &'static str,
         /// Number of problems in the file.
         n_problems: u64,
         /// The first of them, in file order.

@@ -14,11 +14,14 @@ mod jsonl_writer;
 mod random_stream;
 mod read;
 mod remarks;
+mod settings;
 mod tables;
 mod tasks;
+mod templates;
 
 pub use error::{IngestError, Location, Problem};
 pub use jsonl_writer::write_jsonl;
 pub use read::{ColumnMap, PromptsFile, Reading};
 pub use tables::{IngestOutcome, IngestPlan, PromptSource, check_task, ingest, plan, rows};
 pub use tasks::Generator;
+pub use templates::TemplateTask;

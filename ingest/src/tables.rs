@@ -8,6 +8,7 @@ use crate::error::IngestError;
 use crate::read::PromptsFile;
 use crate::remarks::warnings;
 use crate::tasks::Generator;
+use crate::templates::TemplateTask;
 use hypercolumn_schemas::Prompt;
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
@@ -30,6 +31,8 @@ pub enum PromptSource {
     Generator(Generator),
     /// A user's file.
     File(PromptsFile),
+    /// A template and a table of items.
+    Template(Box<TemplateTask>),
 }
 
 /// The outcome of an ingest.
@@ -124,6 +127,7 @@ fn load(source: &PromptSource) -> Result<(Vec<Prompt>, Vec<String>), IngestError
     match source {
         PromptSource::Generator(generator) => Ok((generator.generate()?, Vec::new())),
         PromptSource::File(file) => file.read().map(|reading| (reading.prompts, reading.messages)),
+        PromptSource::Template(task) => task.generate().map(|reading| (reading.prompts, reading.messages)),
     }
 }
 
@@ -145,6 +149,7 @@ fn describe(source: &PromptSource) -> Result<Value, IngestError> {
             Ok(json!({ "generator": serde_json::to_value(generator).expect("settings are JSON") }))
         }
         PromptSource::File(file) => Ok(json!({ "file": file.describe()? })),
+        PromptSource::Template(task) => Ok(json!({ "template": task.describe()? })),
     }
 }
 
@@ -153,9 +158,21 @@ fn explain_change(before: &Value, now: &Value) -> String {
     let of_kind = |kind: &str| before[kind].is_object() && now[kind].is_object();
     match describe_changes(&before["generator"], &now["generator"]) {
         _ if of_kind("file") => "the file changed".into(),
+        _ if of_kind("template") => changed_keys(&before["template"], &now["template"]),
         Some(changes) if of_kind("generator") => changes,
         None if of_kind("generator") => "the generator changed".into(),
         _ => "the source changed".into(),
+    }
+}
+
+/// The settings of a template that differ; their values, texts and tables, are too long to show.
+fn changed_keys(before: &Value, now: &Value) -> String {
+    let keys = now.as_object().into_iter().flat_map(|settings| settings.keys());
+    let changed: Vec<String> =
+        keys.filter(|key| before[*key] != now[*key]).map(|key| format!("`{key}`")).collect();
+    match changed.is_empty() {
+        true => "the template's settings changed".to_owned(),
+        false => format!("{} changed", changed.join(", ")),
     }
 }
 

@@ -61,7 +61,7 @@ pub use name::{FIRST_TOKEN, OWN_ROLES, name_problem};
 pub use page::schema_page;
 pub use partition::Partition;
 pub use progress::Progress;
-pub use prompt::{Prompt, Segment, prompts_digest};
+pub use prompt::{CHOICE_PREFIX, Prompt, Segment, prompts_digest};
 pub use reader::{read_batches, read_rows};
 pub use record::{AnalyzeRecord, BackendId, ExtractRecord, IngestRecord, ModelRecord, Record, RecordVersion};
 pub use repair::RepairPlan;

@@ -60,7 +60,7 @@ impl Segment {
 }
 
 /// Params whose name begins with this are candidate answers.
-const CHOICE_PREFIX: &str = "choice_";
+pub const CHOICE_PREFIX: &str = "choice_";
 
 /// The param that says what stands between a prompt and its answers.
 const ANSWER_PREFIX: &str = "answer_prefix";

@@ -5,7 +5,9 @@ use crate::study::{Problem, Study, TASK_KEYS, TaskEntry};
 use crate::suggestion::suggest;
 use hypercolumn_analyze::{Scoring, TaskDesign};
 use hypercolumn_extract::stage::settings::Settings;
-use hypercolumn_ingest::{ColumnMap, Generator, IngestError, PromptSource, PromptsFile, check_task};
+use hypercolumn_ingest::{
+    ColumnMap, Generator, IngestError, PromptSource, PromptsFile, TemplateTask, check_task,
+};
 use serde_json::Map;
 use toml::Spanned;
 
@@ -34,13 +36,16 @@ pub(super) fn resolve_task(
     }
     let source = match &entry.prompts {
         Some(file) => resolve_prompts(study, entry, file, problems).map(PromptSource::File),
+        None if entry.settings.iter().any(|(key, _)| TEMPLATE_KEYS.contains(&key.get_ref().as_str())) => {
+            resolve_template(study, entry, problems).map(|task| PromptSource::Template(Box::new(task)))
+        }
         None => resolve_generator(entry, problems).map(PromptSource::Generator),
     }?;
     let extract = entry.extract.over(study.file.extract.over(Settings::default()));
     let stated = |value: &Option<Spanned<String>>| value.as_ref().map(|value| value.get_ref().clone());
     let generator = match &source {
         PromptSource::Generator(generator) => Some(generator),
-        PromptSource::File(_) => None,
+        PromptSource::File(_) | PromptSource::Template(_) => None,
     };
     let of_generator = generator.map(|generator| generator.cluster().to_owned());
     let control = generator.and_then(|generator| generator.control()).map(str::to_owned);
@@ -84,18 +89,77 @@ fn resolve_prompts(
         problems.push(Problem::at(file.span(), message).hint(hint));
         return None;
     }
-    let map = match &entry.map {
-        None => ColumnMap::default(),
-        Some(map) => ColumnMap::new(map.get_ref().clone())
-            .map_err(|error| {
-                let problem = Problem::at(map.span(), error.to_string());
-                problems.push(problem.hint("map = { text = \"COLUMN\" }"));
-            })
-            .ok()?,
-    };
-    let prompts = PromptsFile { path, map };
+    let prompts = PromptsFile { path, map: column_map(entry, problems)? };
     let checked = prompts.check().map_err(|error| problems.push(Problem::at(file.span(), error.to_string())));
     checked.ok().map(|()| prompts)
+}
+
+fn column_map(entry: &TaskEntry, problems: &mut Vec<Problem>) -> Option<ColumnMap> {
+    let Some(map) = &entry.map else { return Some(ColumnMap::default()) };
+    let refuse = |error: IngestError| {
+        let problem = Problem::at(map.span(), error.to_string());
+        problems.push(problem.hint("map = { text = \"COLUMN\" }"));
+    };
+    ColumnMap::new(map.get_ref().clone()).map_err(refuse).ok()
+}
+
+/// The settings that stand beside a task's own keys, without those that are not `known`.
+fn settings_of(
+    entry: &TaskEntry,
+    known: impl Iterator<Item = &'static str>,
+    problems: &mut Vec<Problem>,
+) -> Map<String, serde_json::Value> {
+    let known: Vec<&str> = known.collect();
+    let mut settings = Map::new();
+    for (key, value) in &entry.settings {
+        if !known.iter().any(|k| k == key.get_ref()) {
+            let accepted: Vec<_> = known.iter().copied().chain(TASK_KEYS).collect();
+            let message = format!("unknown key `{}`", key.get_ref());
+            problems.push(Problem::at(key.span(), message).hint(suggest(key.get_ref(), "keys", &accepted)));
+            continue;
+        }
+        let value = serde_json::to_value(value).expect("TOML values are JSON");
+        settings.insert(key.get_ref().clone(), value);
+    }
+    settings
+}
+
+/// Keys that a task with a template has and no built-in task.
+const TEMPLATE_KEYS: [&str; 2] = ["template", "items"];
+
+fn resolve_template(study: &Study, entry: &TaskEntry, problems: &mut Vec<Problem>) -> Option<TemplateTask> {
+    if let Some(generator) = &entry.generator {
+        problems.push(Problem::at(generator.span(), "a task has either a `template` or a `generator`"));
+        return None;
+    }
+    let settings = settings_of(entry, TemplateTask::setting_names(), problems);
+    if !settings.contains_key(TEMPLATE_KEYS[0]) {
+        let message = "the key `template` is missing: `items` are what a template makes prompts of";
+        problems.push(Problem::at(entry.name.span(), message));
+        return None;
+    }
+    let map = column_map(entry, problems)?;
+    let make = |settings: &Map<_, _>| TemplateTask::from_settings(settings, &study.directory, map.clone());
+    first_accepted(settings, make, |error| problems.push(blame(entry, &entry.name, error)))
+}
+
+/// What `make` makes of settings; one that is refused is left out, so that the others are judged too.
+fn first_accepted<T>(
+    mut settings: Map<String, serde_json::Value>,
+    make: impl Fn(&Map<String, serde_json::Value>) -> Result<T, IngestError>,
+    mut refuse: impl FnMut(&IngestError),
+) -> Option<T> {
+    loop {
+        let error = match make(&settings) {
+            Ok(made) => return Some(made),
+            Err(error) => error,
+        };
+        refuse(&error);
+        let (IngestError::Setting { key, .. } | IngestError::UnknownSetting { key, .. }) = &error else {
+            return None;
+        };
+        settings.shift_remove(key)?;
+    }
 }
 
 fn resolve_generator(entry: &TaskEntry, problems: &mut Vec<Problem>) -> Option<Generator> {
@@ -111,38 +175,22 @@ fn resolve_generator(entry: &TaskEntry, problems: &mut Vec<Problem>) -> Option<G
         problems.push(Problem::at(name.span(), message).hint(hint));
         return None;
     }
-    let known: Vec<&str> = Generator::setting_names(name.get_ref()).collect();
-    let mut settings = Map::new();
-    for (key, value) in &entry.settings {
-        if !known.iter().any(|k| k == key.get_ref()) {
-            let accepted: Vec<_> = known.iter().copied().chain(TASK_KEYS).collect();
-            let message = format!("unknown key `{}`", key.get_ref());
-            problems.push(Problem::at(key.span(), message).hint(suggest(key.get_ref(), "keys", &accepted)));
-            continue;
-        }
-        let value = serde_json::to_value(value).expect("TOML values are JSON");
-        settings.insert(key.get_ref().clone(), value);
-    }
-    // A setting that is refused is left out, so that the others are judged too.
-    loop {
-        let error = match Generator::from_settings(name.get_ref(), &settings) {
-            Ok(generator) => return Some(generator),
-            Err(error) => error,
-        };
-        problems.push(blame(entry, name, &error));
-        let (IngestError::Setting { key, .. } | IngestError::UnknownSetting { key, .. }) = &error else {
-            return None;
-        };
-        settings.shift_remove(key)?;
-    }
+    let settings = settings_of(entry, Generator::setting_names(name.get_ref()), problems);
+    let make = |settings: &Map<_, _>| Generator::from_settings(name.get_ref(), settings);
+    first_accepted(settings, make, |error| problems.push(blame(entry, name, error)))
 }
 
 /// The refusal of a generator, at the setting in the study that the generator refuses.
 fn blame(entry: &TaskEntry, name: &Spanned<String>, error: &IngestError) -> Problem {
     let key = match error {
         IngestError::Setting { key, .. } | IngestError::UnknownSetting { key, .. } => key.as_str(),
+        IngestError::Template { key, .. } => key,
         _ => "",
     };
-    let span = entry.settings.iter().find(|(k, _)| k.get_ref() == key).map_or(name.span(), |(k, _)| k.span());
+    let setting = entry.settings.iter().find(|(k, _)| k.get_ref() == key).map(|(k, _)| k.span());
+    let span = match (error, &entry.map) {
+        (IngestError::ColumnMap { .. }, Some(map)) => map.span(),
+        _ => setting.unwrap_or(name.span()),
+    };
     Problem::at(span, error.to_string())
 }

@@ -55,7 +55,6 @@ fn heavy_libraries_stay_in_their_room() {
         ("percent-encoding", SCHEMAS),
         ("candle-core", "hypercolumn-extract"),
         ("tokenizers", "hypercolumn-extract"),
-        ("minijinja", "hypercolumn-extract"),
         ("hf-hub", "hypercolumn-extract"),
         ("duckdb", "hypercolumn-analyze"),
         ("polars", "hypercolumn-analyze"),

@@ -17,6 +17,7 @@ use crate::read::arrow_values::{plain_column, value_at};
 use crate::read::format::{open, read_error};
 use crate::read::intake::Intake;
 use crate::read::json_text::parse_json;
+use crate::read::row::Row;
 use crate::read::values::Finding;
 
 const BATCH_ROWS: usize = 4096;
@@ -31,7 +32,7 @@ const FEATHER_1: &[u8] = b"FEA1";
 const NESTED: [&str; 4] = ["params", "segments", "choices", "messages"];
 
 /// Reads a Parquet file.
-pub(super) fn read_parquet(path: &Path, intake: &mut Intake<'_>) -> Result<(), IngestError> {
+pub(super) fn read_parquet<R: Row>(path: &Path, intake: &mut Intake<'_, R>) -> Result<(), IngestError> {
     let refuse =
         |source: Box<dyn Error + Send + Sync>| IngestError::Parquet { path: path.to_owned(), source };
     let builder =
@@ -42,7 +43,7 @@ pub(super) fn read_parquet(path: &Path, intake: &mut Intake<'_>) -> Result<(), I
 }
 
 /// Reads an Arrow IPC file or stream; rows are numbered on after those that `intake` has.
-pub(super) fn read_arrow(path: &Path, intake: &mut Intake<'_>) -> Result<(), IngestError> {
+pub(super) fn read_arrow<R: Row>(path: &Path, intake: &mut Intake<'_, R>) -> Result<(), IngestError> {
     let refuse = |error: ArrowError| IngestError::Arrow { path: path.to_owned(), source: error };
     let mut file = BufReader::new(open(path)?);
     let start = first_bytes(&mut file).map_err(read_error(path))?;
@@ -67,11 +68,11 @@ fn first_bytes(file: &mut BufReader<File>) -> std::io::Result<Vec<u8>> {
     Ok(start)
 }
 
-fn take_batches(
+fn take_batches<R: Row>(
     path: &Path,
     schema: &SchemaRef,
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
-    intake: &mut Intake<'_>,
+    intake: &mut Intake<'_, R>,
     refuse: &dyn Fn(ArrowError) -> IngestError,
 ) -> Result<(), IngestError> {
     let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -87,8 +88,8 @@ fn take_batches(
     Ok(())
 }
 
-fn take_row(
-    intake: &mut Intake<'_>,
+fn take_row<R: Row>(
+    intake: &mut Intake<'_, R>,
     location: Location,
     columns: &[String],
     cells: &[Result<ArrayRef, String>],

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::error::IngestError;
-use crate::read::fields::FIELDS;
+
+/// The fields of a prompt.
+pub(super) const FIELDS: [&str; 8] =
+    ["prompt_id", "item_id", "condition", "n_examples", "text", "expected", "params", "segments"];
 
 /// Lists of candidate answers, which become params: the one name that a file may use beside the fields.
 pub(super) const CHOICES: &str = "choices";
@@ -61,6 +64,11 @@ impl ColumnMap {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The fields that the map names.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {

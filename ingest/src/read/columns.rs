@@ -3,17 +3,20 @@
 use strsim::osa_distance;
 
 use crate::read::column_map::{ANSWER_NAMES, CHOICES, ColumnMap, TEXT_NAMES};
-use crate::read::fields::FIELDS;
 use crate::read::forms::is_index;
 
 /// What a nameless first column is called: the name that pandas gives it when it reads its own CSV again.
 const NAMELESS_INDEX: &str = "Unnamed: 0";
 
-/// The names of a table's columns, each once and none empty, of which one must be the text.
+/// The names of a table's columns, each once and none empty; one must be the text where rows have that field.
 ///
 /// # Errors
 /// The column, the problem and what is accepted.
-pub(super) fn check_columns(mut columns: Vec<String>, map: &ColumnMap) -> Result<Vec<String>, String> {
+pub(super) fn check_columns(
+    mut columns: Vec<String>,
+    fields: &[&'static str],
+    map: &ColumnMap,
+) -> Result<Vec<String>, String> {
     // Spreadsheets leave separators at the end of lines.
     while columns.last().is_some_and(|name| name.trim().is_empty()) {
         columns.pop();
@@ -33,11 +36,14 @@ pub(super) fn check_columns(mut columns: Vec<String>, map: &ColumnMap) -> Result
         }
     }
     let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    if let Some(misspelt) = find_misspelt(&names, map) {
+    if let Some(misspelt) = find_misspelt(&names, fields, map) {
         return Err(misspelt.describe("column"));
     }
     let has_text = map.pairs().any(|(field, column)| field == "text" && names.contains(&column));
-    if !has_text && !["text"].iter().chain(&TEXT_NAMES).any(|name| names.contains(name)) {
+    if fields.contains(&"text")
+        && !has_text
+        && !["text"].iter().chain(&TEXT_NAMES).any(|name| names.contains(name))
+    {
         let shown: Vec<_> =
             names.iter().filter(|name| !is_index(name)).map(|name| format!("`{name}`")).collect();
         return Err(format!(
@@ -65,7 +71,7 @@ impl Misspelt {
 }
 
 /// The first name that is almost a field's. Other names become params, so that a slip would go unnoticed.
-pub(super) fn find_misspelt(names: &[&str], map: &ColumnMap) -> Option<Misspelt> {
+pub(super) fn find_misspelt(names: &[&str], fields: &[&'static str], map: &ColumnMap) -> Option<Misspelt> {
     let is_free = |name: &&str| map.field_of(name).is_none() && !is_index(name);
     let absent = |field: &&str| {
         let stands_in = match *field {
@@ -76,7 +82,7 @@ pub(super) fn find_misspelt(names: &[&str], map: &ColumnMap) -> Option<Misspelt>
         !map.pairs().any(|(mapped, _)| mapped == *field)
             && !names.iter().any(|name| name == field || stands_in.contains(name))
     };
-    let absent: Vec<&'static str> = FIELDS.into_iter().chain([CHOICES]).filter(absent).collect();
+    let absent: Vec<&'static str> = fields.iter().copied().chain([CHOICES]).filter(absent).collect();
     names.iter().copied().filter(is_free).find_map(|name| {
         let plain = name.trim().to_lowercase().replace([' ', '-'], "_");
         let limit = |field: &str| if field.len() < 6 { 1 } else { 2 };
@@ -88,9 +94,10 @@ pub(super) fn find_misspelt(names: &[&str], map: &ColumnMap) -> Option<Misspelt>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read::column_map::FIELDS;
 
     fn check(columns: &[&str]) -> Result<Vec<String>, String> {
-        check_columns(columns.iter().map(|name| (*name).to_owned()).collect(), &ColumnMap::default())
+        check_columns(columns.iter().map(|name| (*name).to_owned()).collect(), &FIELDS, &ColumnMap::default())
     }
 
     #[test]
@@ -109,12 +116,12 @@ mod tests {
             [("Text", "text"), ("texts", "text"), ("prompt id", "prompt_id"), ("segment", "segments")]
         {
             let names = [name, if field == "text" { "slope" } else { "text" }];
-            assert_eq!(find_misspelt(&names, &ColumnMap::default()).expect(name).field, field);
+            assert_eq!(find_misspelt(&names, &FIELDS, &ColumnMap::default()).expect(name).field, field);
         }
         for names in [["text", "test"], ["question", "texts"], ["text", "slope"], ["text", "index"]] {
-            assert_eq!(find_misspelt(&names, &ColumnMap::default()), None, "{names:?}");
+            assert_eq!(find_misspelt(&names, &FIELDS, &ColumnMap::default()), None, "{names:?}");
         }
         let map = ColumnMap::parse(["text=Text"]).expect("a map");
-        assert_eq!(find_misspelt(&["Text", "slope"], &map), None);
+        assert_eq!(find_misspelt(&["Text", "slope"], &FIELDS, &map), None);
     }
 }

@@ -10,14 +10,15 @@ use crate::read::csv_scan::{CsvRecord, Dialect, QuoteError, Scanner};
 use crate::read::format::FormattedFile;
 use crate::read::intake::Intake;
 use crate::read::json_text::{NUL, parse_json};
+use crate::read::row::Row;
 use crate::read::values::Finding;
 
 /// Reads a file of separated values.
-pub(super) fn read(
+pub(super) fn read<R: Row>(
     path: &Path,
     file: &FormattedFile,
     dialect: Dialect,
-    intake: &mut Intake<'_>,
+    intake: &mut Intake<'_, R>,
 ) -> Result<(), IngestError> {
     let text = file.read_text(path)?;
     let mut scanner = Scanner::new(&text, dialect_of(&text, dialect));
@@ -69,8 +70,8 @@ fn dialect_of(text: &str, dialect: Dialect) -> Dialect {
     }
 }
 
-fn take_record(
-    intake: &mut Intake<'_>,
+fn take_record<R: Row>(
+    intake: &mut Intake<'_, R>,
     location: Location,
     columns: &[String],
     kinds: &[CellKind],

@@ -2,20 +2,99 @@
 
 use serde_json::{Map, Value};
 
+use crate::error::Location;
+use crate::read::column_map::{ColumnMap, FIELDS};
+use crate::read::forms::{Usage, is_index, standardize};
+use crate::read::row::Row;
 use crate::read::segments::check_segments;
 use crate::read::values::{Finding, NON_EMPTY, Parse, expect, find, parse_text, whole};
 use hypercolumn_schemas::Prompt;
 
-/// The fields of a prompt.
-pub(super) const FIELDS: [&str; 8] =
-    ["prompt_id", "item_id", "condition", "n_examples", "text", "expected", "params", "segments"];
+/// The fields of an item.
+pub(super) const ITEM_FIELDS: [&str; 3] = ["item_id", "expected", "params"];
 
 /// The condition of prompts that name none.
 const DEFAULT_CONDITION: &str = "all";
 
+impl Row for Prompt {
+    const KIND: &'static str = "prompts";
+    const FIELDS: &'static [&'static str] = &FIELDS;
+    const ID: &'static str = "prompt_id";
+
+    fn check(
+        row: Map<String, Value>,
+        location: Location,
+        map: &ColumnMap,
+        usage: &mut Usage,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Self> {
+        let fields = standardize(row, Self::FIELDS, map, usage, findings);
+        check_prompt(fields, location.number(), findings)
+    }
+
+    fn id(&self) -> &str {
+        &self.prompt_id
+    }
+}
+
+/// An item: what a template makes prompts of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Item {
+    /// Unique among the items.
+    pub(crate) item_id: String,
+    /// The right answer, where the row has one.
+    pub(crate) expected: Option<String>,
+    /// What hypotheses are asked over.
+    pub(crate) params: Map<String, Value>,
+    /// The row as it stands, lists and objects too: a template's variables.
+    pub(crate) variables: Map<String, Value>,
+    /// Where the row is.
+    pub(crate) location: Location,
+}
+
+/// What items are called in messages.
+pub(crate) const ITEMS: &str = "items";
+
+impl Row for Item {
+    const KIND: &'static str = ITEMS;
+    const FIELDS: &'static [&'static str] = &ITEM_FIELDS;
+    const ID: &'static str = "item_id";
+
+    fn check(
+        row: Map<String, Value>,
+        location: Location,
+        map: &ColumnMap,
+        usage: &mut Usage,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Self> {
+        let mut variables = row.clone();
+        variables.retain(|name, value| !value.is_null() && !is_index(name));
+        let mut fields = standardize(row, Self::FIELDS, map, usage, findings);
+        let mut check = Check { fields: &mut fields, findings };
+        let item_id = check.optional("item_id", NAME, parse_name);
+        let expected = check.optional("expected", ANSWER, parse_answer);
+        let params = check.optional("params", "an object", parse_object).unwrap_or_default();
+        let params = check_params(params, findings);
+        if !findings.is_empty() {
+            return None;
+        }
+        let item_id = item_id.unwrap_or_else(|| location.number().to_string());
+        variables.shift_remove("params");
+        for (name, value) in &params {
+            variables.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        variables.insert("item_id".to_owned(), Value::from(item_id.clone()));
+        Some(Self { item_id, expected, params, variables, location })
+    }
+
+    fn id(&self) -> &str {
+        &self.item_id
+    }
+}
+
 /// A prompt from its fields; `None` when there are findings. A prompt without an id has `default_id`, one without an
 /// item is an item of its own.
-pub(super) fn check_prompt(
+fn check_prompt(
     mut fields: Map<String, Value>,
     default_id: u64,
     findings: &mut Vec<Finding>,

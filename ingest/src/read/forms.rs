@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 
 use crate::read::choices::{Choice, read_choices, resolve_answer};
 use crate::read::column_map::{ANSWER_NAMES, CHOICES, ColumnMap, TEXT_NAMES};
-use crate::read::fields::FIELDS;
 use crate::read::values::Finding;
 
 /// What was read as what, over all rows of a file.
@@ -65,9 +64,10 @@ pub(super) fn is_index(name: &str) -> bool {
     numbers.into_iter().flatten().any(is_number)
 }
 
-/// A row's values under the names of a prompt's fields, params that are columns among `params`.
+/// A row's values under the names of `names`, which are fields of a prompt; params that are columns are among `params`.
 pub(super) fn standardize(
     mut row: Map<String, Value>,
+    names: &[&'static str],
     map: &ColumnMap,
     usage: &mut Usage,
     findings: &mut Vec<Finding>,
@@ -82,7 +82,7 @@ pub(super) fn standardize(
         }
         fields.insert(field.to_owned(), value);
     }
-    for field in FIELDS.into_iter().chain([CHOICES]) {
+    for field in names.iter().copied().chain([CHOICES]) {
         if let Some(value) = row.shift_remove(field) {
             fields.entry(field).or_insert(value);
         }
@@ -90,7 +90,9 @@ pub(super) fn standardize(
     let is_given = |value: &Value| !value.is_null();
     fields.retain(|_, value| is_given(value));
     row.retain(|_, value| is_given(value));
-    fill("text", &TEXT_NAMES, &mut fields, &mut row, usage, findings);
+    if names.contains(&"text") {
+        fill("text", &TEXT_NAMES, &mut fields, &mut row, usage, findings);
+    }
     let answer = fill("expected", &ANSWER_NAMES, &mut fields, &mut row, usage, findings);
     read_conversations(&mut fields, findings);
     let mut params = Map::new();

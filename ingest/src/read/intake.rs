@@ -7,39 +7,37 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::error::{IngestError, Location, Problem};
-use crate::read::Reading;
 use crate::read::column_map::ColumnMap;
 use crate::read::columns::{check_columns, find_misspelt};
-use crate::read::fields::check_prompt;
-use crate::read::forms::{Usage, standardize};
+use crate::read::forms::Usage;
+use crate::read::row::Row;
 use crate::read::values::Finding;
-use hypercolumn_schemas::Prompt;
 
 /// Number of problems that a refusal lists; the rest are counted.
 const MAX_LISTED: usize = 5;
 
 /// The state of reading the rows of one source.
 #[derive(Debug)]
-pub(super) struct Intake<'a> {
+pub(super) struct Intake<'a, R> {
     map: &'a ColumnMap,
     usage: Usage,
     /// Whether names were checked once, as those of columns; rows of JSON have names of their own.
     has_columns: bool,
-    prompts: Vec<Prompt>,
+    rows: Vec<R>,
     n_rows: u64,
     locations: HashMap<String, Location>,
     problems: Vec<Problem>,
     n_problems: u64,
 }
 
-impl<'a> Intake<'a> {
+impl<'a, R: Row> Intake<'a, R> {
     /// No rows yet, of a source whose columns are named by `map`.
     pub(super) fn new(map: &'a ColumnMap) -> Self {
         Self {
             map,
             usage: Usage::default(),
             has_columns: false,
-            prompts: Vec::new(),
+            rows: Vec::new(),
             n_rows: 0,
             locations: HashMap::new(),
             problems: Vec::new(),
@@ -72,7 +70,7 @@ impl<'a> Intake<'a> {
                 "there is no column `{column}`, which is to be `{field}`; the columns are {columns}"
             )));
         }
-        check_columns(columns, self.map).map_err(refuse)
+        check_columns(columns, R::FIELDS, self.map).map_err(refuse)
     }
 
     /// As [`Intake::take`], for the cells of a table's row, one a column.
@@ -99,32 +97,31 @@ impl<'a> Intake<'a> {
         self.take(location, fields);
     }
 
-    /// Checks a row and keeps its prompt or its problems.
+    /// Checks a row and keeps it or its problems.
     pub(super) fn take(&mut self, location: Location, row: Map<String, Value>) {
         if !self.has_columns {
             let names: Vec<&str> = row.keys().map(String::as_str).collect();
-            if let Some(misspelt) = find_misspelt(&names, self.map) {
+            if let Some(misspelt) = find_misspelt(&names, R::FIELDS, self.map) {
                 let message = misspelt.describe("the name");
                 return self.refuse(location, Some(misspelt.name), message);
             }
         }
         let mut findings = Vec::new();
-        let fields = standardize(row, self.map, &mut self.usage, &mut findings);
-        let prompt = check_prompt(fields, location.number(), &mut findings);
+        let checked = R::check(row, location, self.map, &mut self.usage, &mut findings);
         for finding in findings {
             self.refuse(location, Some(finding.field), finding.message);
         }
-        let Some(prompt) = prompt else { return };
-        match self.locations.entry(prompt.prompt_id.clone()) {
+        let Some(checked) = checked else { return };
+        match self.locations.entry(checked.id().to_owned()) {
             Entry::Occupied(first) => {
                 let message = format!("`{}` is already the id of {}", first.key(), first.get());
-                self.refuse(location, Some("prompt_id".to_owned()), message);
+                self.refuse(location, Some(R::ID.to_owned()), message);
             }
             Entry::Vacant(entry) => {
                 entry.insert(location);
-                // After a problem the file is refused, so its prompts need not be held.
+                // After a problem the file is refused, so its rows need not be held.
                 if self.n_problems == 0 {
-                    self.prompts.push(prompt);
+                    self.rows.push(checked);
                 }
             }
         }
@@ -138,20 +135,20 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// The prompts in file order, or the refusal.
-    pub(super) fn finish(self, path: &Path) -> Result<Reading, IngestError> {
+    /// The rows in file order and how they were read, or the refusal.
+    pub(super) fn finish(self, path: &Path) -> Result<(Vec<R>, Vec<String>), IngestError> {
         let path = path.to_owned();
-        let Self { map, usage, prompts, problems, n_problems, .. } = self;
+        let Self { map, usage, rows, problems, n_problems, .. } = self;
         if n_problems > 0 {
-            return Err(IngestError::Refused { path, n_problems, problems });
+            return Err(IngestError::Refused { path, kind: R::KIND, n_problems, problems });
         }
-        if prompts.is_empty() {
-            return Err(IngestError::Empty { path });
+        if rows.is_empty() {
+            return Err(IngestError::Empty { path, kind: R::KIND });
         }
         if let Some((field, column)) = usage.unused(map).first() {
             let problem = format!("no row has `{column}`, which is to be `{field}`");
             return Err(IngestError::Columns { path, problem });
         }
-        Ok(Reading { prompts, messages: usage.messages() })
+        Ok((rows, usage.messages()))
     }
 }

@@ -9,9 +9,14 @@ use crate::read::format::FormattedFile;
 use crate::read::intake::Intake;
 use crate::read::jsonl;
 use crate::read::jsonl::take_object;
+use crate::read::row::Row;
 
 /// Reads a file that holds a list of objects, or an object a line.
-pub(super) fn read(path: &Path, file: &FormattedFile, intake: &mut Intake<'_>) -> Result<(), IngestError> {
+pub(super) fn read<R: Row>(
+    path: &Path,
+    file: &FormattedFile,
+    intake: &mut Intake<'_, R>,
+) -> Result<(), IngestError> {
     let text = file.read_text(path)?;
     if !text.trim_start().starts_with('[') {
         let mut lines = text.lines().filter(|line| !line.trim().is_empty());

@@ -7,10 +7,15 @@ use crate::error::{IngestError, Location};
 use crate::read::format::{FormattedFile, describe_utf8_error, read_error};
 use crate::read::intake::Intake;
 use crate::read::json_text::parse_json;
+use crate::read::row::Row;
 use serde_json::Value;
 
 /// Reads a file of which each line is an object or blank.
-pub(super) fn read(path: &Path, file: &FormattedFile, intake: &mut Intake<'_>) -> Result<(), IngestError> {
+pub(super) fn read<R: Row>(
+    path: &Path,
+    file: &FormattedFile,
+    intake: &mut Intake<'_, R>,
+) -> Result<(), IngestError> {
     let mut reader = file.open_text(path)?;
     let mut line = Vec::new();
     for number in 1.. {
@@ -35,7 +40,7 @@ pub(super) fn read(path: &Path, file: &FormattedFile, intake: &mut Intake<'_>) -
 }
 
 /// Hands over the object that a text holds, or refuses it.
-pub(super) fn take_object(text: &str, location: Location, intake: &mut Intake<'_>) {
+pub(super) fn take_object<R: Row>(text: &str, location: Location, intake: &mut Intake<'_, R>) {
     match parse_json(text) {
         Ok(Value::Object(object)) => intake.take(location, object),
         Ok(_) => {

@@ -15,23 +15,28 @@ mod fields;
 mod format;
 mod forms;
 mod intake;
+mod item_table;
 mod json_list;
 mod json_text;
 mod jsonl;
+mod row;
 mod segments;
 mod values;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::error::IngestError;
 use crate::read::format::{Format, FormattedFile, data_files, open, read_error};
 use crate::read::intake::Intake;
+use crate::read::row::Row;
 use hypercolumn_schemas::Prompt;
 
 pub use column_map::ColumnMap;
+pub(crate) use fields::{ITEMS, Item};
+pub(crate) use item_table::ItemTable;
 
 /// A user's prompts: a file, or a directory that Hugging Face's `datasets` wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,21 +73,8 @@ impl PromptsFile {
     /// [`IngestError`]: a file that cannot be opened or read, has an unknown extension or no column of texts, holds no
     /// prompts, or has rows that are refused.
     pub fn read(&self) -> Result<Reading, IngestError> {
-        let mut intake = Intake::new(&self.map);
-        let is_dataset = self.path.is_dir();
-        for path in data_files(&self.path)? {
-            let file = FormattedFile::of(&path)?;
-            match file.format {
-                // Datasets are in files whose schema is one.
-                _ if is_dataset => arrow_rows::read_arrow(&path, &mut intake)?,
-                Format::JsonLines => jsonl::read(&path, &file, &mut intake)?,
-                Format::Json => json_list::read(&path, &file, &mut intake)?,
-                Format::Csv(dialect) => csv_rows::read(&path, &file, dialect, &mut intake)?,
-                Format::Parquet => arrow_rows::read_parquet(&path, &mut intake)?,
-                Format::Arrow => arrow_rows::read_arrow(&path, &mut intake)?,
-            }
-        }
-        intake.finish(&self.path)
+        let (prompts, messages) = read_rows(&self.path, &self.map)?;
+        Ok(Reading { prompts, messages })
     }
 
     /// What decides the prompts, for an ingest's key: the format, the content and the map, but not the path.
@@ -90,14 +82,7 @@ impl PromptsFile {
     /// # Errors
     /// [`IngestError`] where the file cannot be opened or read.
     pub(crate) fn describe(&self) -> Result<Value, IngestError> {
-        let mut hasher = blake3::Hasher::new();
-        let mut extension = String::new();
-        for path in data_files(&self.path)? {
-            extension = FormattedFile::of(&path)?.extension;
-            io::copy(&mut io::BufReader::new(open(&path)?), &mut hasher).map_err(read_error(&path))?;
-        }
-        let mut description =
-            json!({ "format": extension, "blake3": hasher.finalize().to_hex().to_string() });
+        let mut description = describe_file(&self.path)?;
         if !self.map.is_empty() {
             description["map"] = serde_json::to_value(&self.map).expect("names are JSON");
         }
@@ -109,6 +94,41 @@ impl PromptsFile {
     /// # Errors
     /// [`IngestError`] as [`Self::read`].
     pub fn check(&self) -> Result<(), IngestError> {
-        data_files(&self.path)?.iter().try_for_each(|path| FormattedFile::of(path).and(open(path).map(drop)))
+        check_file(&self.path)
     }
+}
+
+/// The rows of a file or a directory of datasets, and how they were read.
+fn read_rows<R: Row>(path: &Path, map: &ColumnMap) -> Result<(Vec<R>, Vec<String>), IngestError> {
+    let mut intake = Intake::new(map);
+    let is_dataset = path.is_dir();
+    for path in data_files(path)? {
+        let file = FormattedFile::of(&path)?;
+        match file.format {
+            // Datasets are in files whose schema is one.
+            _ if is_dataset => arrow_rows::read_arrow(&path, &mut intake)?,
+            Format::JsonLines => jsonl::read(&path, &file, &mut intake)?,
+            Format::Json => json_list::read(&path, &file, &mut intake)?,
+            Format::Csv(dialect) => csv_rows::read(&path, &file, dialect, &mut intake)?,
+            Format::Parquet => arrow_rows::read_parquet(&path, &mut intake)?,
+            Format::Arrow => arrow_rows::read_arrow(&path, &mut intake)?,
+        }
+    }
+    intake.finish(path)
+}
+
+/// The format and the content of a file, for an ingest's key.
+fn describe_file(path: &Path) -> Result<Value, IngestError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut extension = String::new();
+    for path in data_files(path)? {
+        extension = FormattedFile::of(&path)?.extension;
+        io::copy(&mut io::BufReader::new(open(&path)?), &mut hasher).map_err(read_error(&path))?;
+    }
+    Ok(json!({ "format": extension, "blake3": hasher.finalize().to_hex().to_string() }))
+}
+
+/// Whether a file's format is known and the file is there, short of reading it.
+fn check_file(path: &Path) -> Result<(), IngestError> {
+    data_files(path)?.iter().try_for_each(|path| FormattedFile::of(path).and(open(path).map(drop)))
 }

@@ -21,11 +21,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Accepted, Task, check_examples, check_n_prompts, name_condition, refuse};
+use super::Task;
 use crate::decimal::Decimal;
 use crate::draft::Draft;
 use crate::error::IngestError;
 use crate::random_stream::RandomStream;
+use crate::settings::{Accepted, check_examples, check_n_prompts, name_condition, refuse};
 use hypercolumn_schemas::Prompt;
 
 /// The task's name.

@@ -28,15 +28,16 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Task;
 use super::scene_texts::{
     MAX_DEMONSTRATIONS, SceneSizes, Words, describe_choices, push_demonstrations, push_scene,
     write_demonstrations,
 };
 use super::scenes::{Scene, design_scenes};
-use super::{Accepted, Task, check_examples, check_n_prompts};
 use crate::draft::Draft;
 use crate::error::IngestError;
 use crate::random_stream::RandomStream;
+use crate::settings::{Accepted, check_examples, check_n_prompts};
 use hypercolumn_schemas::Prompt;
 
 /// The task's name.

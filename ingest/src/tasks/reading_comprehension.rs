@@ -37,14 +37,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Task;
 use super::scene_texts::{
     MAX_DEMONSTRATIONS, SceneSizes, Words, describe_choices, describe_scene, push_demonstrations, push_scene,
     write_demonstrations,
 };
 use super::scenes::{Scene, design_scenes};
-use super::{Accepted, Task, check_examples, check_n_prompts, name_condition};
 use crate::draft::Draft;
 use crate::error::IngestError;
+use crate::settings::{Accepted, check_examples, check_n_prompts, name_condition};
 use hypercolumn_schemas::Prompt;
 
 /// The task's name.

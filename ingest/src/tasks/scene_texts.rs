@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::refuse;
 use super::scenes::{Scene, Statement, deal_demonstrations};
 use super::vocabulary::{DEMO_ACTIVITIES, DEMO_NAMES, SCENE_ACTIVITIES, SCENE_NAMES};
 use crate::draft::Draft;
 use crate::error::IngestError;
 use crate::random_stream::RandomStream;
+use crate::settings::refuse;
 
 /// More demonstrations than this would only repeat a small vocabulary.
 pub(super) const MAX_DEMONSTRATIONS: u64 = 64;
