@@ -94,6 +94,7 @@ impl TaskDesign {
         let items = Grouping::of_values("item_id", &prompts.items);
         let cluster = self.cluster_of(catalog, prompts)?;
         let reference = self.reference_of(prompts)?;
+        self.check_baseline(prompts)?;
         let contrasts = self
             .contrasts
             .iter()
@@ -114,6 +115,7 @@ impl TaskDesign {
         refusals.note(self.scoring.check(&Self::label(&prompts.task)))?;
         refusals.note(self.cluster_of(catalog, prompts))?;
         refusals.note(self.reference_of(prompts))?;
+        refusals.note(self.check_baseline(prompts))?;
         for contrast in &self.contrasts {
             refusals.note(contrast.evaluate(prompts))?;
         }
@@ -129,6 +131,11 @@ impl TaskDesign {
     fn reference_of(&self, prompts: &TaskPrompts) -> Result<Option<usize>, AnalyzeError> {
         let Some(name) = &self.reference else { return Ok(None) };
         find_condition(prompts, "reference", name, &Self::label(&prompts.task)).map(Some)
+    }
+
+    fn check_baseline(&self, prompts: &TaskPrompts) -> Result<(), AnalyzeError> {
+        let Some(name) = &self.scoring.pmi_baseline else { return Ok(()) };
+        find_condition(prompts, "pmi_baseline", name, &Self::label(&prompts.task)).map(drop)
     }
 
     /// Refuses contrasts that the tables could not tell apart.

@@ -146,6 +146,45 @@ fn check_behavior(lake: &Lake) {
     assert_eq!(numbers(lake, likely), [-6.0, N_ITEMS as f64]);
 }
 
+#[test]
+fn a_score_in_sql_is_a_metric_like_those_that_are_built_in() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let score = |metric: &str, sql: &str| json!({"metric": metric, "sql": sql});
+    let questions = study(json!({"score": [
+        score("closeness", "-abs(nullif(regexp_extract(response, '[0-9.]+'), '')::DOUBLE - expected::DOUBLE)"),
+        score("is a number", "regexp_matches(response, '[0-9]')"),
+        score("of a class", "CASE WHEN class = 'c0' THEN n_tokens / 0.0 ELSE 1 END"),
+    ]}));
+    run(&lake, MODEL, &questions, &()).unwrap();
+    // The planted responses are numbers, but for four without one: the absolute error is the rival computation.
+    let same = "SELECT count(*) FROM behavior AS a JOIN behavior AS b USING (prompt_id)
+        WHERE a.metric = 'closeness' AND b.metric = 'absolute_error' AND a.score IS DISTINCT FROM -b.score";
+    assert_eq!(number(&lake, same), 0.0);
+    let share =
+        "SELECT sum(score), count(*) FROM behavior WHERE metric = 'is a number' AND condition = 'icl_0'";
+    assert_eq!(numbers(&lake, share), [44.0, 48.0]);
+    let infinite = "SELECT count(score) < count(*), min(score) FROM behavior WHERE metric = 'of a class'";
+    assert_eq!(numbers(&lake, infinite), [1.0, 1.0]);
+    let associated =
+        "SELECT count(*) FROM associations WHERE measure = 'behavior' AND behavior_metric = 'closeness'";
+    assert!(number(&lake, associated) > 0.0);
+    let refusal = |metric: &str, sql: &str| {
+        run(&lake, MODEL, &study(json!({"score": [score(metric, sql)]})), &())
+            .expect_err("refused")
+            .to_string()
+    };
+    for (metric, sql, parts) in [
+        ("contains", "1", &["[[score]] 1", "`contains` is a metric that every study has"][..]),
+        ("m", "response || 'x'", &["a score is a number, or true or false"]),
+        ("m", "respons = expected", &["[[score]] 1 \"m\"", "respons"]),
+        ("m", "random()", &["another value every time"]),
+    ] {
+        let refusal = refusal(metric, sql);
+        assert!(parts.iter().all(|part| refusal.contains(part)), "{refusal}");
+    }
+}
+
 fn check_associations(lake: &Lake) {
     let alignment =
         "SELECT estimate, q_value, ci_low, n FROM associations WHERE measure = 'alignment: same class'

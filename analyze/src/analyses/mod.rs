@@ -146,6 +146,11 @@ pub(crate) trait Analysis: Sync + 'static {
         None
     }
 
+    /// Whether a study that asks nothing of it has results all the same.
+    fn is_always_answered(&self) -> bool {
+        self.entry_key().is_none()
+    }
+
     /// Raised when a value of its tables would come out differently.
     fn code_version(&self) -> u32;
 
@@ -189,6 +194,8 @@ pub trait Registered: Sync {
     fn name(&self) -> &'static str;
     /// As [`Analysis::entry_key`].
     fn entry_key(&self) -> Option<&'static str>;
+    /// As [`Analysis::is_always_answered`].
+    fn is_always_answered(&self) -> bool;
     /// As [`Analysis::code_version`].
     fn code_version(&self) -> u32;
     /// As [`Analysis::inputs`].
@@ -242,6 +249,10 @@ impl<A: Analysis> Registered for A {
 
     fn entry_key(&self) -> Option<&'static str> {
         Analysis::entry_key(self)
+    }
+
+    fn is_always_answered(&self) -> bool {
+        Analysis::is_always_answered(self)
     }
 
     fn code_version(&self) -> u32 {

@@ -44,6 +44,10 @@ pub struct Scoring {
     pub tolerance: Option<f64>,
     /// Forms of numbers that are read beside the plain ones.
     pub numbers: Vec<NumberForm>,
+    /// The condition whose prompts give the log-probability of candidates without the question, for pointwise mutual
+    /// information (Holtzman et al. 2021, arXiv:2104.08315).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pmi_baseline: Option<String>,
 }
 
 /// A response's score.

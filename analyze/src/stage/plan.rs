@@ -114,7 +114,7 @@ fn check(questions: &Questions, tasks: &[String]) -> Result<(), AnalyzeError> {
 /// The settings that a result depends on, as JSON. A table without a question is empty, whatever the settings.
 fn settings_of(analysis: &dyn Registered, questions: &Questions, task: &str) -> Value {
     let entries: Vec<&StudyEntry> = questions.entries.of(analysis.name(), task).collect();
-    if analysis.entry_key().is_some() && entries.is_empty() {
+    if !analysis.is_always_answered() && entries.is_empty() {
         return Value::Null;
     }
     let entries: Vec<Value> = entries.iter().map(|e| e.entry.to_json()).collect();

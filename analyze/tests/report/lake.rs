@@ -289,6 +289,7 @@ impl World<'_> {
                     let chance =
                         baseline + 0.03 * random.random::<f64>() - if metric == "r2" { 0.2 } else { 0.0 };
                     rows.push(ProbeRow {
+                        train_condition: None,
                         condition: condition.clone(),
                         layer: layer as i16,
                         site: site.to_owned(),

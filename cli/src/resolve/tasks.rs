@@ -51,6 +51,7 @@ pub(super) fn resolve_task(
     let control = generator.and_then(|generator| generator.control()).map(str::to_owned);
     let cluster = stated(&entry.cluster).or(of_generator);
     let scoring = Scoring {
+        pmi_baseline: stated(&entry.pmi_baseline),
         scorer: entry.scorer.as_ref().map(|scorer| *scorer.get_ref()),
         tolerance: entry.tolerance.as_ref().map(|tolerance| *tolerance.get_ref()),
         numbers: entry.numbers.as_ref().map_or_else(Vec::new, |numbers| numbers.get_ref().clone()),

@@ -192,6 +192,7 @@ fn read_task(
             "scorer" => entry.scorer = reader.value(value, &path),
             "tolerance" => entry.tolerance = reader.value(value, &path),
             "numbers" => entry.numbers = reader.value(value, &path),
+            "pmi_baseline" => entry.pmi_baseline = reader.value(value, &path),
             "extract" => {
                 let n_before = reader.problems.len();
                 entry.extract = reader.table(value, &path).unwrap_or_default();

@@ -31,6 +31,8 @@ pub struct TaskEntry {
     pub tolerance: Option<Spanned<f64>>,
     /// Forms of numbers that are read beside the plain ones.
     pub numbers: Option<Spanned<Vec<NumberForm>>>,
+    /// The condition whose prompts show the cue without the question, for mutual information of candidates.
+    pub pmi_baseline: Option<Spanned<String>>,
     /// Settings in place of the study's `[extract]`.
     pub extract: ExtractEntry,
     /// The generator's settings.
@@ -52,6 +54,7 @@ impl TaskEntry {
             scorer: None,
             tolerance: None,
             numbers: None,
+            pmi_baseline: None,
             extract: ExtractEntry::default(),
             settings: Vec::new(),
             is_flawed: false,
@@ -81,7 +84,7 @@ impl ContrastEntry {
 }
 
 /// Keys of a task that are not its generator's.
-pub const TASK_KEYS: [&str; 10] = [
+pub const TASK_KEYS: [&str; 11] = [
     "name",
     "generator",
     "prompts",
@@ -91,6 +94,7 @@ pub const TASK_KEYS: [&str; 10] = [
     "scorer",
     "tolerance",
     "numbers",
+    "pmi_baseline",
     "extract",
 ];
 

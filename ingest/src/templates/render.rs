@@ -45,7 +45,11 @@ impl Template {
         environment.set_debug(true);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_template_owned(NAME, markup::mark(source)?).map_err(|e| describe(&e))?;
+        let marked = markup::mark(source).map_err(|problem| {
+            // Brackets may be out of step because an expression is never closed, which Jinja says better.
+            environment.template_from_str(source).err().map_or(problem, |error| describe(&error))
+        })?;
+        environment.add_template_owned(NAME, marked).map_err(|e| describe(&e))?;
         let template = environment.get_template(NAME).map_err(|e| describe(&e))?;
         let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
         let names = template.undeclared_variables(false);

@@ -1,7 +1,11 @@
 //! Behaviour: how good each answer is, by every metric that the prompt allows.
 
+mod score;
+
+use score::Score;
+
 use super::contrast_rows::{ContrastRows, FoundChange, Location};
-use super::entry::{Named, NoEntry};
+use super::entry::Named;
 use super::{Analysis, Correction, Inputs, Results, TaskContext};
 use crate::analyses::CheckedTask;
 use crate::answer::ask;
@@ -24,11 +28,19 @@ use std::collections::{BTreeMap, HashMap};
 pub(crate) struct Behavior;
 
 impl Analysis for Behavior {
-    type Entry = NoEntry;
-    type Prepared = ();
+    type Entry = Score;
+    type Prepared = Vec<(usize, Judgement)>;
 
     fn name(&self) -> &'static str {
         "behavior"
+    }
+
+    fn entry_key(&self) -> Option<&'static str> {
+        Some("score")
+    }
+
+    fn is_always_answered(&self) -> bool {
+        true
     }
 
     fn code_version(&self) -> u32 {
@@ -46,19 +58,28 @@ impl Analysis for Behavior {
 
     fn check(
         &self,
-        _: &CheckedTask<'_>,
-        entry: &Named<NoEntry>,
-        _: &mut Refusals,
+        task: &CheckedTask<'_>,
+        entry: &Named<Score>,
+        refusals: &mut Refusals,
     ) -> Result<(), AnalyzeError> {
-        match *entry.entry {}
+        refusals.note(entry.check(task)).map(drop)
     }
 
-    fn prepare(&self, _: Inputs<'_>, _: &[Named<NoEntry>]) -> Result<(), AnalyzeError> {
-        Ok(())
+    fn prepare(
+        &self,
+        inputs: Inputs<'_>,
+        entries: &[Named<Score>],
+    ) -> Result<Vec<(usize, Judgement)>, AnalyzeError> {
+        let judged: Result<Vec<_>, _> = entries.iter().map(|entry| entry.judge(inputs)).collect();
+        Ok(judged?.into_iter().flatten().collect())
     }
 
-    fn compute(&self, inputs: Inputs<'_>, (): &()) -> Result<Vec<Results>, AnalyzeError> {
-        let rows = score_answers(inputs)?;
+    fn compute(
+        &self,
+        inputs: Inputs<'_>,
+        own: &Vec<(usize, Judgement)>,
+    ) -> Result<Vec<Results>, AnalyzeError> {
+        let rows = score_answers(inputs, own)?;
         let declared = contrast_scores(inputs.context(), &rows)?;
         Ok(vec![Results::of(&rows)?, Results::corrected(&declared, &[Correction::LEVEL])?])
     }
@@ -68,10 +89,10 @@ impl Analysis for Behavior {
     }
 }
 
-/// Rows of `behavior`, in order of prompt and metric.
-fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
+/// Rows of `behavior`, in order of prompt and metric; `own` are the scores of the study's entries by prompt.
+fn score_answers(inputs: Inputs<'_>, own: &[(usize, Judgement)]) -> Result<Vec<BehaviorRow>, AnalyzeError> {
     let Inputs { catalog, model, prompts, design, progress, .. } = inputs;
-    let sql = include_str!("../../queries/answers.sql");
+    let sql = include_str!("../../../queries/answers.sql");
     let task = prompts.task.as_str();
     let answer = ask(catalog.connection(), sql, &[&model, &task], "read the answers")?;
     let ids = answer.column::<String>("prompt_id")?;
@@ -83,6 +104,10 @@ fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
         warn_of_empty_responses(prompts, &responses, progress);
     }
     warn_of_answers_without_number(prompts, &design.scoring, &expected, progress);
+    let mut own_of: HashMap<usize, Vec<Judgement>> = HashMap::new();
+    for (prompt, judgement) in own {
+        own_of.entry(*prompt).or_default().push(judgement.clone());
+    }
     let mut rows = Vec::new();
     for (i, id) in ids.iter().enumerate() {
         let Some(prompt) = prompts.number(id) else { continue };
@@ -98,6 +123,7 @@ fn score_answers(inputs: Inputs<'_>) -> Result<Vec<BehaviorRow>, AnalyzeError> {
             });
         }
         judgements.extend(forced.remove(id).unwrap_or_default());
+        judgements.extend(own_of.remove(&prompt).unwrap_or_default());
         rows.extend(judgements.into_iter().map(|Judgement { metric, score, parsed }| BehaviorRow {
             prompt_id: prompts.ids[prompt].to_string(),
             item_id: prompts.items[prompt].to_string(),
@@ -162,10 +188,10 @@ fn mean_by_item<'r>(rows: &'r [BehaviorRow], metric: &str, condition: &str) -> I
 
 /// The forced choices of each prompt that has any.
 fn forced_choices(inputs: Inputs<'_>) -> Result<HashMap<String, Vec<Judgement>>, AnalyzeError> {
-    let Inputs { catalog, model, prompts, .. } = inputs;
-    let sql = include_str!("../../queries/forced_choices.sql");
-    let task = prompts.task.as_str();
-    let answer = ask(catalog.connection(), sql, &[&model, &task], "read the forced choices")?;
+    let Inputs { catalog, model, prompts, design, .. } = inputs;
+    let sql = include_str!("../../../queries/forced_choices.sql");
+    let (task, baseline) = (prompts.task.as_str(), design.scoring.pmi_baseline.as_deref());
+    let answer = ask(catalog.connection(), sql, &[&model, &task, &baseline], "read the forced choices")?;
     let metrics = answer.column::<String>("metric")?.into_iter();
     let choices = answer.column::<String>("choice")?.into_iter();
     let scores = answer.column::<f64>("is_right")?.into_iter();
@@ -214,23 +240,40 @@ mod tests {
     #[test]
     fn candidates_are_compared_by_sum_and_by_length() {
         let connection = duckdb::Connection::open_in_memory().expect("a database");
+        let prompts = "CREATE TABLE prompts AS SELECT 't' AS task, * FROM (VALUES
+            ('p', 'i', 'full'), ('q', 'i', 'other'), ('r', 'i', 'full'), ('s', 'i', 'cue')
+        ) AS rows(prompt_id, item_id, condition)";
+        connection.execute_batch(prompts).expect("a table");
         let choices = "CREATE TABLE choices AS SELECT 'm' AS model, 't' AS task, * FROM (VALUES
             ('p', 'ab', 1::INTEGER, (-2.0)::FLOAT, false), ('p', 'abcdef', 3::INTEGER, (-3.0)::FLOAT, true),
             ('q', 'ab', 2::INTEGER, (-2.0)::FLOAT, true), ('q', 'cd', 2::INTEGER, (-2.0)::FLOAT, false),
-            ('r', 'ab', 1::INTEGER, (-1.0)::FLOAT, false), ('r', 'cd', 1::INTEGER, (-9.0)::FLOAT, false)
+            ('r', 'ab', 1::INTEGER, (-1.0)::FLOAT, false), ('r', 'cd', 1::INTEGER, (-9.0)::FLOAT, false),
+            ('s', 'ab', 1::INTEGER, (-1.5)::FLOAT, true), ('s', 'cd', 1::INTEGER, (-4.0)::FLOAT, false)
         ) AS rows(prompt_id, text, n_tokens, logprob, is_expected)";
         connection.execute_batch(choices).expect("a table");
-        let sql = include_str!("../../queries/forced_choices.sql");
-        let answer = ask(&connection, sql, &[&"m", &"t"], "read the forced choices").expect("an answer");
+        let sql = include_str!("../../../queries/forced_choices.sql");
+        let ask_for = |baseline: Option<&str>| {
+            ask(&connection, sql, &[&"m", &"t", &baseline], "read the forced choices").expect("an answer")
+        };
+        let answer = ask_for(None);
         let metrics = ["forced_choice", "forced_choice_per_token", "forced_choice_per_character"];
         let ids = answer.column::<String>("prompt_id").expect("ids");
         assert_eq!(
             ids,
-            ["p", "p", "p", "q", "q", "q"],
+            ["p", "p", "p", "q", "q", "q", "s", "s", "s"],
             "a prompt without an expected candidate has no choice"
         );
-        assert_eq!(answer.column::<String>("metric").expect("metrics"), [metrics, metrics].concat());
+        assert_eq!(answer.column::<String>("metric").expect("metrics"), [metrics; 3].concat());
         let scores = answer.column::<f64>("is_right").expect("scores");
-        assert_eq!(scores, [0.0, 1.0, 1.0, 0.5, 0.5, 0.5], "sums favour short candidates; a tie is shared");
+        let expected = [0.0, 1.0, 1.0, 0.5, 0.5, 0.5, 1.0, 1.0, 1.0];
+        assert_eq!(scores, expected, "sums favour short candidates; a tie is shared");
+        // By what they gain over -1.5 and -4, q's candidates are -0.5 and +2; p has a candidate without a baseline, and the
+        // baseline's own prompt gains nothing.
+        let answer = ask_for(Some("cue"));
+        let ids = answer.column::<String>("prompt_id").expect("ids").into_iter();
+        let rows = ids.zip(answer.column::<String>("metric").expect("metrics"));
+        let rows = rows.zip(answer.column::<f64>("is_right").expect("scores"));
+        let pmi: Vec<_> = rows.filter(|((_, metric), _)| metric == "forced_choice_pmi").collect();
+        assert_eq!(pmi, [(("q".to_owned(), "forced_choice_pmi".to_owned()), 0.0)]);
     }
 }

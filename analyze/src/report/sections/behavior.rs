@@ -70,6 +70,9 @@ fn plan(metric: &str) -> MetricPlan {
         "forced_choice_per_character" => {
             ("Forced choice, per character", "share of items", Some(false), Statistic::Mean, true)
         }
+        "forced_choice_pmi" => {
+            ("Forced choice, by mutual information", "share of items", Some(false), Statistic::Mean, true)
+        }
         other => {
             let title = sentence_case(&words(other));
             return MetricPlan {
