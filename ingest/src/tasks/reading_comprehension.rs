@@ -17,9 +17,9 @@
 //! scene's own activities is right once in `statements` times.
 //!
 //! Condition `icl_k` puts k solved scenes in front. Their names and activities are a vocabulary of
-//! their own, which no scene uses, so the same ones serve all items and prompts share their
-//! prefixes; what a demonstration looked like does not vary between items, only with the seed. A
-//! solved answer is the activity alone (`Answer: counting coins.`), as `expected` is, so examples show
+//! their own, which no scene uses. Every scene has a list of its own, so that no result is about one
+//! list; with `shared_demonstrations` one list serves all scenes, whose prompts then share their
+//! prefixes and cost less. A solved answer is the activity alone (`Answer: counting coins.`), as `expected` is, so examples show
 //! the form that is scored. The asked position is balanced over the demonstrations.
 //!
 //! Condition `simple` holds, for each item, the informative statement alone: the other side of the
@@ -39,8 +39,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Task;
 use super::scene_texts::{
-    MAX_DEMONSTRATIONS, SceneSizes, Words, describe_choices, describe_scene, push_demonstrations, push_scene,
-    write_demonstrations,
+    Demonstrations, MAX_DEMONSTRATIONS, SceneSizes, Words, describe_choices, describe_scene,
+    push_demonstrations, push_scene,
 };
 use super::scenes::{Scene, design_scenes};
 use crate::draft::Draft;
@@ -51,13 +51,14 @@ use hypercolumn_schemas::Prompt;
 /// The task's name.
 const NAME: &str = "reading_comprehension";
 
-const ACCEPTED: [(&str, &str); 6] = [
+const ACCEPTED: [(&str, &str); 7] = [
     ("scenes", "a whole number from 1"),
     ("examples", "a list of different whole numbers from 0 to 64"),
     ("seed", "a whole number from 0"),
     ("statements", "a whole number from 2 to 8"),
     ("vocabulary", "a whole number from the number of statements to 24"),
     ("simple_prompts", "true or false"),
+    ("shared_demonstrations", "true or false"),
 ];
 
 /// The settings of the task. Each default is a choice of this software, not of a publication.
@@ -76,6 +77,8 @@ pub struct Settings {
     pub vocabulary: u32,
     /// Whether each item's informative statement is also a prompt of its own (true).
     pub simple_prompts: bool,
+    /// Whether one list of solved scenes stands in front of all scenes; else each scene has its own (false).
+    pub shared_demonstrations: bool,
 }
 
 impl Default for Settings {
@@ -87,6 +90,7 @@ impl Default for Settings {
             statements: 3,
             vocabulary: 16,
             simple_prompts: true,
+            shared_demonstrations: false,
         }
     }
 }
@@ -121,12 +125,18 @@ fn generate(settings: &Settings) -> Result<Vec<Prompt>, IngestError> {
     let scenes = design_scenes(settings.seed, settings.scenes as usize, vocabulary, n_statements);
     let words = Words::of_scenes(settings.seed, vocabulary);
     let n_demonstrations = settings.examples.iter().copied().max().unwrap_or(0) as usize;
-    let demonstrations = write_demonstrations(settings.seed, n_demonstrations, n_statements);
+    let demonstrations = Demonstrations::write(
+        settings.seed,
+        n_demonstrations,
+        n_statements,
+        scenes.len(),
+        settings.shared_demonstrations,
+    );
     let mut prompts = Vec::new();
     for (number, scene) in scenes.iter().enumerate() {
         let item_id = format!("rc-{number:04}");
         for &k in &settings.examples {
-            prompts.push(write_composite(&item_id, k, &demonstrations[..k as usize], scene, &words));
+            prompts.push(write_composite(&item_id, k, demonstrations.of_scene(number, k), scene, &words));
         }
         if settings.simple_prompts {
             prompts.push(write_simple(&item_id, scene, &words));
@@ -228,6 +238,17 @@ mod tests {
                 assert_eq!(few, more[..few.len()]);
             }
         }
+    }
+
+    #[test]
+    fn scenes_have_demonstrations_of_their_own_or_share_one_list() {
+        let lists = |settings: &Settings| {
+            let prompts = generate(settings).expect("possible");
+            let shown = |p: &Prompt| covered(p, "example").into_iter().map(str::to_owned).collect::<Vec<_>>();
+            prompts.chunks(5).map(|item| shown(&item[3])).collect::<BTreeSet<_>>().len()
+        };
+        assert_eq!(lists(&Settings::default()), 96);
+        assert_eq!(lists(&Settings { shared_demonstrations: true, ..Settings::default() }), 1);
     }
 
     #[test]

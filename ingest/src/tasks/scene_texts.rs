@@ -88,10 +88,28 @@ impl Words {
 
 const CUE: &str = "Answer:";
 
-/// `n` solved scenes, in the order in which conditions take them.
-pub(super) fn write_demonstrations(seed: u64, n: usize, n_statements: usize) -> Vec<String> {
+/// The solved scenes in front of a task's scenes.
+pub(super) struct Demonstrations {
+    /// One list for each scene, or one for all.
+    lists: Vec<Vec<String>>,
+}
+
+impl Demonstrations {
+    /// Lists of `n` solved scenes, in the order in which conditions take them: one for each of `n_scenes`, or one for all.
+    pub(super) fn write(seed: u64, n: usize, n_statements: usize, n_scenes: usize, shared: bool) -> Self {
+        let n_lists = if shared { 1 } else { n_scenes };
+        Self { lists: (0..n_lists as u64).map(|list| write_list(seed, list, n, n_statements)).collect() }
+    }
+
+    /// The first `k` solved scenes for the scene with this number.
+    pub(super) fn of_scene(&self, number: usize, k: u32) -> &[String] {
+        &self.lists[number % self.lists.len()][..k as usize]
+    }
+}
+
+fn write_list(seed: u64, list: u64, n: usize, n_statements: usize) -> Vec<String> {
     let words = Words::of_demonstrations();
-    let scenes = deal_demonstrations(seed, n, words.names.len(), n_statements);
+    let scenes = deal_demonstrations(seed, list, n, words.names.len(), n_statements);
     let write = |scene: &Scene| {
         let statements = words.statements(scene).join(" ");
         let (question, answer) = (words.question(scene), words.activity(scene));

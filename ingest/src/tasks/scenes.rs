@@ -103,16 +103,17 @@ fn least_common_multiple(a: usize, b: usize) -> usize {
 /// Scenes for demonstrations, one after the other from one deck of names and one of activities,
 /// so that none recurs before the deck runs short. The asked position is balanced: among the first
 /// k scenes, no position is asked about more than once more often than another. A longer list
-/// begins with the shorter one.
+/// begins with the shorter one. `list` numbers independent lists of one seed.
 pub(super) fn deal_demonstrations(
     seed: u64,
+    list: u64,
     n_scenes: usize,
     vocabulary: usize,
     n_statements: usize,
 ) -> Vec<Scene> {
-    let mut names = Deck::new(RandomStream::new(seed, "demo names", 0), vocabulary);
-    let mut activities = Deck::new(RandomStream::new(seed, "demo activities", 0), vocabulary);
-    let mut positions = Deck::new(RandomStream::new(seed, "demo positions", 0), n_statements);
+    let mut names = Deck::new(RandomStream::new(seed, "demo names", list), vocabulary);
+    let mut activities = Deck::new(RandomStream::new(seed, "demo activities", list), vocabulary);
+    let mut positions = Deck::new(RandomStream::new(seed, "demo positions", list), n_statements);
     let scenes = (0..n_scenes).map(|_| {
         let names = names.deal(n_statements);
         let activities = activities.deal(n_statements);
@@ -238,11 +239,12 @@ mod tests {
 
     #[test]
     fn demonstrations_are_balanced_at_every_length() {
-        let demos = deal_demonstrations(7, 64, 12, 3);
+        let demos = deal_demonstrations(7, 0, 64, 12, 3);
         for k in 3..=64 {
             assert_even(&count(demos[..k].iter().map(|d| d.asked)), 3, 1);
         }
         assert_even(&count(shown(&demos[..4]).map(|(_, s)| s.name)), 12, 0);
-        assert_eq!(deal_demonstrations(7, 5, 12, 3), demos[..5]);
+        assert_eq!(deal_demonstrations(7, 0, 5, 12, 3), demos[..5]);
+        assert_ne!(deal_demonstrations(7, 1, 5, 12, 3), demos[..5]);
     }
 }
