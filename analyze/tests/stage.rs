@@ -202,6 +202,46 @@ fn check_associations(lake: &Lake) {
     assert!(behavior[0] > 5.0 && behavior[1] == 44.0 && behavior[2] == -1.0, "{behavior:?}");
 }
 
+#[test]
+fn probes_transfer_between_conditions_and_give_a_description_length() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let questions = study(json!({"probe": [
+        {"target": "class", "mdl": true},
+        {"name": "class from icl_0", "target": "class", "train": "icl_0"},
+    ]}));
+    run(&lake, MODEL, &questions, &()).unwrap();
+    let of = "FROM probes WHERE target = 'class' AND metric = 'compression'";
+    let planted = numbers(
+        &lake,
+        &format!("SELECT min(score), max(baseline), max(chance), count(p_value) {of} AND {PLANTED}"),
+    );
+    assert!(planted[0] > 1.2 && planted[1] == 1.0 && planted[2] < 1.1 && planted[3] == 0.0, "{planted:?}");
+    let elsewhere = numbers(&lake, &format!("SELECT max(score), count(*) {of} AND NOT ({PLANTED})"));
+    assert!(elsewhere[0] < 1.1 && elsewhere[1] > 0.0, "{elsewhere:?}");
+    // icl_0 has no signal, so that nothing learned there can be read from icl_4.
+    let of = "FROM probes WHERE target = 'class from icl_0' AND metric = 'balanced_accuracy'";
+    let sql = format!(
+        "SELECT count(*), count(DISTINCT condition), count_if(train_condition = 'icl_0'), min(p_value) {of}"
+    );
+    let transferred = numbers(&lake, &sql);
+    assert!(
+        transferred[0] > 0.0 && transferred[1] == 1.0 && transferred[0] == transferred[2],
+        "{transferred:?}"
+    );
+    let refusal = |probe: Value| {
+        run(&lake, MODEL, &study(json!({"probe": [probe]})), &()).expect_err("refused").to_string()
+    };
+    for (probe, part) in [
+        (json!({"target": "class", "train": "icl_9"}), "`icl_0`"),
+        (json!({"target": "size", "mdl": true}), "a code of classes"),
+        (json!({"target": "class", "train": "icl_0", "mdl": true}), "with `train` there is neither"),
+    ] {
+        let refusal = refusal(probe);
+        assert!(refusal.contains(part), "{refusal}");
+    }
+}
+
 /// Every result table's key is a key, and no number is NaN.
 fn check_keys(lake: &Lake) {
     let results = [

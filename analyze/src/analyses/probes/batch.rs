@@ -1,7 +1,7 @@
 //! Probes that are fitted together, and what comes of them.
 
 use super::Prepared;
-use crate::stats::probes::{ProbeResult, ProbeSettings, Undefined};
+use crate::stats::probes::{OnlineCode, ProbeResult, ProbeSettings, Undefined};
 
 /// Entries of one role, pooling and choice of prompts in one condition: they share their folds.
 pub(super) struct ProbeBatch<'p> {
@@ -11,10 +11,21 @@ pub(super) struct ProbeBatch<'p> {
     pub(super) prompts: Vec<usize>,
     /// Group code of each prompt.
     pub(super) groups: Vec<usize>,
+    /// The prompts that are trained on, where they are those of another condition.
+    pub(super) train: Option<TrainingPrompts>,
     /// The entries.
     pub(super) entries: Vec<&'p Prepared>,
     /// How they are fitted.
     pub(super) settings: ProbeSettings,
+}
+
+/// Prompts of the condition that probes are trained on.
+#[derive(PartialEq)]
+pub(super) struct TrainingPrompts {
+    /// Prompts, by their number in the task.
+    pub(super) prompts: Vec<usize>,
+    /// Group code of each prompt.
+    pub(super) groups: Vec<usize>,
 }
 
 /// One entry's results at one layer and site.
@@ -22,4 +33,6 @@ pub(super) struct Fitted {
     pub(super) probe: Result<ProbeResult, Undefined>,
     /// The probe of the control task, where the entry has one.
     pub(super) control: Option<Result<ProbeResult, Undefined>>,
+    /// The online code of the classes, where the entry asks for it.
+    pub(super) code: Option<Result<OnlineCode, Undefined>>,
 }

@@ -1,6 +1,6 @@
 //! Fitting: entries that share prompts and folds are fitted together, layers are spread over threads.
 
-use super::batch::{Fitted, ProbeBatch};
+use super::batch::{Fitted, ProbeBatch, TrainingPrompts};
 use super::probe_rows::{Scope, Scores};
 use super::{Prepared, Targets};
 use crate::analyses::Inputs;
@@ -8,7 +8,10 @@ use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
 use crate::states::{StateSource, States};
 use crate::stats::RandomStream;
-use crate::stats::probes::{Labels, ProbeSettings, Sample, Target, Vectors, encode, fit_probe, fit_probes};
+use crate::stats::probes::{
+    Labels, ProbeSettings, Sample, Target, Vectors, compute_online_code, encode, fit_probe, fit_probes,
+    fit_transfer_probes,
+};
 use hypercolumn_schemas::Pooling;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -55,19 +58,27 @@ fn split<'p>(inputs: Inputs<'_>, source: &StateSource<'_>, entries: &[&'p Prepar
     for (condition, name) in prompts.conditions.iter().enumerate() {
         for &one in entries {
             let chosen = chosen_prompts(one, prompts, source, condition);
-            if chosen.is_empty() {
+            if chosen.is_empty() || one.train == Some(condition) {
                 continue;
             }
-            let groups: Vec<usize> = chosen.iter().map(|&p| one.group.of[p] as usize).collect();
+            let groups_of = |chosen: &[usize]| chosen.iter().map(|&p| one.group.of[p] as usize).collect();
+            let groups: Vec<usize> = groups_of(&chosen);
+            let train = one.train.map(|train| {
+                let prompts = chosen_prompts(one, prompts, source, train);
+                TrainingPrompts { groups: groups_of(&prompts), prompts }
+            });
             let fits = |batch: &&mut ProbeBatch| {
-                batch.condition == condition && batch.prompts == chosen && batch.groups == groups
+                batch.condition == condition
+                    && batch.prompts == chosen
+                    && batch.groups == groups
+                    && batch.train == train
             };
             match batches.iter_mut().find(fits) {
                 Some(batch) => batch.entries.push(one),
                 None => {
                     let settings = probe_settings(inputs, one, source.pooling(), name);
                     let entries = vec![one];
-                    batches.push(ProbeBatch { condition, prompts: chosen, groups, entries, settings });
+                    batches.push(ProbeBatch { condition, prompts: chosen, groups, train, entries, settings });
                 }
             }
         }
@@ -89,7 +100,8 @@ fn chosen_prompts(
 /// All layers and targets of one batch share fold plans.
 fn probe_settings(inputs: Inputs<'_>, one: &Prepared, pooling: Pooling, condition: &str) -> ProbeSettings {
     let Inputs { prompts, settings, .. } = inputs;
-    let name = ["probes", &prompts.task, &one.entry.segment, pooling.name(), condition, &one.group.sql];
+    let own = ["probes", &prompts.task, &one.entry.segment, pooling.name(), condition, &one.group.sql];
+    let name: Vec<&str> = own.into_iter().chain(one.entry.train.as_deref()).collect();
     ProbeSettings {
         n_folds: settings.n_folds as usize,
         n_inner_folds: settings.n_inner_folds as usize,
@@ -122,7 +134,18 @@ fn fit(states: &States, batch: &ProbeBatch<'_>) -> Vec<Fitted> {
     let sample = Sample { vectors, groups: &batch.groups };
     let own: Vec<Labels> = batch.entries.iter().map(|one| labels_of(one, &batch.prompts)).collect();
     let targets: Vec<Target> = own.iter().map(Labels::target).collect();
-    let probes = fit_probes(sample, &targets, &batch.settings);
+    let probes = match &batch.train {
+        None => fit_probes(sample, &targets, &batch.settings),
+        Some(train) => {
+            let values = states.gather(&train.prompts);
+            let vectors = Vectors { values: &values, n_dimensions: states.n_dimensions };
+            let trained = Sample { vectors, groups: &train.groups };
+            let labels: Vec<Labels> =
+                batch.entries.iter().map(|one| labels_of(one, &train.prompts)).collect();
+            let pairs: Vec<_> = labels.iter().map(Labels::target).zip(targets.iter().copied()).collect();
+            fit_transfer_probes(trained, sample, &pairs, &batch.settings)
+        }
+    };
     let control = |one: &Prepared, own: &Labels| {
         let types = &one.control.as_ref()?.of;
         let types = encode(&batch.prompts.iter().map(|&p| types[p]).collect::<Vec<u32>>());
@@ -130,6 +153,14 @@ fn fit(states: &States, batch: &ProbeBatch<'_>) -> Vec<Fitted> {
         let settings = ProbeSettings { n_permutations: 0, ..batch.settings.clone() };
         Some(fit_probe(sample, control.target(), &settings))
     };
+    let code = |one: &Prepared, own: &Labels| match own {
+        Labels::Classes(classes) if one.entry.mdl => {
+            Some(compute_online_code(sample, classes, &batch.settings))
+        }
+        _ => None,
+    };
     let fitted = probes.into_iter().zip(batch.entries.iter().zip(&own));
-    fitted.map(|(probe, (one, own))| Fitted { probe, control: control(one, own) }).collect()
+    fitted
+        .map(|(probe, (one, own))| Fitted { probe, control: control(one, own), code: code(one, own) })
+        .collect()
 }

@@ -13,7 +13,7 @@ use crate::analyses::CheckedTask;
 use crate::design::{Design, Grouping};
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
-use crate::prompts::INDEX;
+use crate::prompts::{INDEX, TaskPrompts};
 use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
@@ -70,6 +70,13 @@ pub struct Probe {
     /// SQL over one prompt: types that recur in several groups. The control task gives each a label at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
+    /// The condition whose prompts the probe is trained on, to be tested on those of every other; if absent, it is trained and
+    /// tested within each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<String>,
+    /// Whether the classes' minimum description length given the states is computed too, as metric `compression`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mdl: bool,
     /// Name of the rows that are corrected together; if absent, those of one target and metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
@@ -85,6 +92,10 @@ pub struct Probe {
     /// SQL over one prompt: which prompts take part.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Probe {
@@ -112,6 +123,15 @@ impl Entry for Probe {
     }
 
     fn problem(&self) -> Option<String> {
+        if self.train.is_some() && (self.mdl || self.control.is_some()) {
+            return Some(
+                "`mdl` and `control` are of probes within a condition; with `train` there is neither"
+                    .to_owned(),
+            );
+        }
+        if self.mdl && self.kind == Some(ProbeKind::Ridge) {
+            return Some("`mdl` is a code of classes, which a ridge probe has not".to_owned());
+        }
         self.pooling.is_empty().then(|| "`pooling` must name at least one".to_owned())
     }
 
@@ -133,7 +153,7 @@ impl Analysis for Probes {
     }
 
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -158,6 +178,10 @@ impl Analysis for Probes {
         for (key, sql) in optional.chain([("target", &named.entry.target)]) {
             let expression = Expression { entry: &named.name, key, sql };
             refusals.note(expression.check(task.catalog, INDEX, &task.prompts.table))?;
+        }
+        if let Some(train) = &named.entry.train {
+            let known = condition_named(&task.prompts, train);
+            refusals.note(known.ok_or_else(|| unknown_condition(named, &task.prompts, train)))?;
         }
         Ok(())
     }
@@ -195,6 +219,17 @@ pub(crate) struct Prepared {
     control: Option<Grouping>,
     /// Whether a prompt takes part: chosen, and with a target and a group.
     is_chosen: Vec<bool>,
+    /// The condition that the probe is trained on, where it is one for all.
+    train: Option<usize>,
+}
+
+fn condition_named(prompts: &TaskPrompts, name: &str) -> Option<usize> {
+    prompts.conditions.iter().position(|condition| **condition == *name)
+}
+
+fn unknown_condition(named: &Named<Probe>, prompts: &TaskPrompts, name: &str) -> AnalyzeError {
+    let known = prompts.conditions.iter().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
+    named.refuse(format!("its `train` is `{name}`, which no prompt has as its condition; there are {known}"))
 }
 
 /// One target a prompt; what stands where there is none is never read.
@@ -266,7 +301,11 @@ fn prepare_one(inputs: Inputs<'_>, named: &Named<Probe>) -> Result<Prepared, Ana
         Some(sql) => Some(Grouping::evaluate(catalog, prompts, expression("control", sql))?),
         None => None,
     };
-    Ok(Prepared { entry: entry.clone(), kind, targets, group, control, is_chosen })
+    if entry.mdl && kind == ProbeKind::Ridge {
+        return Err(named.refuse("`mdl` is a code of classes, and the target is a number; `kind = \"logistic\"` takes it for classes"));
+    }
+    let train = entry.train.as_deref().and_then(|name| condition_named(prompts, name));
+    Ok(Prepared { entry: entry.clone(), kind, targets, group, control, is_chosen, train })
 }
 
 /// The task's clusters where the target is theirs, and can be learned from some and read from others; items elsewhere.

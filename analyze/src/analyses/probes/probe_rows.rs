@@ -6,10 +6,13 @@ use crate::analyses::measures::Measure;
 use crate::prompts::TaskPrompts;
 use crate::settings::AnalysisSettings;
 use crate::states::LayerSite;
-use crate::stats::probes::{Metric, NullScores, Predictions, ProbeResult, familywise_p_values};
-use hypercolumn_schemas::Pooling;
+use crate::stats::probes::{Metric, NullScores, OnlineCode, Predictions, ProbeResult, familywise_p_values};
 use hypercolumn_schemas::tables::{MeasureRow, PredictionRow, ProbeRow};
+use hypercolumn_schemas::{Pooling, Undefined};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The metric of an online code.
+const COMPRESSION: &str = "compression";
 
 /// Rows of the tables.
 #[derive(Default)]
@@ -61,6 +64,9 @@ impl Scope<'_> {
             for &metric in metrics_of(one.n_classes(&batch.prompts)) {
                 scores.scored.push(self.score(batch, one, &fitted, metric));
             }
+            if let Some(code) = &fitted.code {
+                scores.scored.push((self.compression(batch, one, code), None));
+            }
             let is_measure =
                 one.entry.pooling.first() == Some(&self.pooling) && self.layer_site.is_measured(sites);
             if let Ok(result) = &fitted.probe {
@@ -85,19 +91,10 @@ impl Scope<'_> {
             Ok(_) => scored.and_then(|m| m.undefined),
             Err(reason) => Some(*reason),
         };
-        let n_groups = batch.groups.iter().collect::<BTreeSet<_>>().len() as i32;
         let score = scored.and_then(|m| m.score);
         let control =
             fitted.control.as_ref().and_then(|control| control.as_ref().ok()?.metric(metric)?.score);
         let row = ProbeRow {
-            condition: self.prompts.conditions[batch.condition].to_string(),
-            layer: self.layer_site.layer,
-            site: self.layer_site.site.to_string(),
-            role: one.entry.segment.clone(),
-            pooling: self.pooling.name().to_owned(),
-            target: one.entry.label().to_owned(),
-            probe: one.kind.name().to_owned(),
-            metric: metric.name().to_owned(),
             score,
             baseline: scored.and_then(|m| m.baseline),
             chance: scored.and_then(|m| m.chance),
@@ -105,10 +102,62 @@ impl Scope<'_> {
             control,
             selectivity: score.zip(control).map(|(score, control)| metric.gain(score, control)),
             p_value: scored.and_then(|m| m.p_value),
-            q_value: None,
-            p_value_fwer: None,
             ci_low: scored.and_then(|m| m.interval).map(|i| i.low),
             ci_high: scored.and_then(|m| m.interval).map(|i| i.high),
+            converged: result.map(|result| result.converged),
+            reason: reason.map(|r| r.to_string()),
+            ..self.unscored(batch, one, metric.name())
+        };
+        (row, scored.and_then(|m| m.null.clone()))
+    }
+
+    /// The row of the minimum description length.
+    fn compression(
+        &self,
+        batch: &ProbeBatch<'_>,
+        one: &Prepared,
+        code: &Result<OnlineCode, Undefined>,
+    ) -> ProbeRow {
+        let row = self.unscored(batch, one, COMPRESSION);
+        match code {
+            Err(reason) => ProbeRow { reason: Some(reason.to_string()), ..row },
+            Ok(code) => {
+                let chance = code.uniform_bits / code.control_bits;
+                ProbeRow {
+                    score: Some(code.compression),
+                    baseline: Some(1.0),
+                    chance: Some(chance),
+                    above_chance: Some(code.compression - chance),
+                    ..row
+                }
+            }
+        }
+    }
+
+    /// A row that says what is scored and has no score.
+    fn unscored(&self, batch: &ProbeBatch<'_>, one: &Prepared, metric: &str) -> ProbeRow {
+        let n_groups = batch.groups.iter().collect::<BTreeSet<_>>().len() as i32;
+        ProbeRow {
+            condition: self.prompts.conditions[batch.condition].to_string(),
+            train_condition: one.train.map(|train| self.prompts.conditions[train].to_string()),
+            layer: self.layer_site.layer,
+            site: self.layer_site.site.to_string(),
+            role: one.entry.segment.clone(),
+            pooling: self.pooling.name().to_owned(),
+            target: one.entry.label().to_owned(),
+            probe: one.kind.name().to_owned(),
+            metric: metric.to_owned(),
+            score: None,
+            baseline: None,
+            chance: None,
+            above_chance: None,
+            control: None,
+            selectivity: None,
+            p_value: None,
+            q_value: None,
+            p_value_fwer: None,
+            ci_low: None,
+            ci_high: None,
             n_prompts: batch.prompts.len() as i32,
             n_groups: Some(n_groups),
             units: one.group.sql.clone(),
@@ -118,19 +167,18 @@ impl Scope<'_> {
             n_folds: self.settings.n_folds as i32,
             n_repeats: self.settings.n_repeats as i32,
             n_permutations: self.settings.n_refits as i32,
-            converged: result.map(|result| result.converged),
+            converged: None,
             family: self.family(one, metric),
             confidence: self.settings.confidence,
             seed: self.settings.seed.to_string(),
-            reason: reason.map(|r| r.to_string()),
-        };
-        (row, scored.and_then(|m| m.null.clone()))
+            reason: None,
+        }
     }
 
-    fn family(&self, one: &Prepared, metric: Metric) -> String {
+    fn family(&self, one: &Prepared, metric: &str) -> String {
         one.entry.family.clone().unwrap_or_else(|| {
             let (target, role, pooling) = (one.entry.label(), &one.entry.segment, self.pooling.name());
-            format!("{target} ({role}, {pooling}, {}, {})", one.kind.name(), metric.name())
+            format!("{target} ({role}, {pooling}, {}, {metric})", one.kind.name())
         })
     }
 

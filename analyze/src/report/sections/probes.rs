@@ -26,6 +26,7 @@ const LOWEST_R2: f64 = -0.6;
 struct Cell {
     setting: (String, String, String, String),
     condition: String,
+    train_condition: String,
     place: Place,
     score: Option<Estimate>,
     baseline: Option<f64>,
@@ -128,6 +129,7 @@ fn cell(row: Row<'_>) -> Cell {
     Cell {
         setting: (text("role"), text("pooling"), text("probe"), text("metric")),
         condition: text("condition"),
+        train_condition: text("train_condition"),
         place: Place::new(row.integer("layer"), row.text("site")),
         score: row.number("score").map(|value| Estimate { value, low, high, confidence }),
         baseline: row.number("baseline"),
@@ -275,9 +277,13 @@ impl Target<'_> {
                     .replace("metrics", "metric")
             ),
         };
+        let trained = match cell.train_condition.as_str() {
+            "" => String::new(),
+            condition => format!(" trained on “{condition}”, tested"),
+        };
         let most = self.cells.iter().map(|c| c.n_prompts).max().unwrap_or(0) as usize;
         format!(
-            "{} probe{classes} on {}, {}. n = {} a condition in {}, kept whole over {} in {}; \
+            "{} probe{classes}{trained} on {}, {}. n = {} a condition in {}, kept whole over {} in {}; \
              {} refits to permuted targets; bands are {} intervals over groups and training sets, seed {}.{others}",
             crate::report::wording::sentence_case(&self.probe),
             self.states,
