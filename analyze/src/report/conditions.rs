@@ -15,6 +15,8 @@ pub(super) struct Condition {
     pub(super) name: String,
     /// In-context examples.
     pub(super) n_examples: i64,
+    /// Whether another compared condition has as many examples, so that their number does not name it.
+    shares_count: bool,
     /// Whether it is one of the conditions that are compared: it has answers to score. Others (such as
     /// bare statements that only representations are compared with) are drawn beside them in grey.
     pub(super) is_in_series: bool,
@@ -39,8 +41,8 @@ impl Conditions {
         self.all.iter().filter(|c| c.is_in_series)
     }
 
-    /// The condition that others are compared with (the declared one, or that with the fewest examples) and the one with
-    /// the most examples among the others.
+    /// The condition that others are compared with (the declared one, or that with the fewest examples) and the last of the
+    /// others, which has the most examples.
     pub(super) fn ends(&self) -> Option<(&Condition, &Condition)> {
         let declared = self.reference.as_ref().and_then(|name| self.series().find(|c| c.name == *name));
         let first = declared.or_else(|| self.series().next())?;
@@ -52,6 +54,7 @@ impl Conditions {
         self.all.iter().find(|c| c.name == name).cloned().unwrap_or_else(|| Condition {
             name: name.to_owned(),
             n_examples: 0,
+            shares_count: false,
             is_in_series: false,
             color: palette::ASIDE.to_owned(),
         })
@@ -60,7 +63,7 @@ impl Conditions {
 
 /// `with 8 examples instead of 1`, or the conditions' names where the counts do not tell them apart.
 pub(super) fn contrast(first: &Condition, last: &Condition) -> String {
-    if first.n_examples == last.n_examples {
+    if first.n_examples == last.n_examples || first.shares_count || last.shares_count {
         return format!("in {} instead of {}", last.name, first.name);
     }
     let noun = if last.n_examples == 1 { "example" } else { "examples" };
@@ -83,6 +86,7 @@ pub(super) fn read_conditions(
         all.push(Condition {
             name: row.text("condition").to_owned(),
             n_examples: row.integer("n_examples"),
+            shares_count: false,
             is_in_series: row.integer("n_scored") > 0,
             color: palette::ASIDE.to_owned(),
         });
@@ -98,9 +102,55 @@ fn finish(task: String, n_prompts: usize, mut all: Vec<Condition>) -> Conditions
     if !all.iter().any(|c| c.is_in_series) {
         all.iter_mut().for_each(|c| c.is_in_series = true);
     }
-    let n = all.iter().filter(|c| c.is_in_series).count();
+    let counts: Vec<i64> = all.iter().filter(|c| c.is_in_series).map(|c| c.n_examples).collect();
+    for condition in &mut all {
+        condition.shares_count = counts.iter().filter(|n| **n == condition.n_examples).count() > 1;
+    }
+    put_first_of_most_last(&mut all);
+    let n = counts.len();
     for (i, condition) in all.iter_mut().filter(|c| c.is_in_series).enumerate() {
         condition.color = palette::sequential(i, n);
     }
     Conditions { task, n_prompts, all, reference: None }
+}
+
+/// Sections speak of the last condition. Where several show the most examples, that is the first of them: others vary it, by
+/// random labels or another order, and are not what examples do.
+fn put_first_of_most_last(all: &mut [Condition]) {
+    let counts = || all.iter().filter(|c| c.is_in_series).map(|c| c.n_examples);
+    let (Some(least), Some(most)) = (counts().min(), counts().max()) else { return };
+    let is_most = |c: &Condition| c.is_in_series && c.n_examples == most;
+    if let Some(first) = all.iter().position(is_most).filter(|_| least < most) {
+        all[first..].rotate_left(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conditions(all: &[(&str, i64)]) -> Conditions {
+        let condition = |(name, n_examples): &(&str, i64)| Condition {
+            name: (*name).to_owned(),
+            n_examples: *n_examples,
+            shares_count: false,
+            is_in_series: true,
+            color: String::new(),
+        };
+        finish("t".to_owned(), 1, all.iter().map(condition).collect())
+    }
+
+    fn words(all: &[(&str, i64)]) -> String {
+        let conditions = conditions(all);
+        let (first, last) = conditions.ends().expect("two conditions");
+        contrast(first, last)
+    }
+
+    #[test]
+    fn a_number_of_examples_names_a_condition_only_where_it_is_alone() {
+        assert_eq!(words(&[("icl_0", 0), ("icl_1", 1), ("icl_8", 8)]), "with 8 examples instead of 0");
+        let labels = [("icl_0", 0), ("icl_8", 8), ("icl_8-random", 8)];
+        assert_eq!(words(&labels), "in icl_8 instead of icl_0", "random labels are not what 8 examples do");
+        assert_eq!(words(&[("none", 0), ("truthful", 0)]), "in truthful instead of none");
+    }
 }
