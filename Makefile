@@ -81,6 +81,10 @@ nextest: setup ## Run the tests, one process each, and name the slow ones; needs
 	HYPERCOLUMN_REQUIRE_MODEL=1 $(CARGO) nextest run --workspace --release
 	$(CARGO) test --workspace --release --doc
 
+.PHONY: examples
+examples: setup ## Run the examples with make, DVC and Snakemake, which are installed into a virtual environment
+	scripts/check-examples.sh $(program) $(target)/examples
+
 .PHONY: deny
 deny: ## Check licences and banned crates (deny.toml); needs cargo-deny
 	$(CARGO) deny --workspace check licenses bans sources

@@ -43,4 +43,7 @@ pub use params::{ParamColumn, ParamType};
 pub use questions::Questions;
 pub use scoring::{NumberForm, Scorer, Scoring};
 pub use sql::{QueryResult, query, query_named};
-pub use stage::{Action, PlannedStep, StepOutcome, check, plan, run, write_report};
+pub use stage::{
+    Action, FailureCause, OnFailure, Order, PlannedStep, RunOutcome, StepDependencies, StepFailure, StepName,
+    StepOutcome, check, dependencies, plan, plan_behind, report_is_current, run, run_steps, write_report,
+};

@@ -6,6 +6,7 @@ pub use prompts::{PromptsAction, PromptsArgs, ShowArgs};
 
 use crate::device_and_dtype;
 use crate::memory_size::memory_size;
+use crate::select_options::SelectOptions;
 use crate::study::preset_names;
 use bytesize::ByteSize;
 use clap::builder::PossibleValuesParser;
@@ -172,6 +173,12 @@ pub struct RunArgs {
     #[command(flatten)]
     pub study: StudyOption,
     #[command(flatten)]
+    pub select: SelectOptions,
+    /// Write the digests of what the selected steps gave to FILE, which is left alone where they are the same: for make, DVC
+    /// or Snakemake.
+    #[arg(long, value_name = "FILE")]
+    pub stamp: Option<PathBuf>,
+    #[command(flatten)]
     pub model: ModelOptions,
     /// Path of the report; `reports/STUDY.html` in the lake if absent.
     #[arg(long, value_name = "PATH")]
@@ -309,9 +316,14 @@ pub struct LakeArgs {
 pub struct PlanArgs {
     #[command(flatten)]
     pub study: StudyOption,
+    #[command(flatten)]
+    pub select: SelectOptions,
     /// End with exit code 4 if any step would run.
     #[arg(long)]
     pub check: bool,
+    /// Path of the report; `reports/STUDY.html` in the lake if absent.
+    #[arg(long, value_name = "PATH")]
+    pub report: Option<PathBuf>,
     #[command(flatten)]
     pub model: ModelOptions,
     /// Write JSON.

@@ -17,6 +17,7 @@ mod memory_size;
 mod output;
 mod progress;
 mod resolve;
+mod select_options;
 mod study;
 mod suggestion;
 mod visible;

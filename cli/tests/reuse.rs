@@ -22,9 +22,13 @@ fn set(bench: &Bench, from: &str, to: &str) {
 
 #[test]
 fn each_change_runs_what_depends_on_it_and_nothing_else() {
-    let analyses = |names: &[&str]| names.iter().map(|n| format!("analyze mine: {n}")).collect::<Vec<_>>();
     let lines = |steps: &[&str]| steps.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
-    let everything_of_mine = lines(&["ingest mine", "extract mine", "analyze s"]);
+    let analyses = ["analyze mine: behavior", "analyze mine: rsa", "analyze mine: associations"];
+    let everything_of_mine =
+        lines(&[&["ingest mine", "extract mine"], &analyses[..], &["report s"]].concat());
+    let of_other = ["analyze other: behavior", "analyze other: associations", "report s"];
+    let both_extractions =
+        lines(&[&["extract mine", "extract other"], &analyses[..], &of_other[..]].concat());
     type Change = fn(&Bench);
     let changes: [(&str, Change, Vec<String>); 10] = [
         ("nothing", |_| {}, Vec::new()),
@@ -32,35 +36,32 @@ fn each_change_runs_what_depends_on_it_and_nothing_else() {
         (
             "a param",
             |b| drop(b.write("mine.jsonl", prompts("Line", 1))),
-            lines(&["ingest mine", "analyze s"]),
+            lines(&[&["ingest mine"], &analyses[..], &["report s"]].concat()),
         ),
         (
             "a hypothesis",
             |b| set(b, "a.class = b.class", "a.class <> b.class"),
-            analyses(&["rsa", "associations"]),
+            lines(&[&analyses[1..], &["report s"]].concat()),
         ),
-        ("a seed", |b| set(b, "seed = 1", "seed = 2"), analyses(&["rsa", "associations"])),
+        ("a seed", |b| set(b, "seed = 1", "seed = 2"), lines(&[&analyses[1..], &["report s"]].concat())),
         (
             "a pooling more",
             |b| set(b, "pooling = [\"mean\"] }]", "pooling = [\"mean\", \"last\"] }]"),
-            lines(&["extract mine", "extract other", "analyze s"]),
+            both_extractions.clone(),
         ),
-        (
-            "longer answers",
-            |b| set(b, "max_new_tokens = 1", "max_new_tokens = 2"),
-            lines(&["extract mine", "extract other", "analyze s"]),
-        ),
+        ("longer answers", |b| set(b, "max_new_tokens = 1", "max_new_tokens = 2"), both_extractions.clone()),
         (
             "fewer roles of attention",
             |b| set(b, "max_new_tokens = 1", "max_new_tokens = 1\nattention = { query_roles = [\"final\"] }"),
-            Vec::new(),
+            // The page shows the study's text.
+            lines(&["report s"]),
         ),
         ("another study", |b| set(b, "name = \"s\"", "name = \"t\""), {
             let names = ["behavior", "rsa", "probes", "attention_ratios", "associations", "claims"];
             let of = |task: &'static str| names.iter().map(move |n| format!("analyze {task}: {n}"));
-            of("mine").chain(of("other")).collect()
+            of("mine").chain(of("other")).chain(["report t".to_owned()]).collect()
         }),
-        ("a comment", |b| set(b, "[extract]", "# more to come\n[extract]"), Vec::new()),
+        ("a comment", |b| set(b, "[extract]", "# more to come\n[extract]"), lines(&["report s"])),
     ];
     for (name, change, expected) in changes {
         let bench = filled();

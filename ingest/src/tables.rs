@@ -12,8 +12,8 @@ use crate::templates::TemplateTask;
 use hypercolumn_schemas::Prompt;
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
-    Commit, CommitInfo, IngestRecord, Lake, Partition, Record, RecordVersion, Row, Slot, Snapshot, TaskRows,
-    Transaction, content_key, describe_changes, name_problem, prompts_digest, tables,
+    Commit, CommitInfo, IngestRecord, Lake, Partition, Recompute, Record, RecordVersion, Row, Slot, Snapshot,
+    TaskRows, Transaction, content_key, describe_changes, name_problem, prompts_digest, tables,
 };
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -59,19 +59,26 @@ pub struct IngestPlan {
     pub reason: String,
 }
 
-/// Puts a task's prompts into `lake`, replacing what it held under this name, unless they are the same.
+/// Puts a task's prompts into `lake`, replacing what it held under this name; where they are the same, `recompute` says
+/// whether they are written again.
 ///
 /// # Errors
 /// [`IngestError`] where the name, the settings or the file is refused, or the lake cannot be written;
 /// the lake is then as it was.
-pub fn ingest(lake: &Lake, task: &str, source: &PromptSource) -> Result<IngestOutcome, IngestError> {
+pub fn ingest(
+    lake: &Lake,
+    task: &str,
+    source: &PromptSource,
+    recompute: Recompute,
+) -> Result<IngestOutcome, IngestError> {
     let started = Instant::now();
     check_task(task)?;
     let description = describe(source)?;
     let slot = Slot::Ingest { task: task.to_owned() };
     let key = content_key(&(CODE_VERSION, &description));
     let is_whole = |commit: &&Commit| commit.files.iter().all(|file| lake.check(file).is_ok());
-    if let Some(commit) = lake.snapshot()?.slot(&slot).filter(|c| c.key == key).filter(is_whole) {
+    let is_reused = |commit: &&Commit| recompute == Recompute::Changed && commit.key == key;
+    if let Some(commit) = lake.snapshot()?.slot(&slot).filter(is_reused).filter(is_whole) {
         let n_rows = |table: &str| commit.files.iter().filter(|f| f.table == table).map(|f| f.n_rows).sum();
         let (n_prompts, n_segments) = (n_rows(tables::PROMPTS.name), n_rows(tables::SEGMENTS.name));
         let (messages, warnings) = Default::default();
@@ -210,9 +217,9 @@ mod tests {
     fn a_task_is_written_once_and_then_reused() {
         let directory = tempfile::tempdir().expect("a directory");
         let lake = Lake::create(directory.path().join("lake")).expect("a lake");
-        let first = ingest(&lake, "lines", &small(4)).expect("written");
+        let first = ingest(&lake, "lines", &small(4), Recompute::Changed).expect("written");
         assert_eq!((first.n_prompts, first.reused), (4 * 2 * 4, false));
-        let second = ingest(&lake, "lines", &small(4)).expect("reused");
+        let second = ingest(&lake, "lines", &small(4), Recompute::Changed).expect("reused");
         assert_eq!(second, IngestOutcome { reused: true, ..first.clone() });
         let snapshot = lake.snapshot().expect("readable");
         let n_rows = |table| -> usize {
@@ -231,7 +238,7 @@ mod tests {
         let reason =
             |source| plan(&lake.snapshot().expect("a log"), "lines", &source).expect("possible").reason;
         assert_eq!(reason(small(4)), "not in the lake yet");
-        ingest(&lake, "lines", &small(4)).expect("written");
+        ingest(&lake, "lines", &small(4), Recompute::Changed).expect("written");
         assert_eq!(reason(small(4)), "same source");
         assert_eq!(reason(small(5)), "lines was 4, is 5");
     }
@@ -241,7 +248,13 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let lake = Lake::create(directory.path().join("lake")).expect("a lake");
         for name in ["", "  ", "a\nb"] {
-            assert!(matches!(ingest(&lake, name, &small(4)), Err(IngestError::TaskName { .. })), "{name:?}");
+            assert!(
+                matches!(
+                    ingest(&lake, name, &small(4), Recompute::Changed),
+                    Err(IngestError::TaskName { .. })
+                ),
+                "{name:?}"
+            );
         }
     }
 }

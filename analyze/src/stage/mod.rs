@@ -5,12 +5,14 @@
 //! a study is evaluated before the first slot is written.
 
 mod check;
+mod order;
 mod plan;
 mod write_report;
 
 pub use check::check;
-pub use plan::{Action, PlannedStep};
-pub use write_report::write_report;
+pub use order::{FailureCause, OnFailure, Order, StepFailure};
+pub use plan::{Action, PlannedStep, StepDependencies, StepName, dependencies};
+pub use write_report::{report_is_current, write_report};
 
 use crate::analyses::{Inputs, Results};
 use crate::catalog::Catalog;
@@ -22,9 +24,10 @@ use crate::questions::Questions;
 use hypercolumn_schemas::{
     AnalyzeRecord, CommitInfo, FileEntry, Lake, Partition, Progress, Record, Slot, Snapshot,
 };
+use order::Failures;
 use plan::Step;
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// What came of one step.
@@ -38,6 +41,15 @@ pub struct StepOutcome {
     pub elapsed: Duration,
 }
 
+/// What came of all steps.
+#[derive(Debug, Default)]
+pub struct RunOutcome {
+    /// Steps that were done or reused.
+    pub outcomes: Vec<StepOutcome>,
+    /// Steps that were not done, where [`OnFailure::KeepGoing`] is asked for.
+    pub failures: Vec<StepFailure>,
+}
+
 /// What [`run`] would do in a lake that holds `snapshot`, in order.
 ///
 /// # Errors
@@ -48,7 +60,21 @@ pub fn plan(
     model: &str,
     questions: &Questions,
 ) -> Result<Vec<PlannedStep>, AnalyzeError> {
-    Ok(plan::plan(snapshot, model, questions)?.into_iter().map(|step| step.planned).collect())
+    plan_behind(snapshot, model, questions, &BTreeSet::new())
+}
+
+/// As [`plan()`], while the prompts or states of the tasks `pending` are yet to be made.
+///
+/// # Errors
+/// As [`plan()`], for the other tasks.
+pub fn plan_behind(
+    snapshot: &Snapshot,
+    model: &str,
+    questions: &Questions,
+    pending: &BTreeSet<String>,
+) -> Result<Vec<PlannedStep>, AnalyzeError> {
+    let steps = plan::plan(snapshot, model, questions, &questions.tasks, pending)?;
+    Ok(steps.into_iter().map(|step| step.planned).collect())
 }
 
 /// Analyses what `model` has read: every step whose inputs, settings or method have changed is done
@@ -62,23 +88,50 @@ pub fn run(
     questions: &Questions,
     progress: &dyn Progress,
 ) -> Result<Vec<StepOutcome>, AnalyzeError> {
+    Ok(run_steps(lake, model, questions, &Order::default(), progress)?.outcomes)
+}
+
+/// As [`run`], for the steps of `order`. The caller sees to it that what they read has been made.
+///
+/// # Errors
+/// As [`run`]; with [`OnFailure::KeepGoing`] what fails in one step is in the outcome.
+pub fn run_steps(
+    lake: &Lake,
+    model: &str,
+    questions: &Questions,
+    order: &Order,
+    progress: &dyn Progress,
+) -> Result<RunOutcome, AnalyzeError> {
+    let tasks = order.tasks(&questions.tasks);
+    if tasks.is_empty() && !questions.tasks.is_empty() {
+        return Ok(RunOutcome::default());
+    }
     let _claim = lake.claim_results(&questions.study, model)?;
     let snapshot = lake.without_misplaced(lake.snapshot()?, |slot| matches!(slot, Slot::Analyze { .. }));
-    let steps = plan::plan(&snapshot, model, questions)?;
+    let steps = order.apply(plan::plan(&snapshot, model, questions, &tasks, &BTreeSet::new())?);
+    let mut failures = Failures::new(order.on_failure);
     for step in steps.iter().filter(|step| step.planned.is_to_run()) {
-        step.reads.iter().try_for_each(|file| lake.check(file).map(drop))?;
+        let checked = step.reads.iter().try_for_each(|file| lake.check(file).map(drop));
+        failures.note(step, checked.map_err(AnalyzeError::from))?;
     }
     let job = Job { lake, model, questions, progress };
     let mut prepared = match steps.iter().any(|step| step.planned.is_to_run()) {
-        true => Some(job.prepare(Catalog::of_snapshot(lake, snapshot.clone())?, &steps)?),
+        true => Some(job.prepare(Catalog::of_snapshot(lake, snapshot.clone())?, &steps, &mut failures)?),
         false => None,
     };
     let mut outcomes = Vec::with_capacity(steps.len());
     for (number, step) in steps.into_iter().enumerate() {
+        if failures.exclude(&step) {
+            continue;
+        }
         let begun = Instant::now();
         let work = prepared.as_mut().and_then(|p| Some((p.entries.remove(&number)?, &*p)));
         let (n_rows, elapsed) = match work {
-            Some((entries, prepared)) => (job.run(&step, prepared, &*entries, begun)?, begun.elapsed()),
+            Some((entries, prepared)) => {
+                let done = job.run(&step, prepared, &*entries, begun);
+                let Some(n_rows) = failures.note(&step, done)? else { continue };
+                (n_rows, begun.elapsed())
+            }
             None => {
                 let commit = snapshot.slot(&step.planned.slot);
                 (commit.map_or(0, |c| c.files.iter().map(|f| f.n_rows).sum()), Duration::ZERO)
@@ -86,7 +139,7 @@ pub fn run(
         };
         outcomes.push(StepOutcome { step: step.planned, n_rows, elapsed });
     }
-    Ok(outcomes)
+    Ok(RunOutcome { outcomes, failures: failures.into_all() })
 }
 
 /// What a run is about.
@@ -108,22 +161,40 @@ struct Prepared {
 }
 
 impl Job<'_> {
-    fn prepare(&self, catalog: Catalog, steps: &[Step]) -> Result<Prepared, AnalyzeError> {
+    fn prepare(
+        &self,
+        catalog: Catalog,
+        steps: &[Step],
+        failures: &mut Failures,
+    ) -> Result<Prepared, AnalyzeError> {
         let mut prepared = Prepared { catalog, prompts: BTreeMap::new(), entries: BTreeMap::new() };
-        for (number, Step { planned, .. }) in steps.iter().enumerate().filter(|(_, s)| s.planned.is_to_run())
-        {
-            let task = planned.task();
-            if !prepared.prompts.contains_key(task) {
-                let table = format!("study_prompts_{}", prepared.prompts.len());
-                let prompts = TaskPrompts::load(&prepared.catalog, task, table)?;
-                let design = self.questions.design(task).evaluate(&prepared.catalog, &prompts)?;
-                prepared.prompts.insert(task.to_owned(), (prompts, design));
+        for (number, step) in steps.iter().enumerate().filter(|(_, step)| step.planned.is_to_run()) {
+            if failures.exclude(step) {
+                continue;
             }
-            let entries: Vec<_> = self.questions.entries.of(planned.analysis.name(), task).collect();
-            let inputs = self.inputs(&prepared.catalog, &prepared.prompts[task]);
-            prepared.entries.insert(number, planned.analysis.prepare(inputs, &entries)?);
+            let entries = self.prepare_step(&mut prepared, number, &step.planned);
+            if let Some(entries) = failures.note(step, entries)? {
+                prepared.entries.insert(number, entries);
+            }
         }
         Ok(prepared)
+    }
+
+    fn prepare_step(
+        &self,
+        prepared: &mut Prepared,
+        number: usize,
+        planned: &PlannedStep,
+    ) -> Result<Box<dyn Any + Send>, AnalyzeError> {
+        let task = planned.task();
+        if !prepared.prompts.contains_key(task) {
+            let table = format!("study_prompts_{number}");
+            let prompts = TaskPrompts::load(&prepared.catalog, task, table)?;
+            let design = self.questions.design(task).evaluate(&prepared.catalog, &prompts)?;
+            prepared.prompts.insert(task.to_owned(), (prompts, design));
+        }
+        let entries: Vec<_> = self.questions.entries.of(planned.analysis.name(), task).collect();
+        planned.analysis.prepare(self.inputs(&prepared.catalog, &prepared.prompts[task]), &entries)
     }
 
     fn inputs<'i>(
@@ -151,7 +222,7 @@ impl Job<'_> {
             // Results have been committed since the catalog was opened.
             true => {
                 current = Catalog::open(self.lake)?;
-                if !step.record.settings.is_null() {
+                if step.reads_results {
                     reads.extend(self.earlier_results(current.snapshot(), &step.planned.slot)?);
                 }
                 &current

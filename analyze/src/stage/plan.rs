@@ -7,9 +7,10 @@ use crate::inputs::{digests, files_of, find_tasks};
 use crate::questions::Questions;
 use crate::statement::isolated;
 use hypercolumn_schemas::{
-    AnalyzeRecord, FileEntry, RecordVersion, Slot, Snapshot, content_key, describe_changes,
+    AnalyzeRecord, FileEntry, RecordVersion, Slot, Snapshot, Table, content_key, describe_changes,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Whether a step is to be done.
@@ -48,9 +49,34 @@ impl PlannedStep {
         self.slot.task()
     }
 
+    /// The name.
+    pub fn name(&self) -> StepName {
+        StepName { task: self.task().to_owned(), analysis: self.analysis.name() }
+    }
+
     pub(super) fn is_to_run(&self) -> bool {
         self.action == Action::Run
     }
+}
+
+/// A step's name: one analysis of one task.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepName {
+    /// The task.
+    pub task: String,
+    /// The analysis.
+    pub analysis: &'static str,
+}
+
+/// What a step reads beside the prompts and states of its task.
+#[derive(Debug)]
+pub struct StepDependencies {
+    /// The step.
+    pub name: StepName,
+    /// Whether it reads the results of the steps before it, of the same task.
+    pub reads_results: bool,
+    /// Tables that its SQL names, which it reads whatever the task.
+    pub named: Vec<&'static Table>,
 }
 
 /// A step with what its commit records.
@@ -59,45 +85,106 @@ pub(super) struct Step {
     pub(super) record: AnalyzeRecord,
     /// The files of earlier stages that it reads.
     pub(super) reads: Vec<FileEntry>,
+    /// Whether it also reads the results of the steps before it, of the same task.
+    pub(super) reads_results: bool,
 }
 
-/// All steps of the tasks asked for.
+/// What a study's text says of one of its steps.
+pub(super) struct StudyStep {
+    analysis: &'static dyn Registered,
+    task: String,
+    /// The settings that its results depend on; null where the study asks it nothing.
+    settings: Value,
+    /// Tables that its SQL names: it can read all of them, whatever the model and task.
+    named: Vec<&'static Table>,
+}
+
+impl StudyStep {
+    fn reads_results(&self) -> bool {
+        self.analysis.reads_results() && !self.settings.is_null()
+    }
+}
+
+/// The steps of a study, and the steps and tables that each one reads.
+///
+/// # Errors
+/// [`AnalyzeError::Engine`] when DuckDB's parser fails.
+pub fn dependencies(questions: &Questions) -> Result<Vec<StepDependencies>, AnalyzeError> {
+    let steps = study_steps(questions, &questions.tasks)?;
+    let dependencies = |step: StudyStep| StepDependencies {
+        reads_results: step.reads_results(),
+        name: StepName { task: step.task, analysis: step.analysis.name() },
+        named: step.named,
+    };
+    Ok(steps.into_iter().map(dependencies).collect())
+}
+
+fn study_steps(questions: &Questions, tasks: &[String]) -> Result<Vec<StudyStep>, AnalyzeError> {
+    let parser = isolated()?;
+    let mut steps = Vec::new();
+    for (task, analysis) in tasks.iter().flat_map(|task| ANALYSES.map(|analysis| (task, analysis))) {
+        let settings = settings_of(analysis, questions, task);
+        let named = tables_in(&parser, &settings)?.into_values().collect();
+        steps.push(StudyStep { analysis, task: task.clone(), settings, named });
+    }
+    Ok(steps)
+}
+
+/// All steps of `tasks`, or of every task that the model has read where that is empty. The prompts or states of `pending`
+/// tasks are yet to be made.
 pub(super) fn plan(
     snapshot: &Snapshot,
     model: &str,
     questions: &Questions,
+    tasks: &[String],
+    pending: &BTreeSet<String>,
 ) -> Result<Vec<Step>, AnalyzeError> {
-    let tasks = find_tasks(snapshot, model, &questions.tasks)?;
-    check(questions, &tasks)?;
-    let parser = isolated()?;
+    let ready: Vec<String> = tasks.iter().filter(|task| !pending.contains(*task)).cloned().collect();
+    let tasks = match tasks.is_empty() {
+        true => find_tasks(snapshot, model, &[])?,
+        false => tasks.to_vec(),
+    };
+    if !ready.is_empty() {
+        find_tasks(snapshot, model, &ready)?;
+    }
+    check(questions, if questions.tasks.is_empty() { &tasks } else { &questions.tasks })?;
     let mut steps: Vec<Step> = Vec::new();
-    for task in &tasks {
-        let mut earlier: Vec<String> = Vec::new();
-        for analysis in ANALYSES {
-            let settings = settings_of(analysis, questions, task);
-            let mut reads: Vec<FileEntry> =
-                files_of(snapshot, model, task, analysis.inputs()).cloned().collect();
-            // An expression that names a table can read all of it, whatever the model and task.
-            let named = tables_in(&parser, &settings)?.into_values();
-            reads.extend(named.flat_map(|table| snapshot.files(table)).cloned());
-            if settings.is_null() {
-                // A table without a question is empty, whatever there is to read.
-                reads.clear();
-            }
-            let mut inputs = digests(&reads);
-            if analysis.reads_results() && !settings.is_null() {
-                inputs.extend(earlier.iter().cloned());
-            }
-            let slot = Slot::Analyze {
-                study: questions.study.clone(),
-                model: model.to_owned(),
-                task: task.clone(),
-                question: analysis.name().to_owned(),
-            };
-            let (planned, record) = plan_step(snapshot, slot, analysis, &inputs, settings);
-            earlier.push(planned.key.clone());
-            steps.push(Step { planned, record, reads });
+    // Of the steps of the same task: their keys, and whether one of them reads what is yet to be made.
+    let mut earlier: Vec<String> = Vec::new();
+    let mut is_any_pending = false;
+    for step in study_steps(questions, &tasks)? {
+        if steps.last().is_some_and(|last| last.planned.task() != step.task) {
+            earlier.clear();
+            is_any_pending = false;
         }
+        let (reads_results, is_asked) = (step.reads_results(), !step.settings.is_null());
+        let reads_pending = pending.contains(&step.task) || (!step.named.is_empty() && !pending.is_empty());
+        let is_pending = is_asked && (reads_pending || (reads_results && is_any_pending));
+        is_any_pending |= is_pending;
+        let mut reads = Vec::new();
+        // A table without a question is empty, whatever there is to read.
+        if is_asked {
+            let inputs = step.analysis.inputs();
+            reads.extend(files_of(snapshot, model, &step.task, inputs).cloned());
+            reads.extend(step.named.iter().flat_map(|table| snapshot.files(table)).cloned());
+        }
+        let mut inputs = digests(&reads);
+        if reads_results {
+            inputs.extend(earlier.iter().cloned());
+        }
+        let slot = Slot::Analyze {
+            study: questions.study.clone(),
+            model: model.to_owned(),
+            task: step.task,
+            question: step.analysis.name().to_owned(),
+        };
+        let (mut planned, record) = plan_step(snapshot, slot, step.analysis, &inputs, step.settings);
+        if is_pending {
+            let reason = "what it reads is made again".to_owned();
+            planned = PlannedStep { action: Action::Run, reason, ..planned };
+        }
+        earlier.push(planned.key.clone());
+        steps.push(Step { planned, record, reads, reads_results });
     }
     Ok(steps)
 }

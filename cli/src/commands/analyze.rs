@@ -6,17 +6,19 @@ use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::progress::{Reporter, duration};
 use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
-use hypercolumn_analyze::Action;
+use hypercolumn_analyze::{Action, Order, RunOutcome, StepFailure};
 use hypercolumn_schemas::Lake;
-use std::path::Path;
 use std::time::Instant;
 
 pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let study = resolve_study(&args.study, &args.model, ModelNeed::Name)?;
     let lake = open(&args.lake.lake)?;
     check_model(&lake, &study)?;
+    compute(&lake, &study, &Order::default(), reporter)?;
     let path = args.report.clone().unwrap_or_else(|| lake.report_path(&study.name));
-    analyze(&lake, &study, &path, reporter)?;
+    report::write(&lake, &study, &path)?;
+    findings::show(&lake, &study, reporter)?;
+    super::print(&format!("\nreport: {}\n", path.display()))?;
     Ok(Exit::Success)
 }
 
@@ -28,18 +30,21 @@ fn check_model(lake: &Lake, study: &ResolvedStudy) -> Result<(), Failure> {
     hypercolumn_extract::check_model(&snapshot, &model).map_err(could_not("analyze", lake.root().display()))
 }
 
-/// Asks the questions that have no answer in the lake yet, writes the report, prints the findings.
-pub fn analyze(lake: &Lake, study: &ResolvedStudy, path: &Path, reporter: &Reporter) -> Result<(), Failure> {
-    let model = study.model.name.clone();
+/// Asks the questions of `order` that have no answer in the lake yet; what failed where the order goes on.
+pub fn compute(
+    lake: &Lake,
+    study: &ResolvedStudy,
+    order: &Order,
+    reporter: &Reporter,
+) -> Result<Vec<StepFailure>, Failure> {
     let started = Instant::now();
-    let outcomes = hypercolumn_analyze::run(lake, &model, &study.questions, reporter)
-        .map_err(could_not("analyze", lake.root().display()))?;
+    let RunOutcome { outcomes, failures } =
+        hypercolumn_analyze::run_steps(lake, &study.model.name, &study.questions, order, reporter)
+            .map_err(could_not("analyze", lake.root().display()))?;
     let n_run = outcomes.iter().filter(|o| o.step.action == Action::Run).count();
     reporter.say(&match n_run {
         0 => format!("analyze: all {} steps reused", outcomes.len()),
         n => format!("analyze: {n} of {} steps run in {}", outcomes.len(), duration(started.elapsed())),
     });
-    report::write(lake, study, path)?;
-    findings::show(lake, study, reporter)?;
-    super::print(&format!("\nreport: {}\n", path.display()))
+    Ok(failures)
 }

@@ -14,7 +14,7 @@ use hypercolumn_extract::forward::profile::{Work, peak_flop_per_second};
 use hypercolumn_extract::model::source::{ALIASES, NamedModel, ResolvedModel};
 use hypercolumn_extract::stage::resources::Resources;
 use hypercolumn_extract::stage::settings::Settings;
-use hypercolumn_schemas::Lake;
+use hypercolumn_schemas::{Lake, Recompute};
 use std::time::Duration;
 
 pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
@@ -25,7 +25,8 @@ pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
         return dry_run(&lake, &model, &tasks, &args.resources.resources());
     }
     for TaskSettings { task, settings } in &tasks {
-        let outcome = extract(&lake, task, &model, settings, &args.resources.resources(), reporter)?;
+        let resources = args.resources.resources();
+        let outcome = extract(&lake, task, &model, settings, &resources, Recompute::Changed, reporter)?;
         if args.profile {
             print(&profile(task, &outcome))?;
         }
@@ -46,8 +47,9 @@ fn dry_run(
         let snapshot = lake.snapshot().map_err(could_not("read lake", lake.root().display()))?;
         let prompts =
             hypercolumn_extract::read_task(lake, &snapshot, task).map_err(could_not("plan", task))?;
-        let plan = hypercolumn_extract::plan(snapshot, prompts, model, settings, resources)
-            .map_err(could_not("plan", task))?;
+        let plan =
+            hypercolumn_extract::plan(snapshot, prompts, model, settings, resources, Recompute::Changed)
+                .map_err(could_not("plan", task))?;
         rows.push(vec![
             task.clone(),
             count(plan.n_prompts),
@@ -144,9 +146,10 @@ pub fn extract(
     model: &ResolvedModel,
     settings: &Settings,
     resources: &Resources,
+    recompute: Recompute,
     reporter: &Reporter,
 ) -> Result<Outcome, Failure> {
-    let outcome = hypercolumn_extract::extract(lake, task, model, settings, resources, reporter)
+    let outcome = hypercolumn_extract::extract(lake, task, model, settings, resources, recompute, reporter)
         .map_err(could_not("extract", task))?;
     let n_shards = outcome.n_shards_run + outcome.n_shards_reused;
     let tokens = format!(

@@ -10,7 +10,7 @@ use crate::resolve::{ModelNeed, ResolvedTask, resolve_prompts, resolve_study};
 use hypercolumn_analyze::TaskDesign;
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_ingest::{ColumnMap, Generator, PromptSource, PromptsFile};
-use hypercolumn_schemas::Lake;
+use hypercolumn_schemas::{Lake, Recompute};
 
 pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     // Prompts that are refused must not leave an empty lake behind.
@@ -28,7 +28,7 @@ pub fn run(args: &IngestArgs, reporter: &Reporter) -> Result<Exit, Failure> {
         }
     };
     let lake = create(&args.lake.lake)?;
-    ingest(&lake, &tasks, reporter)?;
+    tasks.iter().try_for_each(|task| ingest(&lake, task, Recompute::Changed, reporter))?;
     Ok(Exit::Success)
 }
 
@@ -43,24 +43,27 @@ fn source_of(name: &str, args: &IngestArgs) -> Result<PromptSource, Failure> {
     }
 }
 
-/// Puts the prompts of all tasks into the lake.
-pub fn ingest(lake: &Lake, tasks: &[ResolvedTask], reporter: &Reporter) -> Result<(), Failure> {
-    for task in tasks {
-        let outcome = hypercolumn_ingest::ingest(lake, &task.name, &task.source)
-            .map_err(could_not("ingest", &task.name))?;
-        for message in &outcome.messages {
-            reporter.say(&format!("ingest {}: {message}", task.name));
-        }
-        for warning in &outcome.warnings {
-            reporter.warn(&format!("{}: {warning}", task.name));
-        }
-        let how = if outcome.reused { "reused" } else { "written" };
-        reporter.say(&format!(
-            "ingest {}: {} prompts, {} segments {how}",
-            task.name,
-            format_count(outcome.n_prompts),
-            format_count(outcome.n_segments)
-        ));
+/// Puts the prompts of a task into the lake.
+pub fn ingest(
+    lake: &Lake,
+    task: &ResolvedTask,
+    recompute: Recompute,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    let outcome = hypercolumn_ingest::ingest(lake, &task.name, &task.source, recompute)
+        .map_err(could_not("ingest", &task.name))?;
+    for message in &outcome.messages {
+        reporter.say(&format!("ingest {}: {message}", task.name));
     }
+    for warning in &outcome.warnings {
+        reporter.warn(&format!("{}: {warning}", task.name));
+    }
+    let how = if outcome.reused { "reused" } else { "written" };
+    reporter.say(&format!(
+        "ingest {}: {} prompts, {} segments {how}",
+        task.name,
+        format_count(outcome.n_prompts),
+        format_count(outcome.n_segments)
+    ));
     Ok(())
 }

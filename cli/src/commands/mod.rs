@@ -18,6 +18,7 @@ mod run;
 mod sql;
 mod stale;
 mod status;
+mod steps;
 mod tables;
 mod verify;
 

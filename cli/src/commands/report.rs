@@ -8,7 +8,7 @@ use crate::invocation::shown_arguments;
 use crate::progress::Reporter;
 use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
 use hypercolumn_analyze::report::{Fact, ModelRdmText, ReportRequest, TaskCluster, TaskReference};
-use hypercolumn_analyze::{Hypothesis, TaskDesign, write_report};
+use hypercolumn_analyze::{Hypothesis, TaskDesign, report_is_current, write_report};
 use hypercolumn_schemas::Lake;
 use std::path::Path;
 
@@ -23,6 +23,16 @@ pub fn run(args: &AnalyzeArgs, _reporter: &Reporter) -> Result<Exit, Failure> {
 
 /// Writes the report of a study's results to `path`.
 pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Failure> {
+    write_report(lake, &request(lake, study), path).map_err(could_not("write report", path.display()))?;
+    Ok(())
+}
+
+/// Whether the file at `path` is the page that [`write`] would make.
+pub fn is_current(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<bool, Failure> {
+    report_is_current(lake, &request(lake, study), path).map_err(could_not("compose report", path.display()))
+}
+
+fn request(lake: &Lake, study: &ResolvedStudy) -> ReportRequest {
     let model_rdms = study.questions.entries.typed::<Hypothesis>().map(|entry| ModelRdmText {
         task: entry.task.clone(),
         name: entry.hypothesis.clone(),
@@ -36,7 +46,7 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
         Some(TaskReference { task: task.clone(), condition: design.reference.clone()? })
     };
     let root = lake.root().display().to_string();
-    let request = ReportRequest {
+    ReportRequest {
         study: study.name.clone(),
         tasks: study.tasks.iter().map(|task| task.name.clone()).collect(),
         model: study.model.name.clone(),
@@ -50,7 +60,5 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
         ],
         lake_argument: (root != "lake").then_some(root),
         study_arguments: shown_arguments(),
-    };
-    write_report(lake, &request, path).map_err(could_not("write report", path.display()))?;
-    Ok(())
+    }
 }

@@ -32,8 +32,9 @@ use crate::stage::settings::Settings;
 use crate::stage::shard::{Shard, ShardRunner, count_unique, plan_shards, workload, writing_thread};
 use crate::stage::tokenized_prompt::{TokenizedPrompt, tokenize_task};
 use hypercolumn_schemas::{
-    BackendId, CommitInfo, ExtractRecord, FileEntry, Lake, ModelRecord, Partition, Progress, Prompt, Record,
-    RecordVersion, Slot, Snapshot, TaskRows, content_key, describe_changes, prompts_digest, tables,
+    BackendId, CommitInfo, ExtractRecord, FileEntry, Lake, ModelRecord, Partition, Progress, Prompt,
+    Recompute, Record, RecordVersion, Slot, Snapshot, TaskRows, content_key, describe_changes,
+    prompts_digest, tables,
 };
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -104,11 +105,14 @@ pub fn plan(
     model: &ResolvedModel,
     settings: &Settings,
     resources: &Resources,
+    recompute: Recompute,
 ) -> Result<ExtractPlan, ExtractError> {
-    let job = Job::prepare(snapshot, rows, model, settings)?;
+    let job = Job { recompute, ..Job::prepare(snapshot, rows, model, settings)? };
     let n_shards = job.shards.len();
     let n_shards_done = (0..n_shards).filter(|i| job.is_done(*i)).count();
-    let reason = if n_shards_done == n_shards {
+    let reason = if recompute == Recompute::Always {
+        "it is asked for again".to_owned()
+    } else if n_shards_done == n_shards {
         "same prompts, model and settings".to_owned()
     } else if n_shards_done > 0 {
         format!("{} of {n_shards} shards are missing", n_shards - n_shards_done)
@@ -150,7 +154,7 @@ pub fn plan(
 }
 
 /// Runs a model over a task's prompts and commits the tables shard by shard; shards that are in the lake with the
-/// same content key are not computed again.
+/// same content key are not computed again unless `recompute` says so.
 ///
 /// # Errors
 /// [`ExtractError::UnknownTask`], [`ExtractError::Model`], [`ExtractError::TooLong`], [`ExtractError::Memory`] and others before anything is
@@ -161,13 +165,14 @@ pub fn extract(
     model: &ResolvedModel,
     settings: &Settings,
     resources: &Resources,
+    recompute: Recompute,
     progress: &dyn Progress,
 ) -> Result<Outcome, ExtractError> {
     let started = Instant::now();
     let _claim = lake.claim_extraction(&model.name, task)?;
     let snapshot = lake.without_misplaced(lake.snapshot()?, |slot| matches!(slot, Slot::Extract { .. }));
     let rows = read_task(lake, &snapshot, task)?;
-    let job = Job::prepare(snapshot, rows, model, settings)?;
+    let job = Job { recompute, ..Job::prepare(snapshot, rows, model, settings)? };
     let missing: Vec<usize> = (0..job.shards.len()).filter(|i| !job.is_done(*i)).collect();
     let mut spent = Spent::default();
     if !missing.is_empty() {
@@ -210,6 +215,7 @@ struct Job<'a> {
     keys: Vec<String>,
     run_key: String,
     prompts_digest: String,
+    recompute: Recompute,
 }
 
 impl<'a> Job<'a> {
@@ -253,6 +259,7 @@ impl<'a> Job<'a> {
             keys,
             run_key,
             prompts_digest,
+            recompute: Recompute::Changed,
         })
     }
 
@@ -261,6 +268,11 @@ impl<'a> Job<'a> {
     }
 
     fn is_done(&self, shard: usize) -> bool {
+        self.recompute == Recompute::Changed && self.is_held(shard)
+    }
+
+    /// Whether the lake holds what the shard would give.
+    fn is_held(&self, shard: usize) -> bool {
         self.snapshot.slot(&self.slot(shard)).is_some_and(|c| {
             c.key == self.keys[shard]
                 && c.details.as_extract().is_some_and(|record| record.run_key == self.run_key)
@@ -398,7 +410,7 @@ impl<'a> Job<'a> {
     /// that no reader ever sees two runs side by side.
     fn outdated_slots(&self) -> Vec<Slot> {
         let current: Vec<Slot> =
-            (0..self.shards.len()).filter(|i| self.is_done(*i)).map(|i| self.slot(i)).collect();
+            (0..self.shards.len()).filter(|i| self.is_held(*i)).map(|i| self.slot(i)).collect();
         let slots = self.snapshot.shards(&self.model.name, &self.task).map(|(c, _)| c.slot.clone());
         slots.filter(|slot| !current.contains(slot)).collect()
     }
