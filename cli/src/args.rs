@@ -71,8 +71,10 @@ pub enum Command {
     Report(AnalyzeArgs),
     /// Query the lake in SQL.
     Sql(SqlArgs),
-    /// Show what the lake holds.
-    Status(LakeArgs),
+    /// Show what the lake holds, or what some of it was computed from.
+    Status(StatusArgs),
+    /// Compare two entries of the log, two studies or two models: settings and numbers.
+    Diff(DiffArgs),
     /// Show what `run` would do, and why.
     Plan(PlanArgs),
     /// Compare every file of the lake with its checksum.
@@ -305,6 +307,42 @@ pub enum FormatArg {
 
 #[derive(Debug, ClapArgs)]
 pub struct LakeArgs {
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct StatusArgs {
+    /// Show what the rows of a table or a slot were computed from (inputs, settings, code version, key), and whether the next
+    /// run would compute them again: of STUDY, or of the study that asked.
+    #[arg(long, value_name = "TABLE|SLOT")]
+    pub why: Option<String>,
+    #[command(flatten)]
+    pub study: StudyOption,
+    #[command(flatten)]
+    pub model: ModelOptions,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub lake: LakeOption,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct DiffArgs {
+    /// The number of an entry as `hypercolumn history` shows it, `study:NAME` or `model:NAME`.
+    pub a: String,
+    /// What it is compared with, of the same kind.
+    pub b: String,
+    /// Compare this table only; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub table: Vec<String>,
+    /// Values that differ to show of each table, the largest differences first.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub rows: usize,
     /// Write JSON.
     #[arg(long)]
     pub json: bool,

@@ -28,9 +28,9 @@ pub fn remember(command: &Command) {
             (Some(&args.study), Some(&args.model), Some(&args.lake))
         }
         Command::Sql(args) => (None, None, Some(&args.lake)),
-        Command::Status(args) | Command::Verify(args) | Command::History(args) => {
-            (None, None, Some(&args.lake))
-        }
+        Command::Verify(args) | Command::History(args) => (None, None, Some(&args.lake)),
+        Command::Status(args) => (Some(&args.study), Some(&args.model), Some(&args.lake)),
+        Command::Diff(args) => (None, None, Some(&args.lake)),
         Command::Repair(args) => (None, None, Some(&args.lake)),
         Command::Drop(args) => (None, None, Some(&args.lake)),
         Command::Gc(args) => (None, None, Some(&args.lake)),

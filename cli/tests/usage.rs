@@ -8,7 +8,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use support::{Bench, PROMPTS, Ran};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "run",
     "ingest",
     "prompts",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 18] = [
     "report",
     "sql",
     "status",
+    "diff",
     "plan",
     "verify",
     "history",

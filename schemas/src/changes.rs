@@ -1,5 +1,6 @@
 //! What differs between two settings, for people.
 
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -9,17 +10,38 @@ const MAX_SHOWN: usize = 60;
 /// Changes that are told one by one.
 const MAX_CHANGES: usize = 3;
 
-/// The differences between two settings in words, `seed was 1, is 2; …`, each named by its path; none if there is none.
-pub fn describe_changes(before: &Value, now: &Value) -> Option<String> {
+/// A value that differs between two settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Path of the value, with a dot between levels.
+    pub path: String,
+    /// Earlier value as JSON; none if there was none.
+    pub before: Option<String>,
+    /// Later value as JSON; none if there is none.
+    pub now: Option<String>,
+}
+
+/// The values that differ between two settings, in the order of their paths.
+pub fn changes(before: &Value, now: &Value) -> Vec<Change> {
     let (before, now) = (leaves(before), leaves(now));
     let mut paths: Vec<&String> = before.keys().chain(now.keys()).collect();
     paths.sort();
     paths.dedup();
-    let changed: Vec<String> = paths
-        .into_iter()
-        .filter(|path| before.get(*path) != now.get(*path))
-        .map(|path| format!("{path} was {}, is {}", shown(before.get(path)), shown(now.get(path))))
-        .collect();
+    let changed = paths.into_iter().filter(|path| before.get(*path) != now.get(*path));
+    let change = |path: &String| Change {
+        path: path.clone(),
+        before: before.get(path).cloned(),
+        now: now.get(path).cloned(),
+    };
+    changed.map(change).collect()
+}
+
+/// The differences between two settings in words, `seed was 1, is 2; …`, each named by its path; none if there is none.
+pub fn describe_changes(before: &Value, now: &Value) -> Option<String> {
+    let in_words = |Change { path, before, now }: Change| {
+        format!("{path} was {}, is {}", shown(before.as_ref()), shown(now.as_ref()))
+    };
+    let changed: Vec<String> = changes(before, now).into_iter().map(in_words).collect();
     let more = changed.len().saturating_sub(MAX_CHANGES);
     let mut told = changed[..changed.len() - more].join("; ");
     if more > 0 {

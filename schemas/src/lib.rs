@@ -47,7 +47,7 @@ mod verify;
 mod vocabulary;
 mod writer;
 
-pub use changes::describe_changes;
+pub use changes::{Change, changes, describe_changes};
 pub use column::{Column, ColumnType, VECTOR_ELEMENT, vector_element};
 pub use commit::{Commit, FileEntry, LogEntry, Removal, RemovalCause};
 pub use cut::{Piece, cut_at_segments};

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod completions;
+mod diff;
 mod drop;
 mod extract;
 mod findings;
@@ -21,6 +22,7 @@ mod status;
 mod steps;
 mod tables;
 mod verify;
+mod why;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
@@ -46,6 +48,7 @@ pub fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&args, &reporter),
         Command::Sql(args) => sql::run(&args, &reporter),
         Command::Status(args) => status::run(&args, &reporter),
+        Command::Diff(args) => diff::run(&args, &reporter),
         Command::Plan(args) => plan::run(&args, &reporter),
         Command::Verify(args) => verify::run(&args),
         Command::Drop(args) => drop::run(&args, &reporter),

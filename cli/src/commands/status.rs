@@ -1,8 +1,8 @@
 //! `status`: what the lake holds, and which of its files are missing or damaged.
 
 use super::stale::remedies;
-use super::{open, print, print_json, warn_of_log};
-use crate::args::LakeArgs;
+use super::{open, print, print_json, warn_of_log, why};
+use crate::args::StatusArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::invocation::lake_command;
@@ -55,10 +55,20 @@ struct ExtractionStatus {
     n_shards: u64,
 }
 
-pub fn run(args: &LakeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
+pub fn run(args: &StatusArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let lake = open(&args.lake.lake)?;
     let refuse = || could_not("read lake", args.lake.lake.display());
     let snapshot = lake.survey().map_err(refuse())?;
+    if args.why.is_none() && (args.study.is_given() || args.model.model.is_some()) {
+        let refused = Failure::usage("could not show the status of a study".to_owned());
+        return Err(
+            refused.hint("a study is for --why TABLE; `hypercolumn plan STUDY` says what it would do")
+        );
+    }
+    if let Some(target) = &args.why {
+        let exit = warn_of_log(&snapshot, reporter);
+        return why::run(target, args, &snapshot).map(|()| exit);
+    }
     let stale = snapshot.stale();
     let status = Status {
         lake: args.lake.lake.display().to_string(),

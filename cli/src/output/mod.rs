@@ -16,6 +16,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Schema};
 use arrow::error::ArrowError;
 use hypercolumn_analyze::QueryResult;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -45,6 +46,15 @@ pub fn write(result: &QueryResult, format: FormatArg, reporter: &Reporter) -> Re
 /// If a value has no text.
 pub fn render(result: &QueryResult, reporter: &Reporter) -> Result<String, Failure> {
     table::encode(result, reporter).map_err(|cause| unwritable(FormatArg::Table, &cause))
+}
+
+/// The rows of a query result as values.
+///
+/// # Errors
+/// If a value has no JSON.
+pub fn json_rows<T: DeserializeOwned>(result: &QueryResult) -> Result<Vec<T>, Failure> {
+    let bytes = json::encode(result).map_err(|cause| unwritable(FormatArg::Json, &cause))?;
+    Ok(serde_json::from_slice(&bytes).expect("the query has the fields as columns"))
 }
 
 /// Refuses to write a binary format to a terminal, before the query runs.

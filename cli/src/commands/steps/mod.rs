@@ -15,7 +15,7 @@ use crate::failure::{Failure, could_not};
 use crate::resolve::ResolvedStudy;
 use crate::select_options::Stage;
 use hypercolumn_analyze::{StepDependencies, StepName};
-use hypercolumn_schemas::{PartitionColumn, Table};
+use hypercolumn_schemas::{PartitionColumn, Slot, Table};
 use std::collections::BTreeSet;
 
 /// One step of a study.
@@ -115,6 +115,22 @@ impl Graph {
             text.push(format!("{} more", numbers.len() - MAX_NAMES));
         }
         text.join(", ")
+    }
+
+    /// The step that fills a slot.
+    pub fn step_of(&self, slot: &Slot) -> Option<usize> {
+        let Self { study, model, .. } = self;
+        let (stage, question, is_of_both) = match slot {
+            Slot::Ingest { .. } => (Stage::Ingest, None, true),
+            Slot::Extract { model: of, .. } => (Stage::Extract, None, of == model),
+            Slot::Analyze { study: asking, model: of, question, .. } => {
+                (Stage::Analyze, Some(question.as_str()), asking == study && of == model)
+            }
+        };
+        let fills = |step: &Step| {
+            step.stage == stage && step.task.as_deref() == Some(slot.task()) && step.analysis == question
+        };
+        self.steps.iter().position(fills).filter(|_| is_of_both)
     }
 
     /// The steps that `number` depends on, at most `depth` levels up.

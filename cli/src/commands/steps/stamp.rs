@@ -1,10 +1,10 @@
 //! Stamp files: what steps gave, as digests, for programs that ask a file whether something has changed.
 
-use super::{Choice, Graph, Step};
+use super::{Choice, Graph};
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
 use crate::select_options::Stage;
-use hypercolumn_schemas::{Lake, Slot, Snapshot, content_key};
+use hypercolumn_schemas::{Lake, Snapshot, content_key};
 use std::fs;
 use std::path::Path;
 
@@ -29,21 +29,9 @@ pub fn write_stamp(lake: &Lake, graph: &Graph, choice: &Choice, path: &Path) -> 
 
 /// The digest of a step's files.
 fn digest(snapshot: &Snapshot, graph: &Graph, number: usize) -> String {
-    let commits = snapshot.commits().filter(|commit| fills(graph, &graph.steps[number], &commit.slot));
+    let commits = snapshot.commits().filter(|commit| graph.step_of(&commit.slot) == Some(number));
     let files = commits.flat_map(|commit| &commit.files);
     let mut digests: Vec<String> = files.map(|file| format!("{}:{}", file.path, file.blake3)).collect();
     digests.sort();
     content_key(&digests)
-}
-
-/// Whether a step fills a slot.
-fn fills(graph: &Graph, step: &Step, slot: &Slot) -> bool {
-    let of_task = step.task.as_deref() == Some(slot.task());
-    match slot {
-        Slot::Ingest { .. } => of_task && step.stage == Stage::Ingest,
-        Slot::Extract { model, .. } => of_task && step.stage == Stage::Extract && *model == graph.model,
-        Slot::Analyze { study, model, question, .. } => {
-            of_task && step.analysis == Some(question) && *study == graph.study && *model == graph.model
-        }
-    }
 }
