@@ -112,7 +112,10 @@ fn every_section_has_its_figures_and_the_summary_its_direction() {
     assert!(alignment.contains("Undefined in icl_0 (none), layers 0: constant measure."));
     let behavior = section(&html, "behavior");
     assert!(behavior.contains("undefined because nothing to score was found in"));
-    assert!(behavior.contains("6 of 48 responses are empty in icl_2; they are scored as"), "{behavior}");
+    assert!(
+        behavior.contains("6 of 48 responses are empty in icl_2; white space alone counts"),
+        "{behavior}"
+    );
     assert_eq!(
         behavior.matches("responses are empty").count(),
         1,

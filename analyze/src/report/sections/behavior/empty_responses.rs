@@ -52,6 +52,11 @@ impl EmptyResponses {
         let said =
             |c: &Count| format!("{} of {} responses are empty in {}", c.n_empty, c.n_responses, c.condition);
         let counts: Vec<String> = self.counts.iter().map(said).collect();
-        (!counts.is_empty()).then(|| format!("{}; they are scored as what they are.", counts.join(", ")))
+        (!counts.is_empty()).then(|| {
+            format!(
+                "{}; white space alone counts as empty, and all are scored as what they are.",
+                counts.join(", ")
+            )
+        })
     }
 }
