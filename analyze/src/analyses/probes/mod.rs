@@ -304,7 +304,9 @@ fn prepare_one(inputs: Inputs<'_>, named: &Named<Probe>) -> Result<Prepared, Ana
     if entry.mdl && kind == ProbeKind::Ridge {
         return Err(named.refuse("`mdl` is a code of classes, and the target is a number; `kind = \"logistic\"` takes it for classes"));
     }
-    let train = entry.train.as_deref().and_then(|name| condition_named(prompts, name));
+    let condition =
+        |name| condition_named(prompts, name).ok_or_else(|| unknown_condition(named, prompts, name));
+    let train = entry.train.as_deref().map(condition).transpose()?;
     Ok(Prepared { entry: entry.clone(), kind, targets, group, control, is_chosen, train })
 }
 
