@@ -30,7 +30,7 @@ fn check_model(lake: &Lake, study: &ResolvedStudy) -> Result<(), Failure> {
     hypercolumn_extract::check_model(&snapshot, &model).map_err(could_not("analyze", lake.root().display()))
 }
 
-/// Asks the questions of `order` that have no answer in the lake yet; what failed where the order goes on.
+/// Computes the steps of `order` that the lake does not hold yet. Returns the steps that failed, if `order` continues after a failure.
 pub fn compute(
     lake: &Lake,
     study: &ResolvedStudy,
