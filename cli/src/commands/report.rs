@@ -27,7 +27,7 @@ pub fn write(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<(), Fail
     Ok(())
 }
 
-/// Whether the file at `path` is the page that [`write`] would make.
+/// Whether the file at `path` is the page that [`write()`] would make.
 pub fn is_current(lake: &Lake, study: &ResolvedStudy, path: &Path) -> Result<bool, Failure> {
     report_is_current(lake, &request(lake, study), path).map_err(could_not("compose report", path.display()))
 }
