@@ -1,10 +1,10 @@
 //! The design of a task: what its prompts have in common, so that they are not independent.
 
 use crate::catalog::Catalog;
+use crate::checked_questions::CheckedQuestions;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::TaskPrompts;
-use crate::refusals::Refusals;
 use crate::scoring::Scoring;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,16 +110,16 @@ impl TaskDesign {
         &self,
         catalog: &Catalog,
         prompts: &TaskPrompts,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError> {
-        refusals.note(self.scoring.check(&Self::label(&prompts.task)))?;
-        refusals.note(self.cluster_of(catalog, prompts))?;
-        refusals.note(self.reference_of(prompts))?;
-        refusals.note(self.check_baseline(prompts))?;
+        found.note(self.scoring.check(&Self::label(&prompts.task)))?;
+        found.note(self.cluster_of(catalog, prompts))?;
+        found.note(self.reference_of(prompts))?;
+        found.note(self.check_baseline(prompts))?;
         for contrast in &self.contrasts {
-            refusals.note(contrast.evaluate(prompts))?;
+            found.note(contrast.evaluate(prompts))?;
         }
-        refusals.note(self.check_names()).map(drop)
+        found.note(self.check_names()).map(drop)
     }
 
     fn cluster_of(&self, catalog: &Catalog, prompts: &TaskPrompts) -> Result<Option<Grouping>, AnalyzeError> {

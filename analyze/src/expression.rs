@@ -3,6 +3,7 @@
 use crate::answer::{Answer, ask};
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
+use crate::expression_hints::hint;
 use crate::statement::{Origin, Parsed, parse, syntax_error};
 use duckdb::Connection;
 use hypercolumn_schemas::Table;
@@ -53,9 +54,9 @@ impl Expression<'_> {
         key_column: &str,
         from: &str,
     ) -> Result<ValueKind, AnalyzeError> {
-        self.check_is_one(catalog)?;
         let sql = format!("DESCRIBE SELECT {} AS value, {key_column} FROM {from}", self.parenthesized());
-        let answer = self.ask(catalog, &sql)?;
+        let answer = self.check_is_one(catalog).and_then(|()| self.ask(catalog, &sql));
+        let answer = answer.or_else(|error| Err(self.hinted(error, catalog, from)?))?;
         Ok(match answer.column::<String>("column_type")?.first().map_or("", String::as_str) {
             "BOOLEAN" => ValueKind::Boolean,
             "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT" | "HUGEINT" | "UTINYINT" | "USMALLINT"
@@ -63,6 +64,20 @@ impl Expression<'_> {
             "FLOAT" | "DOUBLE" => ValueKind::Number,
             kind if kind.starts_with("DECIMAL") => ValueKind::Number,
             _ => ValueKind::Other,
+        })
+    }
+
+    /// The refusal with a hint on what to write, where there is one.
+    fn hinted(
+        &self,
+        error: AnalyzeError,
+        catalog: &Catalog,
+        from: &str,
+    ) -> Result<AnalyzeError, AnalyzeError> {
+        let AnalyzeError::Expression { reason, .. } = &error else { return Ok(error) };
+        Ok(match hint(catalog.connection(), self.sql, reason, from)? {
+            Some(hint) => self.refuse(format!("{reason}\n{hint}")),
+            None => error,
         })
     }
 

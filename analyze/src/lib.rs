@@ -10,9 +10,11 @@
 mod analyses;
 mod answer;
 mod catalog;
+mod checked_questions;
 mod design;
 mod error;
 mod expression;
+mod expression_hints;
 pub mod frames;
 mod inputs;
 mod kept;
@@ -20,7 +22,6 @@ mod params;
 mod prompts;
 mod questions;
 mod quote;
-mod refusals;
 pub mod report;
 mod responses;
 mod scoring;
@@ -34,9 +35,11 @@ pub mod stats;
 pub use analyses::{
     ANALYSES, AttentionRatio, CheckedTask, Entries, Entry, EntryError, EntryProblem, Hypothesis, ParsedEntry,
     Probe, ProbeKind, ReadEntries, Registered, StatesAsked, StudyEntry, field_names, missing_key,
+    required_keys,
 };
 pub use answer::Parameter;
 pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
+pub use checked_questions::{AttentionAsked, CheckedQuestions};
 pub use design::{Contrast, TaskDesign};
 pub use error::AnalyzeError;
 pub use params::{ParamColumn, ParamType};

@@ -1,10 +1,11 @@
 //! The `[analysis]` table of a study, and the defaults that entries of several analyses share.
 
 use hypercolumn_schemas::Pooling;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The `[analysis]` table: what all analyses share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AnalysisSettings {
     /// Seed of all random numbers.

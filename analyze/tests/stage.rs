@@ -451,3 +451,16 @@ fn rectangles_masks_and_blocks_work_together() {
     let masked = numbers(&lake, &masked);
     assert!(masked[0] > 0.1 && masked[1] < 0.05 && masked[2] < 1128.0, "{masked:?}");
 }
+
+#[test]
+fn a_hypothesis_that_says_the_same_of_all_pairs_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let lake = planted::make(home.path());
+    let rsa = json!({"rsa": [{"hypothesis": "all alike", "sql": "true"}, {"hypothesis": "same class", "sql": "a.class = b.class"}]});
+    let warnings = planted::Warnings::default();
+    run(&lake, MODEL, &study(rsa), &warnings).unwrap();
+    let said = warnings.0.lock().unwrap().join("\n");
+    assert!(said.contains("hypothesis `all alike` has the same value for all pairs"), "{said}");
+    assert!(said.contains("icl_4, so that its rows there are null"), "{said}");
+    assert!(!said.contains("`same class` has"), "{said}");
+}

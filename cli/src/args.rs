@@ -95,6 +95,8 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Print the man page, or write the pages of all commands into a directory.
     Man(ManArgs),
+    /// Describe the keys of a study.
+    Keys(KeysArgs),
 }
 
 impl Command {
@@ -473,6 +475,16 @@ pub struct ManArgs {
     /// Directory for one page a command; standard output has the program's own page if absent.
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub struct KeysArgs {
+    /// Tables and generators to describe, e.g. `rsa`; all keys if none is named.
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Write a JSON Schema of a study, for editors.
+    #[arg(long, conflicts_with = "names")]
+    pub schema: bool,
 }
 
 #[cfg(test)]

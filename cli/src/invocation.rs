@@ -35,9 +35,11 @@ pub fn remember(command: &Command) {
         Command::Drop(args) => (None, None, Some(&args.lake)),
         Command::Gc(args) => (None, None, Some(&args.lake)),
         Command::Prompts(PromptsArgs { action: PromptsAction::Show(args) }) => (None, None, Some(&args.lake)),
-        Command::Models(_) | Command::Tables(_) | Command::Completions(_) | Command::Man(_) => {
-            (None, None, None)
-        }
+        Command::Models(_)
+        | Command::Tables(_)
+        | Command::Keys(_)
+        | Command::Completions(_)
+        | Command::Man(_) => (None, None, None),
     };
     let repeated = Repeated {
         lake: lake.map_or_else(Vec::new, |LakeOption { lake }| lake_arguments(lake)),

@@ -168,6 +168,10 @@ fn contrasts_are_read_and_what_they_cannot_compare_is_refused() {
     refuse(contrast("linear", "icl_1", "icl_2"), &["line 3: the study has no task `linear`"]);
     let misspelt = contrast("linear_regression", "icl_1", "icl_2").replace("reference", "referense");
     refuse(misspelt, &["line 5: unknown key `referense`", "did you mean `reference`?"]);
+    let two = "name = \"s\"\n[[contrast]]\ntask = \"linear_regression\"\n[[probe]]\nname = \"n\"\n";
+    let missing =
+        ["missing field `condition`", "missing field `reference`", "field `task`", "field `target`"];
+    refuse(two.to_owned(), &missing);
     let absent = "name = \"s\"\n[[contrast]]\ntask = \"linear_regression\"\ncondition = \"icl_1\"\n";
     refuse(absent.to_owned(), &["line 2", "`reference`"]);
 }
@@ -319,4 +323,57 @@ fn what_matches_nothing_or_changes_from_run_to_run_is_refused() {
         &["[[probe]]", "`random()` gives another value every time"],
     );
     refused("a.line = b.line", "a.line = b.line AND now() > '2026-01-01'", &["[[rsa]]", "`now()`"]);
+}
+
+#[test]
+fn attention_that_is_not_kept_is_refused_before_the_model_runs() {
+    let keep = |attention: &str| format!("max_new_tokens = 0\nattention = {{ {attention} }}");
+    refused(
+        "max_new_tokens = 4",
+        &keep("query_roles = [\"query\"]"),
+        &[
+            "line 18: [[attention_ratio]]",
+            "its `query` asks for attention from segments `final`",
+            "attention.query_roles",
+        ],
+    );
+    refused(
+        "max_new_tokens = 4",
+        &keep("key_roles = [\"example\"]"),
+        &[
+            "its `irrelevant` asks for attention to segments `instruction`",
+            "add `instruction` to attention.key_roles",
+        ],
+    );
+    // A response of which there is none.
+    let response = "max_new_tokens = 0\n[[probe]]\ntask = \"linear_regression\"\ntarget = \"x\"\nsegment = \"response\"\n\
+                    [[attention_ratio]]\ntask = \"linear_regression\"\nquery = \"role = 'response'\"\n\
+                    relevant = \"role = 'example'\"\nirrelevant = \"role = 'instruction'\"";
+    refused(
+        "max_new_tokens = 4",
+        response,
+        &[
+            "line 8: it asks for states of the response",
+            "line 14: [[attention_ratio]]",
+            "segments `response`",
+            "no responses",
+        ],
+    );
+}
+
+#[test]
+fn sql_that_people_write_is_answered_with_a_hint() {
+    refused("target = \"slope\"", "target = \"slope;\"", &["[[probe]] 1", "leave out the `;`"]);
+    refused("target = \"slope\"", "target = \"WHERE slope > 0\"", &["leave out `WHERE`"]);
+    refused("role = 'final'\"", "role = \\\"final\\\"\"", &["text stands in single quotes: 'final'"]);
+    let bench = Bench::new();
+    bench.write(
+        "p.jsonl",
+        "{\"text\": \"a\", \"params\": {\"order\": 1}}\n{\"text\": \"b\", \"params\": {\"order\": 2}}\n",
+    );
+    let study = "name = \"s\"\n[[task]]\nname = \"t\"\nprompts = \"p.jsonl\"\n[[probe]]\ntask = \"t\"\n";
+    bench.write("study.toml", format!("{study}target = \"order\"\n"));
+    bench.run(&["plan", "study.toml"]).refuses(&["line 7", "`order` is a word of SQL", "write \"order\""]);
+    bench.write("study.toml", format!("{study}target = '\"order\"'\n"));
+    bench.run(&["plan", "study.toml"]).succeeds();
 }

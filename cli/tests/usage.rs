@@ -8,7 +8,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use support::{Bench, PROMPTS, Ran};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "run",
     "ingest",
     "prompts",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 19] = [
     "gc",
     "models",
     "tables",
+    "keys",
     "completions",
     "man",
 ];

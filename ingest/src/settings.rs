@@ -1,5 +1,6 @@
 //! Settings by name, of built-in tasks and of templates: read key by key, so that a refusal names its key.
 
+use schemars::Schema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -34,6 +35,18 @@ pub(crate) fn parse_settings<S: DeserializeOwned>(
     }
     serde_json::from_value(Value::Object(settings.clone()))
         .map_err(|error| refuse(task, "*", error, "settings that can be read together"))
+}
+
+/// A schema of settings with what each accepts as its `title`.
+pub(crate) fn with_accepted(mut schema: Schema, accepted: &Accepted) -> Schema {
+    let mut keys = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (key, accepted) in accepted {
+        let setting = keys.as_mut().and_then(|keys| keys.get_mut(*key)).and_then(Value::as_object_mut);
+        if let Some(setting) = setting {
+            setting.insert("title".to_owned(), Value::from(*accepted));
+        }
+    }
+    schema
 }
 
 /// The error for a setting with a value that is not accepted.

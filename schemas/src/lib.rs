@@ -58,7 +58,7 @@ pub use key::content_key;
 pub use lake::{Finding, Lake};
 pub use lock::Claim;
 pub use log::LOG_FORMAT;
-pub use name::{FIRST_TOKEN, OWN_ROLES, name_problem};
+pub use name::{FIRST_TOKEN, OWN_ROLES, RESPONSE, name_problem};
 pub use page::schema_page;
 pub use partition::Partition;
 pub use progress::Progress;

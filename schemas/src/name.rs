@@ -7,7 +7,10 @@ use crate::partition::percent_encode;
 pub const FIRST_TOKEN: &str = "first_token";
 
 /// Roles of the segments that the program adds to every prompt.
-pub const OWN_ROLES: [&str; 4] = ["prompt", "final", "response", FIRST_TOKEN];
+pub const OWN_ROLES: [&str; 4] = ["prompt", "final", RESPONSE, FIRST_TOKEN];
+
+/// The role of a response, which is there only where one was generated.
+pub const RESPONSE: &str = "response";
 
 /// Names that Hive readers take for a missing value, in lower case.
 const NULLS: [&str; 2] = ["null", "__hive_default_partition__"];

@@ -1,9 +1,10 @@
 //! Names that every stage shares: sites of a model and poolings of a segment's tokens.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A site: a position in a layer at which hidden states are captured. Layer 0 is the token embedding, layers 1..=L are the transformer blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Site {
     /// The token embedding, layer 0.
@@ -56,7 +57,7 @@ impl Site {
 }
 
 /// A pooling: the reduction of the states of a segment's tokens to one vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
     /// The mean over tokens.

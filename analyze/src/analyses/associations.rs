@@ -8,8 +8,8 @@ use super::measures::{ALIGNMENT, ATTENTION};
 use super::{Analysis, Correction, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::{Answer, ask};
+use crate::checked_questions::CheckedQuestions;
 use crate::error::AnalyzeError;
-use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, associations_section};
@@ -59,7 +59,7 @@ impl Analysis for Associations {
         &self,
         _: &CheckedTask<'_>,
         entry: &Named<NoEntry>,
-        _: &mut Refusals,
+        _: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError> {
         match *entry.entry {}
     }

@@ -3,9 +3,11 @@
 use super::{ANALYSES, Registered};
 use crate::error::AnalyzeError;
 use hypercolumn_schemas::Pooling;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -64,6 +66,16 @@ impl Entry for NoEntry {
     }
 }
 
+impl JsonSchema for NoEntry {
+    fn schema_name() -> Cow<'static, str> {
+        "NoEntry".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        Schema::from(false)
+    }
+}
+
 /// What is wrong with an entry, and at which key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryError {
@@ -92,7 +104,7 @@ pub struct ParsedEntry {
 }
 
 /// Reads an entry. A value that is refused is left out, and the rest is read again, so that all that is wrong is found.
-pub(crate) fn parse<T: Entry + for<'de> Deserialize<'de>>(mut value: Value) -> ParsedEntry {
+pub(crate) fn parse<T: Entry + JsonSchema + for<'de> Deserialize<'de>>(mut value: Value) -> ParsedEntry {
     let mut parsed = ParsedEntry::default();
     let mut unknown: BTreeSet<Vec<String>> = BTreeSet::new();
     let mut refused: Vec<EntryError> = Vec::new();
@@ -111,10 +123,8 @@ pub(crate) fn parse<T: Entry + for<'de> Deserialize<'de>>(mut value: Value) -> P
         };
         let path: Vec<String> = track.path().iter().filter_map(segment_of).collect();
         let reason = error.to_string();
-        // A key is missing whose value was refused.
-        if path.is_empty()
-            && refused.iter().any(|e| missing_key(&reason) == e.path.first().map(String::as_str))
-        {
+        if path.is_empty() && missing_key(&reason).is_some() {
+            refused.extend(missing_keys::<T>(&value, &refused));
             break;
         }
         let key = path.first().cloned();
@@ -131,9 +141,24 @@ pub(crate) fn parse<T: Entry + for<'de> Deserialize<'de>>(mut value: Value) -> P
     parsed
 }
 
+/// A refusal for each key that an entry cannot do without and lacks; not for one whose value was `refused`.
+fn missing_keys<T: JsonSchema>(entry: &Value, refused: &[EntryError]) -> Vec<EntryError> {
+    let is_refused = |key: &String| refused.iter().any(|error| error.path.first() == Some(key));
+    let missing = required_keys::<T>().into_iter().filter(|key| entry.get(key).is_none() && !is_refused(key));
+    let refusal = |key| EntryProblem::Refused(format!("missing field `{key}`"));
+    missing.map(|key| EntryError { path: Vec::new(), problem: refusal(key) }).collect()
+}
+
 /// The key in serde's message about one that is missing.
 pub fn missing_key(message: &str) -> Option<&str> {
     message.split_once("missing field `")?.1.split_once('`').map(|(key, _)| key)
+}
+
+/// The keys that a table cannot do without.
+pub fn required_keys<T: JsonSchema>() -> Vec<String> {
+    let schema = T::json_schema(&mut SchemaGenerator::default());
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    required.filter_map(|key| Some(key.as_str()?.to_owned())).collect()
 }
 
 /// The names of a struct's fields as serde spells them; none where `T` is no struct.

@@ -20,17 +20,17 @@ pub use attention_ratios::AttentionRatio;
 pub use checked_task::CheckedTask;
 pub use entry::{
     Entries, Entry, EntryError, EntryProblem, ParsedEntry, ReadEntries, StatesAsked, StudyEntry, field_names,
-    missing_key,
+    missing_key, required_keys,
 };
 pub use probes::{Probe, ProbeKind};
 pub use rsa::Hypothesis;
 
 use crate::catalog::Catalog;
+use crate::checked_questions::CheckedQuestions;
 use crate::design::Design;
 use crate::error::AnalyzeError;
 use crate::frames::{Correction, correct, frame_of_rows};
 use crate::prompts::TaskPrompts;
-use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::SectionInputs;
@@ -38,6 +38,7 @@ use crate::settings::AnalysisSettings;
 use entry::{Named, parse};
 use hypercolumn_schemas::{Progress, Row, Table};
 use polars::prelude::DataFrame;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -134,7 +135,7 @@ const SIGNIFICANT: f64 = 0.05;
 /// A kind of question.
 pub(crate) trait Analysis: Sync + 'static {
     /// What a study says of one question.
-    type Entry: Entry + for<'de> serde::Deserialize<'de>;
+    type Entry: Entry + JsonSchema + for<'de> serde::Deserialize<'de>;
     /// What is evaluated before anything is written.
     type Prepared: Send + 'static;
 
@@ -170,7 +171,7 @@ pub(crate) trait Analysis: Sync + 'static {
         &self,
         task: &CheckedTask<'_>,
         entry: &Named<Self::Entry>,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError>;
 
     /// Evaluates the entries' SQL over what was extracted.
@@ -208,15 +209,18 @@ pub trait Registered: Sync {
     /// Reads one entry of a study.
     fn parse(&self, value: Value) -> ParsedEntry;
 
+    /// What an entry may say, as a JSON Schema.
+    fn entry_schema(&self, generator: &mut SchemaGenerator) -> Schema;
+
     /// As [`Analysis::check`].
     ///
     /// # Errors
-    /// Faults; what is wrong with the entry is added to `refusals`.
+    /// Faults; what is wrong with the entry is added to `found`.
     fn check(
         &self,
         task: &CheckedTask<'_>,
         entry: &StudyEntry,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError>;
 
     /// As [`Analysis::prepare`].
@@ -275,13 +279,17 @@ impl<A: Analysis> Registered for A {
         parse::<A::Entry>(value)
     }
 
+    fn entry_schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        A::Entry::json_schema(generator)
+    }
+
     fn check(
         &self,
         task: &CheckedTask<'_>,
         entry: &StudyEntry,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError> {
-        Analysis::check(self, task, &entry.typed(), refusals)
+        Analysis::check(self, task, &entry.typed(), found)
     }
 
     fn prepare(

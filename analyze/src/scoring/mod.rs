@@ -6,11 +6,12 @@ use crate::error::AnalyzeError;
 use hypercolumn_schemas::is_unspaced;
 pub use number::NumberForm;
 use number::{find_number, read_number};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// How responses of a task are scored.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scorer {
     /// The response contains the expected answer as whole words.

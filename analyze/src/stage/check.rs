@@ -7,31 +7,31 @@
 use crate::analyses::CheckedTask;
 use crate::answer::ask;
 use crate::catalog::Catalog;
+use crate::checked_questions::CheckedQuestions;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
 use crate::questions::Questions;
-use crate::refusals::Refusals;
 use hypercolumn_schemas::{FIRST_TOKEN, OWN_ROLES, TaskRows};
 
-/// Checks `questions` against the prompts of their tasks: every [`AnalyzeError::Entry`] and
-/// [`AnalyzeError::Expression`] that [`super::run`] would give one by one. The `[analysis]` settings are not asked about.
+/// Checks `questions` against the prompts of their tasks: finds every [`AnalyzeError::Entry`] and
+/// [`AnalyzeError::Expression`] that [`super::run`] would give one by one. The `[analysis]` settings are not asked about,
+/// nor is what was extracted.
 ///
 /// # Errors
 /// Faults of DuckDB.
-pub fn check(tasks: &[TaskRows], questions: &Questions) -> Result<Vec<AnalyzeError>, AnalyzeError> {
-    let mut problems = questions.entries.problems(&questions.tasks);
-    let mut refusals = Refusals::default();
+pub fn check(tasks: &[TaskRows], questions: &Questions) -> Result<CheckedQuestions, AnalyzeError> {
+    let problems = questions.entries.problems(&questions.tasks);
+    let mut found = CheckedQuestions { problems, ..CheckedQuestions::default() };
     let catalog = Catalog::of_tasks(tasks)?;
     for (number, task) in questions.tasks.iter().enumerate() {
         let prompts = TaskPrompts::load(&catalog, task, format!("checked_prompts_{number}"))?;
-        questions.design(task).check(&catalog, &prompts, &mut refusals)?;
+        questions.design(task).check(&catalog, &prompts, &mut found)?;
         let checked = CheckedTask { catalog: &catalog, roles: read_roles(&catalog, task)?, prompts };
         for entry in questions.entries.iter().filter(|e| e.entry.task() == task) {
-            entry.analysis.check(&checked, entry, &mut refusals)?;
+            entry.analysis.check(&checked, entry, &mut found)?;
         }
     }
-    problems.extend(refusals.into_errors());
-    Ok(problems)
+    Ok(found)
 }
 
 /// The roles of a task's segments, and those of every prompt.

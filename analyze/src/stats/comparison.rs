@@ -7,9 +7,11 @@ use super::error::{NumericsError, Undefined, check_finite, check_length};
 use super::kendall::PairCounts;
 use super::pairs::{ModelRdm, PairList};
 use super::ranking::mid_ranks;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The statistic that compares a measure with a hypothesis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
     /// Rank correlation with the expectation over random tie-breaking: the right default for tied

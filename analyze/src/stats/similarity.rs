@@ -11,9 +11,11 @@ use std::collections::HashMap;
 
 use super::error::{NumericsError, Undefined, check_length, check_range};
 use super::matrix::Matrix;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// What is done to the vectors, across the prompts of one matrix, before they are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
     /// Nothing.
@@ -28,7 +30,7 @@ pub enum Normalization {
 }
 
 /// How two vectors are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Similarity {
     /// Cosine of the angle, in [-1, 1].

@@ -102,10 +102,8 @@ fn hostile_expressions_of_a_study_are_refused_and_write_nothing() {
         let target = if sql.starts_with("1)") { sql } else { format!("({sql}\n)") };
         let entries = Entries::from_json(&json!({"probe": [{"task": "t", "target": target}]})).unwrap();
         let questions = Questions { tasks: vec!["t".into()], entries, ..Questions::default() };
-        match check(&rows, &questions).as_deref() {
-            Ok([AnalyzeError::Expression { .. }]) => {}
-            other => panic!("{target}: {other:?}"),
-        }
+        let problems = check(&rows, &questions).unwrap().problems;
+        assert!(matches!(problems[..], [AnalyzeError::Expression { .. }]), "{target}: {problems:?}");
     }
     assert_eq!(contents(home.path()), before, "nothing is written");
 }

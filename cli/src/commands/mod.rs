@@ -9,6 +9,7 @@ mod findings;
 mod gc;
 mod history;
 mod ingest;
+mod keys;
 mod man;
 pub mod models;
 mod plan;
@@ -59,6 +60,7 @@ pub fn dispatch(args: Args) -> Result<Exit, Failure> {
         Command::Tables(args) => tables::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Keys(args) => keys::run(&args),
     }
 }
 

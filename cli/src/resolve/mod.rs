@@ -17,7 +17,7 @@ use hypercolumn_analyze::{Questions, StatesAsked, TaskDesign};
 use hypercolumn_extract::model::source::NamedModel;
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_ingest::PromptSource;
-use hypercolumn_schemas::{Pooling, TaskRows};
+use hypercolumn_schemas::{Pooling, RESPONSE, TaskRows};
 use model::{Refusal, resolve_model};
 use overrides::override_template;
 use tasks::{DraftTask, resolve_task};
@@ -242,6 +242,11 @@ impl Draft {
 /// What extraction settings do not keep of the states that a question asks for: the message and the hint.
 fn unkept(settings: &Settings, asked: StatesAsked<'_>) -> Option<(String, String)> {
     let StatesAsked { segment, poolings } = asked;
+    if segment == RESPONSE && settings.max_new_tokens == 0 {
+        let message =
+            "it asks for states of the response, and no responses are generated where max_new_tokens = 0";
+        return Some((message.to_owned(), "raise max_new_tokens in [extract]".to_owned()));
+    }
     let kept: Vec<_> = settings.poolings(segment).into_iter().map(Pooling::name).collect();
     let missing = poolings.iter().map(|p| p.name()).find(|name| !kept.contains(name))?;
     let message = format!(

@@ -5,8 +5,9 @@ use crate::exit::Exit;
 use crate::explain::Explain;
 use crate::failure::{Failure, could_not};
 use crate::study::{Problem, Study};
-use hypercolumn_analyze::{AnalyzeError, TaskDesign};
-use hypercolumn_schemas::TaskRows;
+use hypercolumn_analyze::{AnalyzeError, AttentionAsked, TaskDesign};
+use hypercolumn_extract::stage::settings::Settings;
+use hypercolumn_schemas::{RESPONSE, TaskRows};
 use std::ops::Range;
 
 impl Draft {
@@ -50,12 +51,42 @@ impl Draft {
         questions.entries.retain(|entry| questions.tasks.iter().any(|task| task == entry.entry.task()));
         let found = hypercolumn_analyze::check(rows, &questions)
             .map_err(could_not("use study", &self.study.label))?;
-        for error in found {
+        for error in found.problems {
             if !self.follows_from_another(&error) {
                 self.problems.push(problem_of(&self.study, &error));
             }
         }
+        let unkept: Vec<Problem> =
+            found.attention.iter().filter_map(|asked| self.unkept_attention(asked)).collect();
+        self.problems.extend(unkept);
         Ok(())
+    }
+
+    /// The problem of attention that the task's `[extract]` settings do not keep.
+    fn unkept_attention(&self, asked: &AttentionAsked) -> Option<Problem> {
+        let AttentionAsked { entry, key, roles } = asked;
+        let own = self.study.entries.iter().find(|own| own.name == *entry && !self.study.is_flawed(own))?;
+        let task = self.tasks.iter().find(|draft| draft.task.name == own.entry.task())?;
+        let Settings { attention, max_new_tokens, .. } = &task.task.extract;
+        let is_query = *key == "query";
+        let is_kept = |role: &String| match is_query {
+            true => attention.keeps_query(role) && (role != RESPONSE || *max_new_tokens > 0),
+            false => attention.keeps_key(role),
+        };
+        if task.is_extract_flawed || roles.iter().any(is_kept) {
+            return None;
+        }
+        let names = roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ");
+        let (direction, setting) = if is_query { ("from", "query_roles") } else { ("to", "key_roles") };
+        let message = format!(
+            "{entry}: its `{key}` asks for attention {direction} segments {names}, which the task's extract settings do not keep"
+        );
+        let hint = match is_query && roles.iter().all(|role| role == RESPONSE) && *max_new_tokens == 0 {
+            true => "there are no responses where max_new_tokens = 0".to_owned(),
+            false => format!("add {names} to attention.{setting}"),
+        };
+        let span = self.study.locate_entry(own, Some(key));
+        Some(Problem { shows_line: false, ..Problem::at(span, message) }.hint(hint))
     }
 
     /// Whether an error may be there only because something else was refused: what depends on the prompts of a task whose

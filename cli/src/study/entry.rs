@@ -6,38 +6,55 @@
 use hypercolumn_analyze::{Contrast, NumberForm, Scorer};
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
 use hypercolumn_extract::tokenize::chat::{ChatDate, ChatTemplate};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Spanned;
 
-/// A task as the file spells it.
-#[derive(Debug)]
+/// A set of prompts: those of a built-in generator, whose settings stand beside the keys of every task, or your own.
+#[derive(Debug, JsonSchema)]
 pub struct TaskEntry {
-    /// Name of the task: a built-in one, or the user's own.
+    /// Name of the task in the tables: that of a built-in generator, or any other name with `generator` or `prompts`.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// The built-in generator, where its name is not the task's.
+    /// The built-in generator of the prompts, where the task has a name of its own.
+    #[schemars(with = "Option<String>")]
     pub generator: Option<Spanned<String>>,
-    /// A file of prompts, relative to the study.
+    /// A file of prompts, relative to the study's directory: JSON Lines, JSON, CSV, TSV, Parquet or Arrow, or a directory
+    /// of datasets (docs/prompts.md).
+    #[schemars(with = "Option<String>")]
     pub prompts: Option<Spanned<String>>,
-    /// Columns of that file by the fields of a prompt, where their names are others.
+    /// Columns of that file by the fields of a prompt, where the columns have other names.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub map: Option<Spanned<BTreeMap<String, String>>>,
-    /// SQL over one prompt: what prompts that are not independent have in common; the generator's if absent.
+    /// SQL over one prompt: prompts with equal values are not independent and belong to one cluster, which is resampled as a
+    /// whole. If absent, the generator's cluster; items for prompts of your own.
+    #[schemars(with = "Option<String>")]
     pub cluster: Option<Spanned<String>>,
-    /// The condition that others are compared with.
+    /// The condition that all others are compared with; the one with the fewest examples if absent.
+    #[schemars(with = "Option<String>")]
     pub reference: Option<Spanned<String>>,
-    /// How responses are scored.
+    /// How a response is compared with the expected answer. If absent, the absolute error where the expected answer is a
+    /// number, and `contains` elsewhere.
+    #[schemars(with = "Option<Scorer>")]
     pub scorer: Option<Spanned<Scorer>>,
-    /// The largest error that the numeric scorer counts as right.
+    /// The largest absolute error that the scorer `numeric` counts as right; 0 if absent.
+    #[schemars(with = "Option<f64>")]
     pub tolerance: Option<Spanned<f64>>,
-    /// Forms of numbers that are read beside the plain ones.
+    /// Forms of numbers that are read beside the plain ones; none if absent.
+    #[schemars(with = "Option<Vec<NumberForm>>")]
     pub numbers: Option<Spanned<Vec<NumberForm>>>,
-    /// The condition whose prompts show the cue without the question, for mutual information of candidates.
+    /// The condition whose prompts show the cue without the question, for the mutual information of candidate answers.
+    #[schemars(with = "Option<String>")]
     pub pmi_baseline: Option<Spanned<String>>,
-    /// Settings in place of the study's `[extract]`.
+    /// Settings of this task in place of the study's `[extract]`, key by key.
+    #[schemars(with = "Option<ExtractEntry>")]
     pub extract: ExtractEntry,
     /// The generator's settings.
+    #[schemars(skip)]
     pub settings: Vec<(Spanned<String>, toml::Value)>,
     /// Whether a part of the text was refused.
+    #[schemars(skip)]
     pub is_flawed: bool,
 }
 
@@ -62,12 +79,13 @@ impl TaskEntry {
     }
 }
 
-/// A `[[contrast]]` as the file spells it: a change that is told beside those from the reference condition.
-#[derive(Clone, Debug, Deserialize)]
+/// A change between two conditions of a task, matched by item, beside the changes from the task's reference condition.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 pub struct ContrastEntry {
-    /// The task.
+    /// Name of the task.
+    #[schemars(with = "String")]
     pub task: Spanned<String>,
-    /// Its name in the tables; made of the conditions if absent.
+    /// Name of the contrast in the tables; made of the conditions if absent.
     pub name: Option<String>,
     /// The condition whose value counts positively.
     pub condition: String,
@@ -98,23 +116,24 @@ pub const TASK_KEYS: [&str; 11] = [
     "extract",
 ];
 
-/// Extraction settings, each of which may be left out.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// What to keep of a forward pass, and how to decode; for all tasks that do not say otherwise.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ExtractEntry {
-    /// The pooled states to keep.
+    /// The pooled states to keep: a role's poolings are those of all rules that name it.
     pub hidden_states: Option<Vec<HiddenRule>>,
-    /// The attention to keep.
+    /// The attention between segments to keep.
     pub attention: Option<AttentionRule>,
-    /// The longest response, in tokens.
+    /// The longest response in tokens; 0 for no responses.
     pub max_new_tokens: Option<usize>,
-    /// Texts that end a response.
+    /// Texts that end a response: the token that completes one of them is the response's last.
     pub stop: Option<Vec<String>>,
-    /// The text between a prompt and an answer that is scored.
+    /// The text between a prompt and an answer that is scored; what the prompt suggests if absent (docs/prompts.md).
     pub answer_prefix: Option<String>,
-    /// The chat template around a prompt.
+    /// The chat template around a prompt: `true` for the model's own, the name of one of its templates, `"vicuna"`, or
+    /// `false` for bare prompts.
     pub chat_template: Option<ChatTemplate>,
-    /// The date for chat templates that ask for one.
+    /// The date, YYYY-MM-DD, for chat templates that ask for today's: what a model reads must not depend on the day.
     pub chat_date: Option<ChatDate>,
     /// Whether a part of the text was refused.
     #[serde(skip)]

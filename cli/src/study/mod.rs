@@ -5,11 +5,15 @@
 
 mod document;
 mod entry;
+mod json_schema;
+mod keys_page;
 mod presets;
 mod problem;
 mod reader;
 
 pub use entry::{ContrastEntry, ExtractEntry, TASK_KEYS, TaskEntry};
+pub use json_schema::study_schema;
+pub use keys_page::{keys_page, section_names};
 pub use presets::{PRESETS, preset_names};
 pub use problem::{Problem, refuse_all};
 
@@ -20,6 +24,7 @@ use document::Document;
 use hypercolumn_analyze::Questions;
 use hypercolumn_analyze::settings::AnalysisSettings;
 use hypercolumn_analyze::{Entries, StudyEntry, TaskDesign};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -31,19 +36,24 @@ use toml::de::DeTable;
 const BUILT_IN: &str = include_str!("../../../data/studies/default.toml");
 
 /// A study as its file spells it, but for its tasks and the entries of its analyses.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct StudyFile {
-    /// Name of the study: its results belong to it.
+    /// Name of the study: all of its results have this name.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// MODEL; the default alias if absent.
+    /// The model: an alias from `hypercolumn models`, a .gguf file or a directory (relative to the study's directory),
+    /// `hf:ORG/NAME[@REV][/FILE.gguf]`, or `pypi:PACKAGE==VERSION/PATH/IN/WHEEL`.
+    #[schemars(with = "Option<String>")]
     pub model: Option<Spanned<String>>,
     /// Name of the model in the lake; its source gives it one if absent.
+    #[schemars(with = "Option<String>")]
     pub model_name: Option<Spanned<String>>,
     /// Extraction settings of all tasks.
     #[serde(default)]
     pub extract: ExtractEntry,
     /// Settings shared by all analyses.
     #[serde(default = "default_analysis")]
+    #[schemars(with = "AnalysisSettings")]
     pub analysis: Spanned<AnalysisSettings>,
     /// Changes between two conditions of a task.
     #[serde(default)]

@@ -2,7 +2,8 @@
 
 use super::Problem;
 use crate::suggestion::{closest, suggest};
-use hypercolumn_analyze::missing_key;
+use hypercolumn_analyze::{missing_key, required_keys};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -39,7 +40,7 @@ impl<'t, 'i> Reader<'t, 'i> {
 
     /// The table at `path`. A key whose value is refused is left out and the rest read again, so that all that is wrong
     /// is found; none where that leaves a key without its value.
-    pub(super) fn table<'de, T: Deserialize<'de>>(
+    pub(super) fn table<'de, T: Deserialize<'de> + JsonSchema>(
         &mut self,
         value: Spanned<DeValue<'de>>,
         path: &[&str],
@@ -57,7 +58,19 @@ impl<'t, 'i> Reader<'t, 'i> {
                 Ok(read) => break Some(read),
                 Err(error) => error,
             };
-            if missing_key(error.message()).is_some_and(|key| left_out.iter().any(|k| k == key)) {
+            let at = error.span();
+            if missing_key(error.message()).is_some()
+                && at.as_ref().is_none_or(|at| key_around(&table, at).is_none())
+            {
+                // The value of a key that is missing may have been refused above.
+                for key in required_keys::<T>() {
+                    let is_refused = left_out.contains(&key)
+                        || is_misspelt(Some(key.as_str()), unknown.iter().filter_map(|u| u.last()));
+                    if !table.contains_key(key.as_str()) && !is_refused {
+                        let span = at.clone().unwrap_or_else(|| span.clone());
+                        self.problems.push(Problem::at(span, format!("missing field `{key}`")));
+                    }
+                }
                 break None;
             }
             self.refuse(&error, &unknown);

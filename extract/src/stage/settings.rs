@@ -2,10 +2,11 @@
 
 use crate::tokenize::chat::{ChatDate, ChatTemplate};
 use hypercolumn_schemas::Pooling;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Keeps the pooled states of some roles.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HiddenRule {
     /// Roles that the rule is for; absent: every role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -15,7 +16,7 @@ pub struct HiddenRule {
 }
 
 /// Keeps the attention between some roles.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AttentionRule {
     /// Roles of query segments; absent: every role.

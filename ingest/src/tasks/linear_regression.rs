@@ -18,6 +18,7 @@
 //! `line` (0-based), `slope`, `intercept`: whole numbers; `x` (the query x), `y` (its answer):
 //! numbers. Segments: `instruction`, an `example` for each point, `query`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -49,25 +50,25 @@ const ACCEPTED: [(&str, &str); 8] = [
 ];
 
 /// The settings of the task. Each default is a choice of this software, not of a publication.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Number of lines (16).
+    /// Number of lines.
     pub lines: u32,
-    /// Number of query xs, asked of every line (16).
+    /// Number of query xs, asked of every line.
     pub prompts_per_line: u32,
-    /// Numbers of points shown, one condition each (1, 2, 4, 8).
+    /// Numbers of points shown, one condition each.
     pub examples: Vec<u32>,
-    /// Seed of every random number (7).
+    /// Seed of every random number.
     pub seed: u64,
-    /// Number of different slopes; intercepts are as many as the lines then need. Left out, the
+    /// Number of different slopes; intercepts are as many as the lines then need. If absent, the
     /// square root of `lines`, rounded up, so that 16 lines are 4 slopes × 4 intercepts.
     pub slopes: Option<u32>,
-    /// Smallest and greatest slope (−20, 20); 0 is left out, since a flat line repeats its y.
+    /// Smallest and greatest slope; 0 is left out, since a flat line repeats its y.
     pub slope_range: [i64; 2],
-    /// Smallest and greatest intercept (20, 40), which with the default slopes keeps y above 0.
+    /// Smallest and greatest intercept; the default keeps y above 0 with the default slopes.
     pub intercept_range: [i64; 2],
-    /// Decimals of x (2): x is drawn from between 0 and 1, both left out.
+    /// Decimals of x: x is drawn from between 0 and 1, both left out.
     pub x_decimals: u32,
 }
 

@@ -11,12 +11,13 @@ mod scene_texts;
 mod scenes;
 mod vocabulary;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::IngestError;
-use crate::settings::{Accepted, SettingMap, list_names, parse_settings};
+use crate::settings::{Accepted, SettingMap, list_names, parse_settings, with_accepted};
 use hypercolumn_schemas::Prompt;
 
 /// The built-in tasks: a new one is a module with a [`Task`], and a line here.
@@ -27,7 +28,7 @@ static GENERATORS: [GeneratorKind; 3] = [
 ];
 
 /// The settings of a built-in task, which know their task.
-trait Task: Default + Serialize + DeserializeOwned {
+trait Task: Default + Serialize + DeserializeOwned + JsonSchema {
     /// The task's name, in studies and on the command line.
     const NAME: &'static str;
     /// Every setting and what it accepts.
@@ -49,6 +50,8 @@ trait Task: Default + Serialize + DeserializeOwned {
 struct GeneratorKind {
     name: &'static str,
     accepted: &'static Accepted,
+    /// The settings as a JSON Schema.
+    schema: fn(&mut SchemaGenerator) -> Schema,
     cluster: &'static str,
     control: Option<&'static str>,
     /// All settings, those that are not given at their defaults.
@@ -62,6 +65,7 @@ impl GeneratorKind {
         Self {
             name: T::NAME,
             accepted: T::ACCEPTED,
+            schema: T::json_schema,
             cluster: T::CLUSTER,
             control: T::CONTROL,
             complete: complete::<T>,
@@ -107,6 +111,12 @@ impl Generator {
     pub fn setting_names(name: &str) -> impl Iterator<Item = &'static str> {
         let kind = GENERATORS.iter().find(|kind| kind.name == name);
         kind.into_iter().flat_map(|kind| kind.accepted.iter().map(|(key, _)| *key))
+    }
+
+    /// What the settings of the task called `name` may be, as a JSON Schema; none if there is no such task.
+    pub fn settings_schema(name: &str, generator: &mut SchemaGenerator) -> Option<Schema> {
+        let kind = GENERATORS.iter().find(|kind| kind.name == name)?;
+        Some(with_accepted((kind.schema)(generator), kind.accepted))
     }
 
     /// The task called `name`, with its default settings.

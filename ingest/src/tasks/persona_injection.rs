@@ -25,6 +25,7 @@
 //! `deceitful`, the last that was injected. Segments: `persona` for the first instruction, `injection` for one that follows it, an
 //! `example` for each demonstration, then `informative`, a `distractor` for each other statement, `question`, `cue`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -55,20 +56,20 @@ const ACCEPTED: [(&str, &str); 6] = [
 ];
 
 /// The settings of the task. Each default is a choice of this software, not of a publication.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Seed of every random number; that of a reading comprehension gives the same scenes (7).
+    /// Seed of every random number; that of a reading comprehension gives the same scenes.
     pub seed: u64,
-    /// Number of scenes (96).
+    /// Number of scenes.
     pub scenes: u32,
-    /// Statements a scene (3).
+    /// Statements a scene.
     pub statements: u32,
-    /// Number of names, and of activities, in the scenes (16).
+    /// Number of names, and of activities, in the scenes.
     pub vocabulary: u32,
-    /// Numbers of solved scenes between the instruction to deceive and the scene, one condition each (4).
+    /// Numbers of solved scenes between the instruction to deceive and the scene, one condition each.
     pub examples: Vec<u32>,
-    /// Whether one list of solved scenes stands in front of all scenes; else each scene has its own (false).
+    /// Whether one list of solved scenes stands in front of all scenes; else each scene has its own.
     pub shared_demonstrations: bool,
 }
 

@@ -35,6 +35,7 @@
 //! an `example` for each demonstration, then `informative`, a `distractor` for each other statement
 //! (in reading order), `question`, `cue`. Simple: one segment, `statement`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Task;
@@ -62,22 +63,22 @@ const ACCEPTED: [(&str, &str); 7] = [
 ];
 
 /// The settings of the task. Each default is a choice of this software, not of a publication.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Number of scenes, each with one question (96).
+    /// Number of scenes, each with one question.
     pub scenes: u32,
-    /// Numbers of solved scenes in front, one condition each (0, 1, 2, 4).
+    /// Numbers of solved scenes in front, one condition each.
     pub examples: Vec<u32>,
-    /// Seed of every random number (7).
+    /// Seed of every random number.
     pub seed: u64,
-    /// Statements a scene, one of them informative (3).
+    /// Statements a scene, one of them informative.
     pub statements: u32,
-    /// Number of names, and of activities, in the scenes (16).
+    /// Number of names, and of activities, in the scenes.
     pub vocabulary: u32,
-    /// Whether each item's informative statement is also a prompt of its own (true).
+    /// Whether each item's informative statement is also a prompt of its own.
     pub simple_prompts: bool,
-    /// Whether one list of solved scenes stands in front of all scenes; else each scene has its own (false).
+    /// Whether one list of solved scenes stands in front of all scenes; else each scene has its own.
     pub shared_demonstrations: bool,
 }
 

@@ -14,11 +14,14 @@ mod tests;
 use std::path::Path;
 
 use hypercolumn_schemas::{CHOICE_PREFIX, Prompt};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::error::{IngestError, Problem};
 use crate::read::{ColumnMap, ITEMS, Item, ItemTable, Reading};
-use crate::settings::{SettingMap, check_n_prompts, list_names, name_condition, parse_settings};
+use crate::settings::{
+    SettingMap, check_n_prompts, list_names, name_condition, parse_settings, with_accepted,
+};
 use demonstrations::Pool;
 use render::{ANSWER, DEMONSTRATIONS, Template};
 use settings::{ACCEPTED, Labels, NAME, Settings, TableSetting};
@@ -45,6 +48,20 @@ impl TemplateTask {
     /// The settings of a task with a template.
     pub fn setting_names() -> impl Iterator<Item = &'static str> {
         ACCEPTED.iter().map(|(key, _)| *key)
+    }
+
+    /// What the settings may be, as a JSON Schema.
+    pub fn settings_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = with_accepted(Settings::json_schema(generator), &ACCEPTED);
+        let required = ["template", "items"];
+        if let Some(keys) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            // The default of what must be given is only what the reader begins with.
+            for key in required {
+                keys[key].as_object_mut().and_then(|setting| setting.shift_remove("default"));
+            }
+        }
+        schema.insert("required".to_owned(), json!(required));
+        schema
     }
 
     /// A task by its settings; paths are relative to `directory`. `map` names the columns of its tables.

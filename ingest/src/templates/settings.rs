@@ -1,5 +1,6 @@
 //! What a study says of a task whose prompts a template makes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -30,7 +31,7 @@ pub(super) const ACCEPTED: [(&str, &str); 12] = [
 ];
 
 /// The settings of a task with a template.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
     /// The text of a prompt, in Jinja, with `[[role: text]]` for segments; several by the name of the format.
@@ -41,7 +42,7 @@ pub(super) struct Settings {
     pub(super) expected: Option<String>,
     /// Candidate answers, in Jinja; the item's own if empty.
     pub(super) choices: Vec<String>,
-    /// Numbers of demonstrations, one condition each (0).
+    /// Numbers of demonstrations, one condition each; 0 if absent.
     pub(super) examples: Option<Vec<u32>>,
     /// What demonstrations are drawn from; the other items if absent.
     pub(super) demonstrations: Option<TableSetting>,
@@ -51,11 +52,11 @@ pub(super) struct Settings {
     pub(super) apart: Vec<String>,
     /// What demonstrations show as answers.
     pub(super) labels: Vec<Labels>,
-    /// Orders of the same demonstrations, the drawn one included (1).
+    /// Orders of the same demonstrations, the drawn one included.
     pub(super) orders: u32,
-    /// Draws of demonstrations for each item (1).
+    /// Draws of demonstrations for each item.
     pub(super) replicates: u32,
-    /// Seed of every random number (7).
+    /// Seed of every random number.
     pub(super) seed: u64,
 }
 
@@ -79,7 +80,7 @@ impl Default for Settings {
 }
 
 /// One template, or several formats of the same content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Templates {
     One(String),
@@ -100,7 +101,7 @@ impl Templates {
 }
 
 /// A table of items as a study gives it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum TableSetting {
     Path(String),
@@ -108,7 +109,7 @@ pub(super) enum TableSetting {
 }
 
 /// How the demonstrations of an item are chosen among those that it may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Draw {
     /// At random without replacement, for each item anew.
@@ -120,7 +121,7 @@ pub(super) enum Draw {
 }
 
 /// What demonstrations show as answers (Min et al. 2022, arXiv:2202.12837).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Labels {
     /// Each demonstration's own expected answer.

@@ -14,12 +14,12 @@ use super::entry::{Entry, Named};
 use super::{Analysis, Correction, Inputs, Results};
 use crate::analyses::CheckedTask;
 use crate::answer::ask;
+use crate::checked_questions::{AttentionAsked, CheckedQuestions};
 use crate::design::Grouping;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
 use crate::quote::literal;
-use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, attention_section};
@@ -27,6 +27,7 @@ use crate::settings::AnalysisSettings;
 use duckdb::params;
 use hypercolumn_schemas::tables::{self, AttentionRatioRow};
 use hypercolumn_schemas::{FIRST_TOKEN, Progress, Table};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -37,25 +38,25 @@ pub(crate) struct AttentionRatios;
 
 /// An `[[attention_ratio]]` entry. Its SQL is over one segment: `role`, `segment` (its number) and the
 /// columns of its prompt.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AttentionRatio {
-    /// The task.
+    /// Name of the task that it is about.
     pub task: String,
     /// Name of the ratio among the measures; made from the roles if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// SQL: the segments that attend.
+    /// SQL over one segment: the segments that attend.
     pub query: String,
-    /// SQL: the segments that should be attended to.
+    /// SQL over one segment: those that should be attended to.
     pub relevant: String,
-    /// SQL: the segments that should not.
+    /// SQL over one segment: those that should not be attended to.
     pub irrelevant: String,
-    /// SQL: segments that the relevant one is compared with where they stand in its position, in other prompts of the
+    /// SQL over one segment: those that the relevant one is compared with where they stand in its position, in other prompts of the
     /// condition. If absent, that of the task's generator where it is the irrelevant ones; without one, or with `none`,
     /// relevant segments are compared with the irrelevant ones of their own prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
-    /// SQL: where a segment stands, for `control`.
+    /// SQL over one segment: where it stands, for `control`.
     #[serde(default = "segment_number")]
     pub position: String,
     /// Whether attention to the first token that the model reads, where attention rests whatever it says, is left out of
@@ -155,7 +156,7 @@ impl Analysis for AttentionRatios {
         &self,
         task: &CheckedTask<'_>,
         named: &Named<AttentionRatio>,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError> {
         let segments = format!(
             "(SELECT {}, s.segment, s.role FROM {} AS p JOIN ({}) AS s ON s.prompt_id = p.prompt_id)",
@@ -167,13 +168,15 @@ impl Analysis for AttentionRatios {
         let control = named.entry.control(None).map(|sql| ("control", sql));
         for (key, sql) in named.entry.parts().chain(control) {
             let part = Expression { entry: &named.name, key, sql };
-            refusals.note(check_part(task, &segments, part))?;
+            if let Some(roles) = found.note(find_roles(task, &segments, part))? {
+                found.attention.push(AttentionAsked { entry: named.name.clone(), key, roles });
+            }
         }
         let position = Expression { entry: &named.name, key: "position", sql: &named.entry.position };
-        refusals.note(position.check(task.catalog, INDEX, &segments))?;
+        found.note(position.check(task.catalog, INDEX, &segments))?;
         if let Some(sql) = &named.entry.cluster {
             let cluster = Expression { entry: &named.name, key: "cluster", sql };
-            refusals.note(cluster.check(task.catalog, INDEX, &task.prompts.table))?;
+            found.note(cluster.check(task.catalog, INDEX, &task.prompts.table))?;
         }
         Ok(())
     }
@@ -220,12 +223,17 @@ impl Analysis for AttentionRatios {
     }
 }
 
-/// Refuses a condition that no segment of the task satisfies.
-fn check_part(task: &CheckedTask<'_>, segments: &str, part: Expression<'_>) -> Result<(), AnalyzeError> {
+/// The roles of the segments that satisfy a condition; one that no segment of the task satisfies is refused.
+fn find_roles(
+    task: &CheckedTask<'_>,
+    segments: &str,
+    part: Expression<'_>,
+) -> Result<Vec<String>, AnalyzeError> {
     part.check_condition(task.catalog, INDEX, segments)?;
-    let sql = format!("SELECT count(*) AS n FROM {segments} WHERE {}", part.parenthesized());
-    if part.ask(task.catalog, &sql)?.column::<i64>("n")? != [0] {
-        return Ok(());
+    let sql = format!("SELECT DISTINCT role FROM {segments} WHERE {} ORDER BY role", part.parenthesized());
+    let found = part.ask(task.catalog, &sql)?.column::<String>("role")?;
+    if !found.is_empty() {
+        return Ok(found);
     }
     let roles = task.roles.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(", ");
     Err(part.refuse(format!("no segment of any prompt satisfies it; the roles are {roles}")))

@@ -9,9 +9,9 @@ use super::entry::Named;
 use super::{Analysis, Correction, Inputs, Results, TaskContext};
 use crate::analyses::CheckedTask;
 use crate::answer::ask;
+use crate::checked_questions::CheckedQuestions;
 use crate::error::AnalyzeError;
 use crate::prompts::TaskPrompts;
-use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, behavior_section};
@@ -60,9 +60,9 @@ impl Analysis for Behavior {
         &self,
         task: &CheckedTask<'_>,
         entry: &Named<Score>,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError> {
-        refusals.note(entry.check(task)).map(drop)
+        found.note(entry.check(task)).map(drop)
     }
 
     fn prepare(

@@ -8,13 +8,14 @@ use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::quote::literal;
 use crate::scoring::Judgement;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// A `[[score]]` entry: a metric of behaviour, of which larger is better.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Score {
-    /// The task.
+    /// Name of the task that it is about.
     pub(crate) task: String,
     /// Name of the metric.
     pub(crate) metric: String,

@@ -10,9 +10,9 @@ use super::entry::{Entry, Named};
 use super::{Analysis, CheckedTask, Inputs, Results};
 use crate::answer::ask;
 use crate::catalog::Catalog;
+use crate::checked_questions::CheckedQuestions;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
-use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, claims_section};
@@ -20,6 +20,7 @@ use crate::settings::AnalysisSettings;
 use crate::stats::multiple_testing::benjamini_hochberg;
 use hypercolumn_schemas::tables::{self, ClaimRow};
 use hypercolumn_schemas::{Table, Undefined};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -29,18 +30,18 @@ use verdict::{Effect, verdict};
 pub(crate) struct Claims;
 
 /// A `[[claim]]` entry. Its SQL is over one row of the result table that it is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Claim {
-    /// The task.
+    /// Name of the task that it is about.
     pub task: String,
     /// The claim in words.
     pub claim: String,
-    /// The result table.
+    /// The result table that the claim is about.
     pub about: About,
-    /// SQL: the row.
+    /// SQL over one row of that table: the row that the claim is about.
     #[serde(rename = "where")]
     pub row: String,
-    /// SQL: the row that is taken from it, if the claim is about a difference.
+    /// SQL over one row: the row whose value is subtracted, if the claim is about a difference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minus: Option<String>,
     /// The layer: a number, or `last`; for associations, which have layers of measures, as `where` says if absent.
@@ -51,13 +52,13 @@ pub struct Claim {
     pub value: Meant,
     /// The sign that the claim expects.
     pub expected: Sign,
-    /// The least effect that would count.
+    /// The smallest effect that would count, in the units of the estimate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smallest: Option<f64>,
 }
 
 /// A result table that claims can be about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum About {
     /// Alignment with a hypothesis.
@@ -71,7 +72,7 @@ pub enum About {
 }
 
 /// A layer by number or place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Layer {
     /// Its number.
@@ -81,7 +82,7 @@ pub enum Layer {
 }
 
 /// A layer's place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// The last that the rows have.
@@ -89,7 +90,7 @@ pub enum Place {
 }
 
 /// Which value of a row is meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Meant {
     /// The change against the reference condition.
@@ -100,7 +101,7 @@ pub enum Meant {
 }
 
 /// An expected sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
     /// Above 0.
@@ -196,10 +197,10 @@ impl Analysis for Claims {
         &self,
         task: &CheckedTask<'_>,
         entry: &Named<Claim>,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError> {
         for (key, sql) in entry.entry.conditions() {
-            refusals.note(check_condition(task.catalog, entry, key, sql))?;
+            found.note(check_condition(task.catalog, entry, key, sql))?;
         }
         Ok(())
     }

@@ -10,11 +10,11 @@ mod probe_rows;
 use super::entry::{Entry, Named, StatesAsked};
 use super::{Analysis, Correction, Inputs, Permutations, Results, warn_of_resolution};
 use crate::analyses::CheckedTask;
+use crate::checked_questions::CheckedQuestions;
 use crate::design::{Design, Grouping};
 use crate::error::AnalyzeError;
 use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
-use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, probes_section};
@@ -22,6 +22,7 @@ use crate::settings::{AnalysisSettings, mean_pooling, whole_prompt};
 use crate::states::StateSource;
 use crate::stats::probes::encode;
 use hypercolumn_schemas::{Pooling, Site, Table, tables};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +32,7 @@ use std::sync::Arc;
 pub(crate) struct Probes;
 
 /// The kinds of probes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeKind {
     /// Multinomial logistic regression with an L2 penalty, for classes.
@@ -51,9 +52,9 @@ impl ProbeKind {
 }
 
 /// A `[[probe]]` entry: what is to be read from the states by a linear model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Probe {
-    /// The task.
+    /// Name of the task that it is about.
     pub task: String,
     /// SQL over one prompt: the class or number to be read; prompts where it is null are left out.
     pub target: String,
@@ -169,19 +170,19 @@ impl Analysis for Probes {
         &self,
         task: &CheckedTask<'_>,
         named: &Named<Probe>,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError> {
-        refusals.note(task.check_role(&named.name, &named.entry.segment))?;
-        refusals.note(task.check_condition(&named.name, "where", named.entry.filter.as_deref()))?;
+        found.note(task.check_role(&named.name, &named.entry.segment))?;
+        found.note(task.check_condition(&named.name, "where", named.entry.filter.as_deref()))?;
         let optional = [("group", &named.entry.group), ("control", &named.entry.control)];
         let optional = optional.into_iter().filter_map(|(key, sql)| Some((key, sql.as_ref()?)));
         for (key, sql) in optional.chain([("target", &named.entry.target)]) {
             let expression = Expression { entry: &named.name, key, sql };
-            refusals.note(expression.check(task.catalog, INDEX, &task.prompts.table))?;
+            found.note(expression.check(task.catalog, INDEX, &task.prompts.table))?;
         }
         if let Some(train) = &named.entry.train {
             let known = condition_named(&task.prompts, train);
-            refusals.note(known.ok_or_else(|| unknown_condition(named, &task.prompts, train)))?;
+            found.note(known.ok_or_else(|| unknown_condition(named, &task.prompts, train)))?;
         }
         Ok(())
     }

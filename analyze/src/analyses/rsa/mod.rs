@@ -22,11 +22,11 @@ mod units;
 use super::entry::{Entry, Named, StatesAsked};
 use super::{Analysis, Correction, Inputs, Permutations, Results, warn_of_resolution};
 use crate::analyses::CheckedTask;
+use crate::checked_questions::CheckedQuestions;
 use crate::design::Grouping;
 use crate::error::AnalyzeError;
 use crate::expression::Expression;
 use crate::prompts::INDEX;
-use crate::refusals::Refusals;
 use crate::report::ReportError;
 use crate::report::figure::Section;
 use crate::report::sections::{SectionInputs, alignment_section, matrices_section};
@@ -35,12 +35,13 @@ use crate::states::StateSource;
 use crate::stats::{Comparison, Normalization, Similarity};
 use condition_subset::{ConditionSubset, Selected, WithinUnits};
 use hypercolumn_schemas::tables::{self, ContrastRow, MeasureRow, RsaRow};
-use hypercolumn_schemas::{Pooling, Site, Table};
+use hypercolumn_schemas::{Pooling, Site, Table, Undefined};
 use inference::{Inference, Scope};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use similarities::{Geometry, measure_all};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use units::Settled;
 
@@ -53,11 +54,11 @@ pub(crate) struct Rsa;
 /// that satisfy `rows` (a, one condition at a time) are compared with prompts that satisfy `columns`
 /// (b): those of the same condition where it has any, and otherwise all of them. Of one side alone the other is
 /// every prompt that it leaves; no prompt may be on both.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Hypothesis {
-    /// The task.
+    /// Name of the task that it is about.
     pub task: String,
-    /// Name of the hypothesis.
+    /// Name of the hypothesis in the tables.
     pub hypothesis: String,
     /// SQL over two prompts, `a` and `b`: a number or a boolean, larger where they are expected to be
     /// more alike, null where the pair is to be left out.
@@ -226,12 +227,12 @@ impl Analysis for Rsa {
         &self,
         task: &CheckedTask<'_>,
         named: &Named<Hypothesis>,
-        refusals: &mut Refusals,
+        found: &mut CheckedQuestions,
     ) -> Result<(), AnalyzeError> {
         let (name, asked) = (named.name.as_str(), &named.entry);
-        refusals.note(task.check_role(name, &asked.segment))?;
+        found.note(task.check_role(name, &asked.segment))?;
         for (key, sql) in [("where", &asked.filter), ("rows", &asked.rows), ("columns", &asked.columns)] {
-            refusals.note(task.check_condition(name, key, sql.as_deref()))?;
+            found.note(task.check_condition(name, key, sql.as_deref()))?;
         }
         let table = &task.prompts.table;
         let values = [
@@ -241,16 +242,16 @@ impl Analysis for Rsa {
             ("replicates", &asked.replicates),
         ];
         for (key, sql) in values.into_iter().filter_map(|(key, sql)| Some((key, sql.as_ref()?))) {
-            refusals.note(Expression { entry: name, key, sql }.check(task.catalog, INDEX, table))?;
+            found.note(Expression { entry: name, key, sql }.check(task.catalog, INDEX, table))?;
         }
         for (key, sql) in
             std::iter::once(("sql", &asked.sql)).chain(asked.rival.iter().map(|sql| ("rival", sql)))
         {
             let expression = Expression { entry: name, key, sql };
-            refusals.note(model_rdm::check(task.catalog, table, expression))?;
+            found.note(model_rdm::check(task.catalog, table, expression))?;
         }
         for nuisance in &asked.nuisances {
-            refusals.note(nuisances::check(task.catalog, table, name, nuisance))?;
+            found.note(nuisances::check(task.catalog, table, name, nuisance))?;
         }
         Ok(())
     }
@@ -271,6 +272,7 @@ impl Analysis for Rsa {
         let alignment = align_entries(inputs, prepared)?;
         let permutations = Permutations { key: "n_permutations", n: inputs.settings.n_permutations };
         warn_of_resolution(inputs, alignment.rows.iter().map(|row| row.family.as_str()), permutations);
+        warn_of_constant_hypotheses(inputs, &alignment.rows);
         let corrections = [Correction::LEVEL, Correction::CHANGE, Correction::RIVAL];
         Ok(vec![
             Results::corrected(&alignment.rows, &corrections)?,
@@ -282,6 +284,23 @@ impl Analysis for Rsa {
     fn sections(&self, inputs: SectionInputs<'_>) -> Result<Vec<Section>, ReportError> {
         let (alignment, chosen) = alignment_section(inputs)?;
         Ok(vec![alignment, matrices_section(inputs, &chosen)?])
+    }
+}
+
+/// Says which hypotheses have one value for all pairs that take part, so that nothing can be said about them.
+fn warn_of_constant_hypotheses(inputs: Inputs<'_>, rows: &[RsaRow]) {
+    let constant = Undefined::ConstantHypothesis.to_string();
+    let mut conditions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.reason.as_ref() == Some(&constant)) {
+        conditions.entry(&row.hypothesis).or_default().insert(&row.condition);
+    }
+    for (hypothesis, conditions) in conditions {
+        let conditions = conditions.into_iter().collect::<Vec<_>>().join(", ");
+        inputs.progress.warn(&format!(
+            "{}: hypothesis `{hypothesis}` has the same value for all pairs that are compared in {conditions}, so that its \
+             rows there are null ({constant})",
+            inputs.prompts.task
+        ));
     }
 }
 

@@ -18,10 +18,11 @@ mod cursor;
 use ambiguity::is_ambiguous;
 use cursor::{Cursor, is_sign, minus};
 use hypercolumn_schemas::is_unspaced;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A form of numbers that is read only where a study asks for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberForm {
     /// `1/2`, `1 1/2` and `\frac{1}{2}`.

@@ -1,10 +1,11 @@
 //! Which chat template prompts are rendered with, as settings say it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What stands around a prompt's text: `false` for nothing, `true` for the checkpoint's own chat template, or the
 /// name of one of its templates or of a built-in conversation format (`vicuna`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "ChatTemplateEntry", into = "ChatTemplateEntry")]
 pub enum ChatTemplate {
     /// The prompt stands alone.
@@ -17,7 +18,7 @@ pub enum ChatTemplate {
 }
 
 /// A chat template as files spell it.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`true`, `false` or the name of a template")]
 enum ChatTemplateEntry {
     Switch(bool),

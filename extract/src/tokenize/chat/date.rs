@@ -1,13 +1,14 @@
 //! The date that a chat template may ask for.
 
 use chrono::{NaiveDate, NaiveTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::str::FromStr;
 
 /// A day, as YYYY-MM-DD: what templates that call `strftime_now` are told. It is a setting, since what a model reads must
 /// not depend on the day on which it reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct ChatDate(NaiveDate);
 
