@@ -27,8 +27,11 @@ impl CheckedQuestions {
     ///
     /// # Errors
     /// Any other error: a fault of the machine or of this program.
-    pub(crate) fn note<T>(&mut self, result: Result<T, AnalyzeError>) -> Result<Option<T>, AnalyzeError> {
-        match result {
+    pub(crate) fn note<T, E: Into<AnalyzeError>>(
+        &mut self,
+        result: Result<T, E>,
+    ) -> Result<Option<T>, AnalyzeError> {
+        match result.map_err(E::into) {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_bad_input() => {
                 self.problems.push(error);

@@ -211,7 +211,7 @@ impl Grouping {
             Some(at) => {
                 let reason =
                     format!("it is null for prompt `{}`, which then belongs to no group", prompts.ids[at]);
-                Err(expression.refuse(reason))
+                Err(expression.refuse(reason).into())
             }
         }
     }

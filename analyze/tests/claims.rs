@@ -7,7 +7,9 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use hypercolumn_analyze::report::ReportRequest;
 use hypercolumn_analyze::settings::AnalysisSettings;
-use hypercolumn_analyze::{AnalyzeError, Catalog, Entries, Questions, TaskDesign, query, run, write_report};
+use hypercolumn_analyze::{
+    AnalyzeError, Catalog, CatalogError, Entries, Questions, TaskDesign, query, run, write_report,
+};
 use hypercolumn_schemas::Lake;
 use planted::{MODEL, TASK};
 use serde_json::{Value, json};
@@ -122,7 +124,8 @@ fn a_claim_about_columns_that_do_not_exist_is_refused() {
     for (sql, part) in [("hypotesis = 'class'", "hypotesis"), ("layer", "true or false")] {
         let error = run(&lake, MODEL, &questions(rows(sql)), &()).unwrap_err();
         assert!(
-            matches!(error, AnalyzeError::Expression { .. }) && error.to_string().contains(part),
+            matches!(error, AnalyzeError::Catalog(CatalogError::Expression { .. }))
+                && error.to_string().contains(part),
             "{error}"
         );
     }

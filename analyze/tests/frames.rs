@@ -4,9 +4,8 @@ mod planted;
 #[path = "../../tests/support/values.rs"]
 mod values;
 
-use hypercolumn_analyze::frames::{
-    Correction, Partitions, batch_of_frame, correct, frame_of_batch, frame_of_rows, read_frame,
-};
+use hypercolumn_analyze::frames::{Partitions, batch_of_frame, frame_of_batch, frame_of_rows, read_frame};
+use hypercolumn_analyze::{Correction, correct};
 use hypercolumn_schemas::tables::{self, BehaviorRow};
 use hypercolumn_schemas::{Lake, PartitionColumn, read_batches};
 use planted::{MODEL, TASK};

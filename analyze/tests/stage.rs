@@ -7,7 +7,9 @@ use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use hypercolumn_analyze::settings::AnalysisSettings;
-use hypercolumn_analyze::{ANALYSES, Action, AnalyzeError, Catalog, Entries, Questions, plan, query, run};
+use hypercolumn_analyze::{
+    ANALYSES, Action, AnalyzeError, Catalog, CatalogError, Entries, Questions, plan, query, run,
+};
 use hypercolumn_schemas::{Lake, tables};
 use planted::{MODEL, N_ITEMS, TASK};
 use serde_json::{Value, json};
@@ -365,7 +367,10 @@ fn sql_that_cannot_be_asked_is_refused_before_anything_is_written() {
     for (questions, parts) in cases {
         let error = run(&lake, MODEL, &questions, &()).unwrap_err();
         let message = error.to_string();
-        assert!(matches!(error, AnalyzeError::Expression { .. }) && error.is_bad_input(), "{message}");
+        assert!(
+            matches!(error, AnalyzeError::Catalog(CatalogError::Expression { .. })) && error.is_bad_input(),
+            "{message}"
+        );
         for part in parts {
             assert!(message.contains(part), "`{part}` is missing in: {message}");
         }

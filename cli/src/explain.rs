@@ -4,8 +4,8 @@
 use crate::exit::Exit;
 use crate::invocation::{has_study, lake_command, study_command};
 use crate::suggestion::closest;
-use hypercolumn_analyze::AnalyzeError;
 use hypercolumn_analyze::report::ReportError;
+use hypercolumn_analyze::{AnalyzeError, CatalogError};
 use hypercolumn_extract::model::source::SourceError;
 use hypercolumn_extract::{ExtractError, ModelFileState};
 use hypercolumn_ingest::{Generator, IngestError};
@@ -172,7 +172,7 @@ impl Explain for ExtractError {
     }
 }
 
-impl Explain for AnalyzeError {
+impl Explain for CatalogError {
     fn exit(&self) -> Exit {
         match self {
             Self::Lake(e) => e.exit(),
@@ -197,6 +197,23 @@ impl Explain for AnalyzeError {
                 Some(format!("for example: {}", lake_command(&["sql", "SELECT * FROM behavior"])))
             }
             Self::Expression { key, .. } => Some(expression_hint(key)),
+            _ => None,
+        }
+    }
+}
+
+impl Explain for AnalyzeError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Catalog(e) => e.exit(),
+            other if other.is_bad_input() => Exit::Usage,
+            _ => Exit::Failure,
+        }
+    }
+
+    fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Catalog(e) => e.remedy(),
             Self::UnknownTask { .. } => Some(format!(
                 "{} puts the study's tasks into the lake; {} does every stage",
                 study_command(&["ingest"]),
@@ -238,7 +255,7 @@ fn expression_hint(key: &str) -> String {
 impl Explain for ReportError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Question { source, .. } | Self::Lake(source) => source.exit(),
+            Self::Question { source, .. } | Self::Catalog(source) => source.exit(),
             _ => Exit::Failure,
         }
     }
@@ -246,7 +263,7 @@ impl Explain for ReportError {
     fn remedy(&self) -> Option<String> {
         match self {
             Self::Write { .. } => Some("--report PATH names another file".into()),
-            Self::Lake(source) => source.remedy(),
+            Self::Catalog(source) => source.remedy(),
             _ => Some(format!("{} computes what the report shows", study_command(&["analyze"]))),
         }
     }

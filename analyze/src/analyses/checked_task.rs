@@ -22,7 +22,7 @@ impl CheckedTask<'_> {
         sql: Option<&str>,
     ) -> Result<(), AnalyzeError> {
         let Some(sql) = sql else { return Ok(()) };
-        Expression { entry, key, sql }.check_condition(self.catalog, INDEX, &self.prompts.table)
+        Ok(Expression { entry, key, sql }.check_condition(self.catalog, INDEX, &self.prompts.table)?)
     }
 
     /// Refuses a role that no segment has.

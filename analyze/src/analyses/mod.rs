@@ -27,9 +27,10 @@ pub use rsa::Hypothesis;
 
 use crate::catalog::Catalog;
 use crate::checked_questions::CheckedQuestions;
+use crate::correction::{Correction, correct};
 use crate::design::Design;
 use crate::error::AnalyzeError;
-use crate::frames::{Correction, correct, frame_of_rows};
+use crate::frames::frame_of_rows;
 use crate::prompts::TaskPrompts;
 use crate::report::ReportError;
 use crate::report::figure::Section;
@@ -226,7 +227,7 @@ pub trait Registered: Sync {
     /// As [`Analysis::prepare`].
     ///
     /// # Errors
-    /// [`AnalyzeError::Entry`] and [`AnalyzeError::Expression`]; errors of the lake.
+    /// [`AnalyzeError::Entry`] and [`crate::CatalogError::Expression`]; errors of the lake.
     fn prepare(
         &self,
         inputs: Inputs<'_>,

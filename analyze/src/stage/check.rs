@@ -14,7 +14,7 @@ use crate::questions::Questions;
 use hypercolumn_schemas::{FIRST_TOKEN, OWN_ROLES, TaskRows};
 
 /// Checks `questions` against the prompts of their tasks: finds every [`AnalyzeError::Entry`] and
-/// [`AnalyzeError::Expression`] that [`super::run`] would give one by one. The `[analysis]` settings are not asked about,
+/// [`crate::CatalogError::Expression`] that [`super::run`] would give one by one. The `[analysis]` settings are not asked about,
 /// nor is what was extracted.
 ///
 /// # Errors

@@ -81,7 +81,7 @@ pub fn plan_behind(
 /// again and committed; nothing is written unless all SQL of the study can be asked.
 ///
 /// # Errors
-/// As [`plan()`]; [`AnalyzeError::Expression`] for SQL that cannot be asked of the data; errors of the lake.
+/// As [`plan()`]; [`crate::CatalogError::Expression`] for SQL that cannot be asked of the data; errors of the lake.
 pub fn run(
     lake: &Lake,
     model: &str,

@@ -108,7 +108,7 @@ impl StudyStep {
 /// The steps of a study, and the steps and tables that each one reads.
 ///
 /// # Errors
-/// [`AnalyzeError::Engine`] when DuckDB's parser fails.
+/// [`crate::CatalogError::Engine`] when DuckDB's parser fails.
 pub fn dependencies(questions: &Questions) -> Result<Vec<StepDependencies>, AnalyzeError> {
     let steps = study_steps(questions, &questions.tasks)?;
     let dependencies = |step: StudyStep| StepDependencies {

@@ -2,8 +2,8 @@
 
 use crate::analyses::ANALYSES;
 use crate::catalog::Catalog;
-use crate::error::AnalyzeError;
 use crate::report::{ComposedPage, ReportError, ReportRequest, WrittenReport, compose};
+use hypercolumn_catalog::CatalogError;
 use hypercolumn_schemas::Lake;
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::path::Path;
 /// left alone.
 ///
 /// # Errors
-/// [`ReportError::Lake`] when a file that the page is made of is damaged; [`ReportError::Question`] when DuckDB cannot
+/// [`ReportError::Catalog`] when a file that the page is made of is damaged; [`ReportError::Question`] when DuckDB cannot
 /// answer; [`ReportError::Write`] when the file cannot be written. Empty tables are no error: their sections say which command fills them.
 pub fn write_report(lake: &Lake, request: &ReportRequest, path: &Path) -> Result<WrittenReport, ReportError> {
     let page = compose_report(lake, request)?;
@@ -51,7 +51,7 @@ fn compose_report(lake: &Lake, request: &ReportRequest) -> Result<ComposedPage, 
     let catalog = Catalog::open(lake)?;
     let commits = catalog.snapshot().commits().filter(|commit| request.concerns(&commit.slot));
     for file in commits.flat_map(|commit| &commit.files) {
-        lake.check(file).map_err(AnalyzeError::from)?;
+        lake.check(file).map_err(CatalogError::from)?;
     }
     compose(&catalog, request, |inputs| {
         let mut sections = Vec::new();

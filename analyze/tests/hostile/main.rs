@@ -3,7 +3,7 @@
 //! a path without a file.
 
 use arrow::array::{ArrayRef, Int32Array, StringArray};
-use hypercolumn_analyze::{AnalyzeError, Catalog, Entries, Questions, check, query};
+use hypercolumn_analyze::{AnalyzeError, Catalog, CatalogError, Entries, Questions, check, query};
 use hypercolumn_schemas::tables::PromptRow;
 use hypercolumn_schemas::{CommitInfo, IngestRecord, Lake, Partition, Record, Slot, TaskRows, tables};
 use serde_json::json;
@@ -74,7 +74,7 @@ fn hostile_queries_are_refused_and_write_nothing() {
     assert!(statements.len() >= 300, "{} statements", statements.len());
     for sql in &statements {
         match query(&catalog, sql) {
-            Err(AnalyzeError::NotAQuestion { .. } | AnalyzeError::Sql { .. }) => {}
+            Err(CatalogError::NotAQuestion { .. } | CatalogError::Sql { .. }) => {}
             other => panic!("{sql}: {other:?}"),
         }
     }
@@ -103,7 +103,10 @@ fn hostile_expressions_of_a_study_are_refused_and_write_nothing() {
         let entries = Entries::from_json(&json!({"probe": [{"task": "t", "target": target}]})).unwrap();
         let questions = Questions { tasks: vec!["t".into()], entries, ..Questions::default() };
         let problems = check(&rows, &questions).unwrap().problems;
-        assert!(matches!(problems[..], [AnalyzeError::Expression { .. }]), "{target}: {problems:?}");
+        assert!(
+            matches!(problems[..], [AnalyzeError::Catalog(CatalogError::Expression { .. })]),
+            "{target}: {problems:?}"
+        );
     }
     assert_eq!(contents(home.path()), before, "nothing is written");
 }

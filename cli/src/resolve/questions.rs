@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::explain::Explain;
 use crate::failure::{Failure, could_not};
 use crate::study::{Problem, Study};
-use hypercolumn_analyze::{AnalyzeError, AttentionAsked, TaskDesign};
+use hypercolumn_analyze::{AnalyzeError, AttentionAsked, CatalogError, TaskDesign};
 use hypercolumn_extract::stage::settings::Settings;
 use hypercolumn_schemas::{RESPONSE, TaskRows};
 use std::ops::Range;
@@ -110,7 +110,9 @@ impl Draft {
 /// The problem that an error of the analysis tells of, at its key in the study.
 fn problem_of(study: &Study, error: &AnalyzeError) -> Problem {
     let span = match error {
-        AnalyzeError::Expression { entry, key, .. } => position(study, entry, Some(key)),
+        AnalyzeError::Catalog(CatalogError::Expression { entry, key, .. }) => {
+            position(study, entry, Some(key))
+        }
         AnalyzeError::Entry { entry, .. } => position(study, entry, None),
         _ => None,
     };

@@ -236,7 +236,7 @@ fn find_roles(
         return Ok(found);
     }
     let roles = task.roles.iter().map(|r| format!("`{r}`")).collect::<Vec<_>>().join(", ");
-    Err(part.refuse(format!("no segment of any prompt satisfies it; the roles are {roles}")))
+    Err(part.refuse(format!("no segment of any prompt satisfies it; the roles are {roles}")).into())
 }
 
 /// Says how many prompts a ratio or its contrast had to leave out where.
@@ -351,7 +351,7 @@ fn pick_parts(
         );
         let n = connection.execute(&sql, []).map_err(|source| expression.refuse(source.to_string()))?;
         if n == 0 {
-            return Err(expression.refuse("no segment of any prompt satisfies it"));
+            return Err(expression.refuse("no segment of any prompt satisfies it").into());
         }
     }
     check_kept(inputs, &parts, named)?;
@@ -403,7 +403,7 @@ fn check_kept(inputs: Inputs<'_>, parts: &str, named: &Named<AttentionRatio>) ->
     let query = Expression { entry: &named.name, key: "query", sql: &named.entry.query };
     let reason = "the lake has no attention from these segments; extract it with their role among \
                   `attention.query_roles`";
-    Err(query.refuse(reason))
+    Err(query.refuse(reason).into())
 }
 
 fn read_keys(inputs: Inputs<'_>, parts: &str) -> Result<Vec<Vec<Key>>, AnalyzeError> {

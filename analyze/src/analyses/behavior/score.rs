@@ -81,7 +81,7 @@ impl Named<Score> {
     fn check_kind(&self, catalog: &Catalog, from: &str) -> Result<(), AnalyzeError> {
         match self.expression().check(catalog, INDEX, from)? {
             ValueKind::Boolean | ValueKind::Integer | ValueKind::Number => Ok(()),
-            ValueKind::Other => Err(self.expression().refuse("a score is a number, or true or false")),
+            ValueKind::Other => Err(self.expression().refuse("a score is a number, or true or false").into()),
         }
     }
 

@@ -244,7 +244,7 @@ fn check_condition(
     sql: &str,
 ) -> Result<(), AnalyzeError> {
     let table = entry.entry.about.table().name;
-    Expression { entry: &entry.name, key, sql }.check_condition(catalog, "condition", table)
+    Ok(Expression { entry: &entry.name, key, sql }.check_condition(catalog, "condition", table)?)
 }
 
 /// A row of the result table that a claim names.

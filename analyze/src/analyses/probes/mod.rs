@@ -272,7 +272,7 @@ fn prepare_one(inputs: Inputs<'_>, named: &Named<Probe>) -> Result<Prepared, Ana
         _ => ProbeKind::Logistic,
     });
     if kind == ProbeKind::Ridge && found == ValueKind::Other {
-        return Err(target.refuse("ridge needs a number; text is read by `kind = \"logistic\"`"));
+        return Err(target.refuse("ridge needs a number; text is read by `kind = \"logistic\"`").into());
     }
     let targets = match kind {
         ProbeKind::Logistic => {

@@ -14,7 +14,7 @@ const TOLERANCE: f64 = 1e-9;
 /// Fills in the hypothesis of each subset.
 ///
 /// # Errors
-/// [`AnalyzeError::Expression`] when the SQL cannot be asked, is no number or boolean, is not finite, or
+/// [`crate::CatalogError::Expression`] when the SQL cannot be asked, is no number or boolean, is not finite, or
 /// (in a square) says another thing of (b, a) than of (a, b).
 pub(super) fn evaluate(
     catalog: &Catalog,
@@ -55,7 +55,7 @@ pub(super) fn check(catalog: &Catalog, table: &str, expression: Expression<'_>) 
     let from = format!("{table} AS a, {table} AS b");
     match expression.check(catalog, &format!("a.{INDEX}"), &from)? {
         ValueKind::Other => {
-            Err(expression.refuse("it must be a number or a boolean, but gives another type"))
+            Err(expression.refuse("it must be a number or a boolean, but gives another type").into())
         }
         _ => Ok(()),
     }
@@ -100,7 +100,7 @@ fn check_values(
     let name = |p: usize| &prompts.ids[p];
     if let Some((a, b, _)) = values.iter().find(|(_, _, v)| v.is_some_and(|v| !v.is_finite())) {
         let reason = format!("it is not finite for a = `{}`, b = `{}`", name(*a), name(*b));
-        return Err(expression.refuse(reason));
+        return Err(expression.refuse(reason).into());
     }
     if subset.is_rectangle {
         return Ok(());
@@ -121,7 +121,7 @@ fn check_values(
                 name(a),
                 name(b),
                 show(other)
-            )));
+            )).into());
         }
     }
     Ok(())
