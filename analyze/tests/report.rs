@@ -109,7 +109,7 @@ fn every_section_has_its_figures_and_the_summary_its_direction() {
     assert!(attention.contains("There 40\u{a0}% of the attention goes to the first token"), "{attention}");
     let alignment = section(&html, "alignment");
     assert!(alignment.contains("Normalization: standardize") && alignment.contains("Normalization: none"));
-    assert!(alignment.contains("Undefined in icl_0 (none), layers 0: constant measure."));
+    assert!(alignment.contains("Not computed in icl_0 (none), layers 0: constant measure."));
     let behavior = section(&html, "behavior");
     assert!(behavior.contains("undefined because nothing to score was found in"));
     assert!(

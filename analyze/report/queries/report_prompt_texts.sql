@@ -7,9 +7,7 @@ WITH shared AS (
     GROUP BY item_id
 )
 SELECT
-    p.condition, p.prompt_id, p.item_id, p.text, p.expected, r.response,
-    CAST(p.expected IS NOT NULL AS INTEGER) AS has_expected,
-    CAST(r.response IS NOT NULL AS INTEGER) AS has_response
+    p.condition, p.prompt_id, p.item_id, p.text, p.expected, r.response
 FROM prompts AS p
 JOIN shared AS s ON s.item_id = p.item_id
 LEFT JOIN responses AS r ON r.model = $model AND r.task = p.task AND r.prompt_id = p.prompt_id

@@ -80,14 +80,18 @@ pub(super) fn read_conditions(
 ) -> Result<Vec<Conditions>, ReportError> {
     let answer = CONDITIONS.ask(catalog, &[("study", &request.study), ("model", &request.model)])?;
     let mut tasks: BTreeMap<String, (usize, Vec<Condition>)> = BTreeMap::new();
-    for row in answer.rows().filter(|row| request.tasks.iter().any(|task| task == row.text("task"))) {
-        let (n_prompts, all) = tasks.entry(row.text("task").to_owned()).or_default();
-        *n_prompts += row.integer("n_prompts") as usize;
+    for row in answer.rows() {
+        let task = row.text("task")?;
+        if !request.tasks.iter().any(|asked| asked == task) {
+            continue;
+        }
+        let (n_prompts, all) = tasks.entry(task.to_owned()).or_default();
+        *n_prompts += row.integer("n_prompts")? as usize;
         all.push(Condition {
-            name: row.text("condition").to_owned(),
-            n_examples: row.integer("n_examples"),
+            name: row.text("condition")?.to_owned(),
+            n_examples: row.integer("n_examples")?,
             shares_count: false,
-            is_in_series: row.integer("n_scored") > 0,
+            is_in_series: row.integer("n_scored")? > 0,
             color: palette::ASIDE.to_owned(),
         });
     }

@@ -5,7 +5,7 @@ use super::error::ReportError;
 use super::layers::{Change, Place, change_sentence, judge};
 use super::question::{Question, Row, question};
 use super::request::ReportRequest;
-use super::wording::{Estimate, interval, signed};
+use super::wording::{interval, reason_words, signed};
 use hypercolumn_catalog::catalog::Catalog;
 
 const CONTRASTS: Question = question!("report_contrasts");
@@ -28,26 +28,25 @@ struct ChangeRow {
     variant: String,
     change: Option<Change>,
     n_items: i64,
+    /// Why there is no change.
+    reason: Option<String>,
 }
 
-fn change_row(row: Row<'_>) -> ChangeRow {
-    let text = |column: &str| row.text(column).to_owned();
-    let estimate = row.number("change").map(|value| Estimate {
-        value,
-        low: row.number("ci_low"),
-        high: row.number("ci_high"),
-        confidence: row.number("confidence").unwrap_or_default(),
-    });
-    let place = Place::new(row.integer("layer"), row.text("site"));
-    ChangeRow {
-        contrast: text("contrast"),
-        condition: text("condition"),
-        reference: text("reference_condition"),
-        question: text("question"),
-        variant: text("variant"),
-        change: estimate.map(|estimate| Change { place, estimate, q_value: row.number("q_value") }),
-        n_items: row.integer("n_items"),
-    }
+fn change_row(row: Row<'_>) -> Result<ChangeRow, ReportError> {
+    let text = |column: &str| row.text(column).map(str::to_owned);
+    let estimate = row.estimate("change", "ci_low", "ci_high")?;
+    let place = Place::new(row.integer("layer")?, row.optional_text("site")?.unwrap_or_default());
+    let q_value = row.optional_number("q_value")?;
+    Ok(ChangeRow {
+        contrast: text("contrast")?,
+        condition: text("condition")?,
+        reference: text("reference_condition")?,
+        question: text("question")?,
+        variant: text("variant")?,
+        change: estimate.map(|estimate| Change { place, estimate, q_value }),
+        n_items: row.integer("n_items")?,
+        reason: row.optional_text("reason")?.map(str::to_owned),
+    })
 }
 
 impl DeclaredContrasts {
@@ -68,7 +67,7 @@ impl DeclaredContrasts {
             ("analysis", analysis),
         ];
         let answer = CONTRASTS.ask(catalog, &places)?;
-        let rows: Vec<ChangeRow> = answer.rows().map(change_row).collect();
+        let rows: Vec<ChangeRow> = answer.rows().map(change_row).collect::<Result<_, _>>()?;
         let sql = (!rows.is_empty()).then(|| answer.sql.clone());
         Ok(Self { rows, sql })
     }
@@ -88,7 +87,10 @@ impl DeclaredContrasts {
             let words = contrast(&conditions.find(reference), &conditions.find(condition));
             let changes: Vec<Change> = rows.iter().filter_map(|row| row.change.clone()).collect();
             match judge(&changes) {
-                None => format!(" Contrast “{name}”: no change of {subject} could be computed."),
+                None => {
+                    let reason = reason_words(rows.iter().find_map(|row| row.reason.as_deref()));
+                    format!(" Contrast “{name}”: the change of {subject} is not computed: {reason}.")
+                }
                 Some(verdict) if verdict.largest.place.layer < 0 => {
                     let estimate = verdict.largest.estimate;
                     let said = if verdict.is_reliable() { "" } else { ", not reliably different from 0" };

@@ -59,7 +59,8 @@ fn paragraphs(
     paragraphs.push(behavior());
     let comparisons =
         COMPARISONS.ask(catalog, &[("study", request.study.as_str()), ("model", request.model.as_str())])?;
-    let comparisons = comparisons.rows().map(|row| row.text("comparison").to_owned()).collect();
+    let comparisons = comparisons.rows().map(|row| Ok(row.text("comparison")?.to_owned()));
+    let comparisons = comparisons.collect::<Result<_, ReportError>>()?;
     paragraphs.extend(records.rsa(&comparisons));
     paragraphs.extend(records.probes());
     paragraphs.extend(records.attention());

@@ -61,33 +61,31 @@ fn read_prompts(
     conditions: &Conditions,
 ) -> Result<Vec<ShownPrompt>, ReportError> {
     let texts = TEXTS.ask(catalog, &[("model", request.model.as_str()), ("task", &conditions.task)])?;
-    let ids: Vec<String> = texts.rows().map(|row| row.text("prompt_id").to_owned()).collect();
+    let ids = texts.rows().map(|row| Ok(row.text("prompt_id")?.to_owned()));
+    let ids: Vec<String> = ids.collect::<Result<_, ReportError>>()?;
     let parameters = [("task", Parameter::Text(&conditions.task)), ("prompts", Parameter::Texts(&ids))];
     let segments = SEGMENTS.ask(catalog, &parameters)?;
     let segments_of = |id: &str| {
-        let own = segments.rows().filter(|row| row.text("prompt_id") == id);
-        own.map(|row| Segment {
-            role: row.text("role").to_owned(),
-            start: row.integer("start") as u32,
-            end: row.integer("end") as u32,
-        })
-        .collect()
+        let own = segments.rows_where("prompt_id", id)?.into_iter().map(|row| {
+            Ok(Segment {
+                role: row.text("role")?.to_owned(),
+                start: row.integer("start")? as u32,
+                end: row.integer("end")? as u32,
+            })
+        });
+        own.collect::<Result<_, ReportError>>()
     };
-    let mut prompts: Vec<ShownPrompt> = texts
-        .rows()
-        .map(|row| {
-            let text =
-                |column: &str, flag: &str| (row.integer(flag) > 0).then(|| row.text(column).to_owned());
-            ShownPrompt {
-                condition: row.text("condition").to_owned(),
-                item: row.text("item_id").to_owned(),
-                characters: row.text("text").chars().collect(),
-                segments: segments_of(row.text("prompt_id")),
-                expected: text("expected", "has_expected"),
-                response: text("response", "has_response"),
-            }
+    let prompts = texts.rows().map(|row| {
+        Ok(ShownPrompt {
+            condition: row.text("condition")?.to_owned(),
+            item: row.text("item_id")?.to_owned(),
+            characters: row.text("text")?.chars().collect(),
+            segments: segments_of(row.text("prompt_id")?)?,
+            expected: row.optional_text("expected")?.map(str::to_owned),
+            response: row.optional_text("response")?.map(str::to_owned),
         })
-        .collect();
+    });
+    let mut prompts: Vec<ShownPrompt> = prompts.collect::<Result<_, ReportError>>()?;
     prompts.sort_by_key(|prompt| conditions.all.iter().position(|c| c.name == prompt.condition));
     Ok(prompts)
 }

@@ -76,7 +76,10 @@ fn tabulate_group(catalog: &Catalog, commits: &[&Commit]) -> Result<TextTable, R
     let files = || commits.iter().flat_map(|c| &c.files);
     let newest = commits.iter().map(|c| c.committed_at_s).max().unwrap_or(0);
     let moment = MOMENT.ask(catalog, &[("seconds", Parameter::Integer(newest as i64))])?;
-    let moment = moment.rows().next().map_or_else(String::new, |r| r.text("moment").to_owned());
+    let moment = match moment.rows().next() {
+        Some(row) => row.text("moment")?.to_owned(),
+        None => String::new(),
+    };
     let n_rows: u64 = files().map(|f| f.n_rows).sum();
     let n_bytes: u64 = files().map(|f| f.n_bytes).sum();
     let mut rows = vec![

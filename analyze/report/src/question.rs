@@ -2,6 +2,7 @@
 //! a reader to run again.
 
 use super::error::ReportError;
+use super::wording::Estimate;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field};
 use hypercolumn_catalog::CatalogError;
@@ -31,16 +32,30 @@ macro_rules! question {
 }
 pub(super) use question;
 
+/// The largest number up to which every whole number is a float64.
+const MAX_WHOLE: f64 = (1_u64 << 53) as f64;
+
 /// A column of an answer.
 enum Cells {
     Text(Vec<Option<String>>),
     Number(Vec<Option<f64>>),
 }
 
+impl Cells {
+    /// The kind of its values, in words.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "texts",
+            Self::Number(_) => "numbers",
+        }
+    }
+}
+
 /// The rows that a question gave, and the SQL that gives them again.
 pub(super) struct Answer {
     /// The statement with its parameters as literals, comments left out: what a reader can run.
     pub(super) sql: String,
+    question: Question,
     answer: answer::Answer,
     columns: HashMap<String, Cells>,
     n_rows: usize,
@@ -109,7 +124,7 @@ impl Question {
         }
         let n_rows = answer.batches().iter().map(RecordBatch::num_rows).sum();
         let sql = fill(sql, |name| literal_of(name, parameters));
-        Ok(Answer { sql, answer, columns, n_rows })
+        Ok(Answer { sql, question: self, answer, columns, n_rows })
     }
 }
 
@@ -158,33 +173,111 @@ impl Answer {
     pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         (0..self.n_rows).map(|index| Row { answer: self, index })
     }
+
+    /// The rows whose text in `column` is `value`.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub(super) fn rows_where(&self, column: &str, value: &str) -> Result<Vec<Row<'_>>, ReportError> {
+        let mut rows = Vec::new();
+        for row in self.rows() {
+            rows.extend(row.is(column, value)?.then_some(row));
+        }
+        Ok(rows)
+    }
 }
 
 impl<'a> Row<'a> {
-    fn cells(self, column: &str) -> &'a Cells {
-        let cells = self.answer.columns.get(column);
-        cells.unwrap_or_else(|| panic!("the query has no column `{column}`"))
+    fn cells(self, column: &str) -> Result<&'a Cells, ReportError> {
+        self.answer.columns.get(column).ok_or_else(|| self.refuse(column, "is absent"))
     }
 
-    /// A text; empty where null.
-    pub(super) fn text(self, column: &str) -> &'a str {
-        match self.cells(column) {
-            Cells::Text(values) => values[self.index].as_deref().unwrap_or_default(),
-            Cells::Number(_) => "",
+    fn refuse(self, column: &str, problem: &str) -> ReportError {
+        self.answer.question.refused(CatalogError::Answer {
+            action: format!("read row {} of the answer", self.index),
+            reason: format!("the column `{column}` {problem}"),
+        })
+    }
+
+    /// The text, if there is one.
+    ///
+    /// # Errors
+    /// [`ReportError::Question`] where the column is absent or holds something else.
+    pub(super) fn optional_text(self, column: &str) -> Result<Option<&'a str>, ReportError> {
+        match self.cells(column)? {
+            Cells::Text(values) => Ok(values[self.index].as_deref()),
+            other => Err(self.refuse(column, &format!("holds {}, not texts", other.kind()))),
         }
     }
 
-    /// A number, if there is one.
-    pub(super) fn number(self, column: &str) -> Option<f64> {
-        match self.cells(column) {
-            Cells::Number(values) => values[self.index],
-            Cells::Text(_) => None,
+    /// The number, if there is one.
+    ///
+    /// # Errors
+    /// As [`Row::optional_text`].
+    pub(super) fn optional_number(self, column: &str) -> Result<Option<f64>, ReportError> {
+        match self.cells(column)? {
+            Cells::Number(values) => Ok(values[self.index]),
+            other => Err(self.refuse(column, &format!("holds {}, not numbers", other.kind()))),
         }
     }
 
-    /// A whole number; 0 where null.
-    pub(super) fn integer(self, column: &str) -> i64 {
-        self.number(column).map_or(0, |v| v as i64)
+    /// The whole number, if there is one.
+    ///
+    /// # Errors
+    /// As [`Row::optional_text`]; also for a number with a fraction.
+    pub(super) fn optional_integer(self, column: &str) -> Result<Option<i64>, ReportError> {
+        let Some(value) = self.optional_number(column)? else { return Ok(None) };
+        if value.fract() != 0.0 || value.abs() > MAX_WHOLE {
+            return Err(self.refuse(column, &format!("has {value}, which is no whole number")));
+        }
+        Ok(Some(value as i64))
+    }
+
+    /// A text of a column that has no nulls.
+    ///
+    /// # Errors
+    /// As [`Row::optional_text`]; also for a null.
+    pub(super) fn text(self, column: &str) -> Result<&'a str, ReportError> {
+        self.optional_text(column)?.ok_or_else(|| self.refuse(column, "has a null"))
+    }
+
+    /// A number of a column that has no nulls.
+    ///
+    /// # Errors
+    /// As [`Row::optional_text`]; also for a null.
+    pub(super) fn number(self, column: &str) -> Result<f64, ReportError> {
+        self.optional_number(column)?.ok_or_else(|| self.refuse(column, "has a null"))
+    }
+
+    /// A whole number of a column that has no nulls.
+    ///
+    /// # Errors
+    /// As [`Row::optional_integer`]; also for a null.
+    pub(super) fn integer(self, column: &str) -> Result<i64, ReportError> {
+        self.optional_integer(column)?.ok_or_else(|| self.refuse(column, "has a null"))
+    }
+
+    /// Whether the text of a column that has no nulls is `value`.
+    ///
+    /// # Errors
+    /// As [`Row::text`].
+    pub(super) fn is(self, column: &str, value: &str) -> Result<bool, ReportError> {
+        Ok(self.text(column)? == value)
+    }
+
+    /// The estimate in `value` with its interval, at the row's confidence; none where it was not computed.
+    ///
+    /// # Errors
+    /// As [`Row::optional_number`].
+    pub(super) fn estimate(
+        self,
+        value: &str,
+        low: &str,
+        high: &str,
+    ) -> Result<Option<Estimate>, ReportError> {
+        let Some(value) = self.optional_number(value)? else { return Ok(None) };
+        let (low, high) = (self.optional_number(low)?, self.optional_number(high)?);
+        Ok(Some(Estimate { value, low, high, confidence: self.number("confidence")? }))
     }
 }
 
@@ -197,5 +290,24 @@ mod tests {
         let parameters = [("a", Parameter::Text("it's $ab")), ("ab", Parameter::Integer(3))];
         let sql = fill("-- grain: x\nSELECT $a, $ab, $c", |name| literal_of(name, &parameters));
         assert_eq!(sql, "SELECT 'it''s $ab', 3, $c");
+    }
+
+    #[test]
+    fn a_null_is_an_option_or_an_error_and_never_zero() {
+        let catalog = Catalog::of_tasks(&[]).expect("an empty catalog");
+        let sql = "SELECT NULL::INTEGER AS n, 'a' AS word, NULL::VARCHAR AS reason, 0.5 AS share";
+        let question = Question { name: "test", sql };
+        let answer = question.ask::<&str>(&catalog, &[]).expect("an answer");
+        let row = answer.rows().next().expect("a row");
+        let refused = |error: ReportError| std::error::Error::source(&error).expect("a cause").to_string();
+        assert_eq!(row.optional_integer("n").expect("a number"), None);
+        assert!(refused(row.integer("n").expect_err("a null")).contains("`n` has a null"));
+        assert_eq!(row.optional_text("reason").expect("a text"), None);
+        assert!(refused(row.text("reason").expect_err("a null")).contains("`reason` has a null"));
+        assert!(refused(row.number("word").expect_err("a text")).contains("`word` holds texts, not numbers"));
+        assert!(refused(row.text("share").expect_err("a number")).contains("`share` holds numbers"));
+        assert!(refused(row.integer("share").expect_err("a fraction")).contains("0.5"));
+        assert!(refused(row.text("absent").expect_err("no column")).contains("`absent` is absent"));
+        assert_eq!(row.text("word").expect("a text"), "a");
     }
 }

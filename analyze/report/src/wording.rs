@@ -95,6 +95,11 @@ pub(super) fn words(name: &str) -> String {
     name.replace('_', " ")
 }
 
+/// The reason for a null, in words.
+pub(super) fn reason_words(reason: Option<&str>) -> String {
+    reason.map_or_else(|| "no reason is recorded".to_owned(), words)
+}
+
 /// A text with its first letter large.
 pub(super) fn sentence_case(text: &str) -> String {
     let mut characters = text.chars();

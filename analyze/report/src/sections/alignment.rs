@@ -12,7 +12,7 @@ use crate::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures};
 use crate::layers::{Change, Place, Q_LEVEL, Verdict, change_sentence, judge, layer_axis};
 use crate::question::{Question, question};
 use crate::request::{Finding, ReportRequest};
-use crate::wording::{Estimate, count, layer_ranges, sentence_case, with_interval, words};
+use crate::wording::{Estimate, count, layer_ranges, reason_words, sentence_case, with_interval};
 use hypercolumn_catalog::catalog::Catalog;
 use rows::{Cell, Setting, cell, inference, preference, setting};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,8 +83,8 @@ pub fn alignment_section(inputs: SectionInputs<'_>) -> Result<(Section, ChosenLa
     for conditions in tasks {
         let mut read = Vec::new();
         let declared = Rc::new(DeclaredContrasts::read(catalog, request, conditions, "rsa")?);
-        for row in names.rows().filter(|r| r.text("task") == conditions.task) {
-            let places = (conditions, row.text("hypothesis"));
+        for row in names.rows_where("task", &conditions.task)? {
+            let places = (conditions, row.text("hypothesis")?);
             read.extend(read_hypothesis(catalog, request, places, &declared)?);
         }
         if read.is_empty() {
@@ -127,9 +127,14 @@ fn read_hypothesis<'a>(
         ("hypothesis", name),
     ];
     let answer = ALIGNMENT.ask(catalog, &places)?;
-    let settings: BTreeSet<Setting> = answer.rows().map(setting).collect();
+    let settings: BTreeSet<Setting> = answer.rows().map(setting).collect::<Result<_, _>>()?;
     let Some(main) = settings.iter().min_by_key(|s| preference(s)).cloned() else { return Ok(None) };
-    let cells = answer.rows().filter(|&r| setting(r) == main).map(cell).collect();
+    let mut cells = Vec::new();
+    for row in answer.rows() {
+        if setting(row)? == main {
+            cells.push(cell(row)?);
+        }
+    }
     Ok(Some(Hypothesis {
         name: name.to_owned(),
         is_control: request.is_control(task, name),
@@ -137,7 +142,7 @@ fn read_hypothesis<'a>(
         others: settings.into_iter().filter(|s| *s != main).collect(),
         setting: main,
         cells,
-        inference: inference(&answer),
+        inference: inference(&answer)?,
         declared: Rc::clone(declared),
         sql: answer.sql,
     }))
@@ -157,7 +162,7 @@ impl Hypothesis<'_> {
             self.cells
                 .iter()
                 .find(|c| c.condition == name && c.change.is_some())
-                .map(|c| c.reference.as_str())
+                .and_then(|c| c.reference.as_deref())
         };
         let mut series: Vec<&str> = self.conditions.series().map(|c| c.name.as_str()).collect();
         series.reverse();
@@ -225,7 +230,7 @@ impl Hypothesis<'_> {
         let is_compared = |c: &&Cell| c.condition == condition && c.normalization == normalization;
         let compared: Vec<&Cell> =
             self.cells.iter().filter(is_compared).filter(|c| c.rival_difference.is_some()).collect();
-        let Some(rival) = compared.first().map(|c| c.rival.as_str()) else { return String::new() };
+        let Some(rival) = compared.first().and_then(|c| c.rival.as_deref()) else { return String::new() };
         let is_reliable = |c: &&&Cell| c.rival_q_value.is_some_and(|q| q < Q_LEVEL);
         let reliable: Vec<f64> =
             compared.iter().filter(is_reliable).filter_map(|c| Some(c.rival_difference?.value)).collect();
@@ -375,7 +380,7 @@ impl Hypothesis<'_> {
         let normalization = self.normalizations().first().copied()?;
         let reference = self.compared()?.0;
         let point = |c: &Cell| {
-            let said = c.change.map_or_else(|| "undefined".to_owned(), with_interval);
+            let said = c.change.map_or_else(|| "not computed".to_owned(), with_interval);
             let hover = format!("{}, {}: change {said}", c.condition, c.place.name());
             point(&c.place, c.change, hover)
         };
@@ -398,16 +403,16 @@ impl Hypothesis<'_> {
     }
 
     fn gaps(&self) -> Vec<String> {
-        let mut by_reason: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<(Option<&str>, &str, &str), Vec<i64>> = BTreeMap::new();
         for cell in self.cells.iter().filter(|c| c.estimate.is_none()) {
-            let key = (cell.reason.as_str(), cell.condition.as_str(), cell.normalization.as_str());
+            let key = (cell.reason.as_deref(), cell.condition.as_str(), cell.normalization.as_str());
             by_reason.entry(key).or_default().push(cell.place.layer);
         }
-        let say = |((reason, condition, normalization), layers): (&(&str, &str, &str), &Vec<i64>)| {
+        let say = |((reason, condition, normalization), layers): (&(Option<&str>, &str, &str), &Vec<i64>)| {
             format!(
-                "Undefined in {condition} ({normalization}), layers {}: {}.",
+                "Not computed in {condition} ({normalization}), layers {}: {}.",
                 layer_ranges(layers),
-                if reason.is_empty() { "no reason given".to_owned() } else { words(reason) }
+                reason_words(*reason)
             )
         };
         by_reason.iter().map(say).collect()

@@ -8,7 +8,7 @@ use crate::figure::{Figure, LegendEntry, LegendMark, Section, TaskFigures, TextT
 use crate::layers::{Place, Q_LEVEL, layer_axis};
 use crate::question::{Question, Row, question};
 use crate::request::{Finding, ReportRequest};
-use crate::wording::{Estimate, count, coverage, layer_ranges, number, with_interval, words};
+use crate::wording::{Estimate, count, coverage, layer_ranges, number, reason_words, with_interval, words};
 use hypercolumn_catalog::catalog::Catalog;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ struct Cell {
     n_clusters: i64,
     cluster: String,
     confidence: f64,
-    reason: String,
+    reason: Option<String>,
 }
 
 /// The associations of one task with one metric.
@@ -62,8 +62,9 @@ pub fn associations_section(inputs: SectionInputs<'_>) -> Result<Section, Report
     };
     let names = METRICS.ask(catalog, &[("study", &request.study), ("model", &request.model)])?;
     for conditions in tasks {
-        let of_task = names.rows().filter(|r| r.text("task") == conditions.task);
-        let mut metrics: Vec<&str> = of_task.map(|r| r.text("behavior_metric")).collect();
+        let of_task = names.rows_where("task", &conditions.task)?.into_iter();
+        let mut metrics: Vec<&str> =
+            of_task.map(|row| row.text("behavior_metric")).collect::<Result<_, _>>()?;
         let order = ["absolute_error", "expected_logprob", "forced_choice", "contains"];
         metrics.sort_by_key(|m| order.iter().position(|o| o == m).unwrap_or(order.len()));
         let mut read = Vec::new();
@@ -103,8 +104,8 @@ fn read_metric<'a>(
     let answer = ASSOCIATIONS.ask(catalog, &places)?;
     let mut by_contrast: BTreeMap<Option<String>, Vec<Cell>> = BTreeMap::new();
     for row in answer.rows() {
-        let contrast = Some(row.text("contrast").to_owned()).filter(|name| !name.is_empty());
-        by_contrast.entry(contrast).or_default().push(cell(row));
+        let contrast = row.optional_text("contrast")?.map(str::to_owned);
+        by_contrast.entry(contrast).or_default().push(cell(row)?);
     }
     let of = |(contrast, cells)| Associations {
         metric: metric.to_owned(),
@@ -116,24 +117,22 @@ fn read_metric<'a>(
     Ok(by_contrast.into_iter().map(of).collect())
 }
 
-fn cell(row: Row<'_>) -> Cell {
-    let text = |column: &str| row.text(column).to_owned();
-    let (low, high) = (row.number("ci_low"), row.number("ci_high"));
-    let confidence = row.number("confidence").unwrap_or_default();
-    Cell {
-        condition: text("condition"),
-        reference: text("reference_condition"),
-        measure: text("measure"),
-        layer: row.integer("layer"),
-        statistic: text("statistic"),
-        estimate: row.number("estimate").map(|value| Estimate { value, low, high, confidence }),
-        q_value: row.number("q_value"),
-        n: row.integer("n"),
-        n_clusters: row.integer("n_clusters"),
-        cluster: text("cluster"),
-        confidence,
-        reason: text("reason"),
-    }
+fn cell(row: Row<'_>) -> Result<Cell, ReportError> {
+    let text = |column: &str| row.text(column).map(str::to_owned);
+    Ok(Cell {
+        condition: text("condition")?,
+        reference: text("reference_condition")?,
+        measure: text("measure")?,
+        layer: row.integer("layer")?,
+        statistic: text("statistic")?,
+        estimate: row.estimate("estimate", "ci_low", "ci_high")?,
+        q_value: row.optional_number("q_value")?,
+        n: row.integer("n")?,
+        n_clusters: row.integer("n_clusters")?,
+        cluster: text("cluster")?,
+        confidence: row.number("confidence")?,
+        reason: row.optional_text("reason")?.map(str::to_owned),
+    })
 }
 
 fn is_reliable(cell: &Cell) -> bool {
@@ -323,7 +322,7 @@ impl Associations<'_> {
         let n_reliable = self.of(CORRELATION, measure, condition).filter(|c| is_reliable(c)).count();
         let n_layers = self.of(CORRELATION, measure, condition).count();
         let change = self.of("paired_t", measure, condition).find(|c| c.layer == top.layer);
-        let told = |cell: &Cell| cell.estimate.map_or_else(|| "undefined".to_owned(), with_interval);
+        let told = |cell: &Cell| cell.estimate.map_or_else(|| "not computed".to_owned(), with_interval);
         Some(vec![
             measure.to_owned(),
             top.layer.to_string(),
@@ -336,16 +335,19 @@ impl Associations<'_> {
     }
 
     fn gaps(&self) -> Vec<String> {
-        let mut by_reason: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<(Option<&str>, &str, &str), Vec<i64>> = BTreeMap::new();
         let undefined = self.cells.iter().filter(|c| c.estimate.is_none() && c.statistic == CORRELATION);
         for cell in undefined {
-            by_reason.entry((&cell.reason, &cell.measure, &cell.condition)).or_default().push(cell.layer);
+            by_reason
+                .entry((cell.reason.as_deref(), &cell.measure, &cell.condition))
+                .or_default()
+                .push(cell.layer);
         }
-        let say = |((reason, measure, condition), layers): (&(&str, &str, &str), &Vec<i64>)| {
+        let say = |((reason, measure, condition), layers): (&(Option<&str>, &str, &str), &Vec<i64>)| {
             format!(
-                "“{measure}” undefined in {condition}, layers {}: {}.",
+                "“{measure}” is not computed in {condition}, layers {}: {}.",
                 layer_ranges(layers),
-                words(reason)
+                reason_words(*reason)
             )
         };
         by_reason.iter().map(say).collect()
@@ -353,7 +355,7 @@ impl Associations<'_> {
 }
 
 fn point(cell: &Cell) -> Point {
-    let said = cell.estimate.map_or_else(|| "undefined".to_owned(), with_interval);
+    let said = cell.estimate.map_or_else(|| "not computed".to_owned(), with_interval);
     let q_value = cell.q_value.map_or_else(String::new, |q| format!(", q = {q:.3}"));
     Point {
         x: cell.layer as f64,

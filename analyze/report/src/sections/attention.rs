@@ -12,7 +12,8 @@ use crate::layers::{Change, Place, Q_LEVEL, change_sentence, judge, layer_axis};
 use crate::question::{Question, Row, question};
 use crate::request::{Finding, ReportRequest};
 use crate::wording::{
-    Estimate, count, coverage, interval, layer_ranges, number, percent, sentence_case, with_interval, words,
+    Estimate, count, coverage, interval, layer_ranges, number, percent, reason_words, sentence_case,
+    with_interval,
 };
 use hypercolumn_catalog::catalog::Catalog;
 use hypercolumn_stats::summary::percentile;
@@ -38,7 +39,7 @@ struct Cell {
     change_q_value: Option<f64>,
     change_p_value_fwer: Option<f64>,
     p_value_fwer: Option<f64>,
-    reference: String,
+    reference: Option<String>,
     /// Mass on the first token, and the contrast without it.
     first_token_mass: Option<f64>,
     without_first_token: Option<f64>,
@@ -49,8 +50,8 @@ struct Cell {
     cluster: String,
     confidence: f64,
     q_value: Option<f64>,
-    top_head: Option<f64>,
-    reason: String,
+    top_head: Option<i64>,
+    reason: Option<String>,
 }
 
 /// One ratio of one task.
@@ -85,7 +86,7 @@ pub fn attention_section(inputs: SectionInputs<'_>) -> Result<Section, ReportErr
     for conditions in tasks {
         let mut read = Vec::new();
         let declared = Rc::new(DeclaredContrasts::read(catalog, request, conditions, "attention_ratios")?);
-        for row in names.rows().filter(|r| r.text("task") == conditions.task) {
+        for row in names.rows_where("task", &conditions.task)? {
             read.push(read_ratio(catalog, request, (conditions, row), &declared)?);
         }
         if read.is_empty() {
@@ -112,8 +113,9 @@ fn read_ratio<'a>(
     (conditions, name): (&'a Conditions, Row<'_>),
     declared: &Rc<DeclaredContrasts>,
 ) -> Result<Ratio<'a>, ReportError> {
-    let [label, query, relevant, irrelevant] =
-        ["name", "query", "relevant", "irrelevant"].map(|column| name.text(column).to_owned());
+    let text = |column: &str| name.text(column).map(str::to_owned);
+    let (label, query, relevant, irrelevant) =
+        (text("name")?, text("query")?, text("relevant")?, text("irrelevant")?);
     let places = [
         ("study", request.study.as_str()),
         ("model", request.model.as_str()),
@@ -121,7 +123,7 @@ fn read_ratio<'a>(
         ("name", label.as_str()),
     ];
     let answer = ATTENTION.ask(catalog, &places)?;
-    let cells = answer.rows().map(cell).collect();
+    let cells = answer.rows().map(cell).collect::<Result<_, _>>()?;
     Ok(Ratio {
         query,
         relevant,
@@ -134,37 +136,33 @@ fn read_ratio<'a>(
     })
 }
 
-fn cell(row: Row<'_>) -> Cell {
-    let confidence = row.number("confidence").unwrap_or_default();
-    let estimate = |value: &str, low: &str, high: &str| {
-        let (low, high) = (row.number(low), row.number(high));
-        row.number(value).map(|value| Estimate { value, low, high, confidence })
-    };
-    Cell {
-        condition: row.text("condition").to_owned(),
-        layer: row.integer("layer"),
-        head: row.integer("head"),
-        reduction: row.text("head_reduction").to_owned(),
-        log_ratio: estimate("log_ratio", "ci_low", "ci_high"),
-        contrast: estimate("contrast", "contrast_ci_low", "contrast_ci_high"),
-        contrast_with: row.text("contrast_with").to_owned(),
-        change: estimate("change", "change_ci_low", "change_ci_high"),
-        change_q_value: row.number("change_q_value"),
-        change_p_value_fwer: row.number("change_p_value_fwer"),
-        p_value_fwer: row.number("p_value_fwer"),
-        reference: row.text("reference_condition").to_owned(),
-        first_token_mass: row.number("first_token_mass"),
-        without_first_token: row.number("contrast_without_first_token"),
-        n_contrasted: row.integer("n_contrasted"),
-        n_zero_mass: row.integer("n_zero_mass"),
-        n_excluded: row.integer("n_excluded"),
-        n_clusters: row.integer("n_clusters"),
-        cluster: row.text("cluster").to_owned(),
-        confidence,
-        q_value: row.number("q_value"),
-        top_head: row.number("top_head"),
-        reason: row.text("reason").to_owned(),
-    }
+fn cell(row: Row<'_>) -> Result<Cell, ReportError> {
+    let text = |column: &str| row.text(column).map(str::to_owned);
+    Ok(Cell {
+        condition: text("condition")?,
+        layer: row.integer("layer")?,
+        head: row.integer("head")?,
+        reduction: text("head_reduction")?,
+        log_ratio: row.estimate("log_ratio", "ci_low", "ci_high")?,
+        contrast: row.estimate("contrast", "contrast_ci_low", "contrast_ci_high")?,
+        contrast_with: text("contrast_with")?,
+        change: row.estimate("change", "change_ci_low", "change_ci_high")?,
+        change_q_value: row.optional_number("change_q_value")?,
+        change_p_value_fwer: row.optional_number("change_p_value_fwer")?,
+        p_value_fwer: row.optional_number("p_value_fwer")?,
+        reference: row.optional_text("reference_condition")?.map(str::to_owned),
+        first_token_mass: row.optional_number("first_token_mass")?,
+        without_first_token: row.optional_number("contrast_without_first_token")?,
+        n_contrasted: row.integer("n_contrasted")?,
+        n_zero_mass: row.integer("n_zero_mass")?,
+        n_excluded: row.integer("n_excluded")?,
+        n_clusters: row.integer("n_clusters")?,
+        cluster: text("cluster")?,
+        confidence: row.number("confidence")?,
+        q_value: row.optional_number("q_value")?,
+        top_head: row.optional_integer("top_head")?,
+        reason: row.optional_text("reason")?.map(str::to_owned),
+    })
 }
 
 /// `role = 'final'` as `final`; other SQL as it is.
@@ -254,7 +252,7 @@ impl Ratio<'_> {
         let subject = format!("the preference for “{}”", short(&self.relevant));
         let mut text = String::new();
         let changed = |reduction| self.of(reduction, condition).filter(|c| c.change.is_some());
-        if let Some(reference) = changed("mean").next().map(|c| c.reference.as_str()) {
+        if let Some(reference) = changed("mean").find_map(|c| c.reference.as_deref()) {
             let words = contrast(&self.conditions.find(reference), &self.conditions.find(condition));
             let change = |c: &Cell| {
                 let place = Place::new(c.layer, "");
@@ -411,13 +409,20 @@ impl Ratio<'_> {
     }
 
     fn gaps(&self) -> Vec<String> {
-        let mut by_reason: BTreeMap<(&str, &str, &str), Vec<i64>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<(Option<&str>, &str, &str), Vec<i64>> = BTreeMap::new();
         for cell in self.cells.iter().filter(|c| c.log_ratio.is_none()) {
-            by_reason.entry((&cell.reason, &cell.condition, &cell.reduction)).or_default().push(cell.layer);
+            by_reason
+                .entry((cell.reason.as_deref(), &cell.condition, &cell.reduction))
+                .or_default()
+                .push(cell.layer);
         }
-        let say = |((reason, condition, reduction), layers): (&(&str, &str, &str), &Vec<i64>)| {
+        let say = |((reason, condition, reduction), layers): (&(Option<&str>, &str, &str), &Vec<i64>)| {
             let heads = if *reduction == "none" { "single heads" } else { reduction };
-            format!("Undefined in {condition} ({heads}), layers {}: {}.", layer_ranges(layers), words(reason))
+            format!(
+                "Not computed in {condition} ({heads}), layers {}: {}.",
+                layer_ranges(layers),
+                reason_words(*reason)
+            )
         };
         by_reason.iter().map(say).collect()
     }
@@ -450,8 +455,8 @@ fn head_map(title: &str, values: &BTreeMap<(i64, i64), f64>, value_title: &str) 
 
 fn point(cell: &Cell) -> Point {
     let shown = if cell.reduction == "max" { cell.log_ratio } else { cell.contrast };
-    let said = shown.map_or_else(|| "undefined".to_owned(), with_interval);
-    let head = cell.top_head.map_or_else(String::new, |h| format!(", most often head {h:.0}"));
+    let said = shown.map_or_else(|| "not computed".to_owned(), with_interval);
+    let head = cell.top_head.map_or_else(String::new, |h| format!(", most often head {h}"));
     let q_value = cell.q_value.map_or_else(String::new, |q| format!(", q = {q:.3}"));
     Point {
         x: cell.layer as f64,

@@ -162,29 +162,27 @@ fn read_task<'a>(
     let mut tallies: BTreeMap<String, BTreeMap<String, Tally>> = BTreeMap::new();
     for row in summary.rows() {
         let tally = Tally {
-            mean: row.number("mean"),
-            median: row.number("median"),
-            n_items: row.integer("n_items") as usize,
-            n_prompts: row.integer("n_prompts") as usize,
-            n_scored: row.integer("n_scored") as usize,
+            mean: row.optional_number("mean")?,
+            median: row.optional_number("median")?,
+            n_items: row.integer("n_items")? as usize,
+            n_prompts: row.integer("n_prompts")? as usize,
+            n_scored: row.integer("n_scored")? as usize,
         };
-        let of_metric = tallies.entry(row.text("metric").to_owned()).or_default();
-        of_metric.insert(row.text("condition").to_owned(), tally);
+        let of_metric = tallies.entry(row.text("metric")?.to_owned()).or_default();
+        of_metric.insert(row.text("condition")?.to_owned(), tally);
     }
     let mut scores: BTreeMap<String, ItemScores> = BTreeMap::new();
     let mut clusters = BTreeSet::new();
     for row in items.rows() {
-        if let Some(score) = row.number("score") {
-            clusters.insert(row.text("cluster"));
-            let of_metric = scores.entry(row.text("metric").to_owned()).or_default();
-            of_metric.insert(row.text("condition"), row.text("item_id"), row.text("cluster"), score);
-        }
+        // The question gives items with a score; a cluster without a name is the cluster of all such prompts.
+        let cluster = row.optional_text("cluster")?.unwrap_or_default();
+        clusters.insert(cluster);
+        let of_metric = scores.entry(row.text("metric")?.to_owned()).or_default();
+        of_metric.insert(row.text("condition")?, row.text("item_id")?, cluster, row.number("score")?);
     }
     let (cluster, n_clusters) = (cluster.to_owned(), clusters.len());
-    let chance: BTreeMap<String, f64> = chance
-        .rows()
-        .filter_map(|row| Some((row.text("condition").to_owned(), row.number("chance")?)))
-        .collect();
+    let chance = chance.rows().map(|row| Ok((row.text("condition")?.to_owned(), row.number("chance")?)));
+    let chance: BTreeMap<String, f64> = chance.collect::<Result<_, ReportError>>()?;
     let empty = EmptyResponses::read(catalog, request, conditions)?;
     let mut sql = vec![summary.sql, items.sql];
     sql.extend(empty.sentence().map(|_| empty.sql.clone()));
@@ -293,7 +291,7 @@ impl TaskBehavior<'_> {
         let points = shown.iter().enumerate().map(|(i, condition)| {
             let estimate = self.estimate(metric, &condition.name, statistic);
             let n = self.tallies[metric][&condition.name].n_items;
-            let said = estimate.map_or_else(|| "undefined".to_owned(), with_interval);
+            let said = estimate.map_or_else(|| "not computed".to_owned(), with_interval);
             Point {
                 x: i as f64 + shift,
                 y: estimate.map(|e| e.value),

@@ -6,7 +6,7 @@ use crate::error::ReportError;
 use crate::figure::{Figure, Section, TaskFigures, TextTable};
 use crate::question::{Answer, Question, Row, question};
 use crate::request::Finding;
-use crate::wording::{Estimate, count, number, with_interval};
+use crate::wording::{count, number, with_interval};
 
 const CLAIMS: Question = question!("report_claims");
 
@@ -27,27 +27,38 @@ pub fn claims_section(inputs: SectionInputs<'_>) -> Result<Option<Section>, Repo
         missing: None,
     };
     for conditions in tasks {
-        let rows: Vec<Row<'_>> = answer.rows().filter(|row| row.text("task") == conditions.task).collect();
-        if !rows.is_empty() {
-            section.findings.push(finding(conditions, &rows));
+        let rows = answer.rows_where("task", &conditions.task)?.into_iter();
+        let claims: Vec<Claim> = rows.map(claim).collect::<Result<_, _>>()?;
+        if !claims.is_empty() {
+            section.findings.push(finding(conditions, &claims));
             section
                 .tasks
-                .push(TaskFigures { task: conditions.task.clone(), figures: vec![figure(&rows, &answer)] });
+                .push(TaskFigures { task: conditions.task.clone(), figures: vec![figure(&claims, &answer)] });
         }
     }
     Ok((!section.tasks.is_empty()).then_some(section))
 }
 
-fn named<'a>(rows: &[Row<'a>], verdict: &str) -> Vec<&'a str> {
-    rows.iter().filter(|row| row.text("verdict") == verdict).map(|row| row.text("claim")).collect()
+/// One row of `claims`.
+struct Claim {
+    name: String,
+    verdict: String,
+    /// Why it has no estimate.
+    reason: Option<String>,
+    /// Cells of the table.
+    cells: Vec<String>,
 }
 
-fn takeaway(rows: &[Row<'_>]) -> String {
+fn named<'c>(claims: &'c [Claim], verdict: &str) -> Vec<&'c str> {
+    claims.iter().filter(|claim| claim.verdict == verdict).map(|claim| claim.name.as_str()).collect()
+}
+
+fn takeaway(claims: &[Claim]) -> String {
     let told = |verdict: &str, words: &str| {
-        let claims = named(rows, verdict);
-        let list: Vec<String> = claims.iter().map(|claim| format!("“{claim}”")).collect();
-        (!claims.is_empty())
-            .then(|| format!("{} of {} {words}: {}.", claims.len(), rows.len(), list.join(", ")))
+        let named = named(claims, verdict);
+        let list: Vec<String> = named.iter().map(|claim| format!("“{claim}”")).collect();
+        (!named.is_empty())
+            .then(|| format!("{} of {} {words}: {}.", named.len(), claims.len(), list.join(", ")))
     };
     let parts = [
         told("held", "held"),
@@ -57,21 +68,21 @@ fn takeaway(rows: &[Row<'_>]) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn finding(conditions: &Conditions, rows: &[Row<'_>]) -> Finding {
-    let n_held = named(rows, "held").len();
+fn finding(conditions: &Conditions, claims: &[Claim]) -> Finding {
+    let n_held = named(claims, "held").len();
     Finding {
         task: conditions.task.clone(),
         topic: "Claims",
-        text: takeaway(rows),
-        brief: format!("{n_held} of {} held", count(rows.len(), "claim")),
+        text: takeaway(claims),
+        brief: format!("{n_held} of {} held", count(claims.len(), "claim")),
     }
 }
 
-fn figure(rows: &[Row<'_>], answer: &Answer) -> Figure {
+fn figure(claims: &[Claim], answer: &Answer) -> Figure {
     let head = ["claim", "row", "expected", "estimate", "q", "n", "would be found", "verdict"];
     Figure {
         title: "Claims and verdicts".to_owned(),
-        takeaway: takeaway(rows),
+        takeaway: takeaway(claims),
         method: "A claim held where q (Benjamini-Hochberg over the claims of the task) is below .05 and the sign is the expected one. \
                  It did not hold where q is below .05 with the other sign, or where the whole interval lies below the least \
                  effect that the study says would count. Otherwise it cannot be told; “would be found” is the effect that \
@@ -80,12 +91,11 @@ fn figure(rows: &[Row<'_>], answer: &Answer) -> Figure {
         table: Some(TextTable {
             caption: "Claims".to_owned(),
             head: head.map(str::to_owned).to_vec(),
-            rows: rows.iter().map(|row| cells(*row)).collect(),
+            rows: claims.iter().map(|claim| claim.cells.clone()).collect(),
         }),
-        gaps: rows
+        gaps: claims
             .iter()
-            .filter(|row| !row.text("reason").is_empty())
-            .map(|row| format!("“{}” has no estimate: {}", row.text("claim"), row.text("reason")))
+            .filter_map(|claim| Some(format!("“{}” is not computed: {}", claim.name, claim.reason.as_ref()?)))
             .collect(),
         caveats: vec![
             "A claim that cannot be told is not refuted: “would be found” says how large an effect had to be.".to_owned(),
@@ -95,36 +105,27 @@ fn figure(rows: &[Row<'_>], answer: &Answer) -> Figure {
     }
 }
 
-fn cells(row: Row<'_>) -> Vec<String> {
-    let estimate = row.number("estimate").map_or_else(
-        || "undefined".to_owned(),
-        |value| {
-            let (low, high) = (row.number("ci_low"), row.number("ci_high"));
-            let confidence = row.number("confidence").unwrap_or_default();
-            with_interval(Estimate { value, low, high, confidence })
-        },
-    );
-    let or_dash = |column: &str| row.number(column).map_or_else(|| "–".to_owned(), number);
-    let contrast = match row.text("reference_condition") {
-        "" => row.text("condition").to_owned(),
-        reference => format!("{} against {reference}", row.text("condition")),
+fn claim(row: Row<'_>) -> Result<Claim, ReportError> {
+    let estimate = row.estimate("estimate", "ci_low", "ci_high")?;
+    let condition = row.optional_text("condition")?.unwrap_or("all conditions");
+    let contrast = match row.optional_text("reference_condition")? {
+        None => condition.to_owned(),
+        Some(reference) => format!("{condition} against {reference}"),
     };
-    let layer = match row.number("layer") {
-        Some(layer) if layer >= 0.0 => format!(", layer {layer}"),
-        _ => String::new(),
-    };
-    let n = match (row.number("n"), row.number("n_clusters")) {
-        (Some(n), Some(clusters)) => format!("{n} in {}", count(clusters as usize, "cluster")),
-        _ => "–".to_owned(),
-    };
-    vec![
-        row.text("claim").to_owned(),
-        format!("{}: {contrast}{layer}", row.text("about")),
-        row.text("expected_sign").to_owned(),
-        estimate,
-        or_dash("q_value"),
-        n,
-        or_dash("detectable"),
-        row.text("verdict").to_owned(),
-    ]
+    let layer = row.optional_integer("layer")?.filter(|layer| *layer >= 0);
+    let layer = layer.map_or_else(String::new, |layer| format!(", layer {layer}"));
+    let n = row.optional_integer("n")?.zip(row.optional_integer("n_clusters")?);
+    let or_dash = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
+    let (name, verdict) = (row.text("claim")?.to_owned(), row.text("verdict")?.to_owned());
+    let cells = vec![
+        name.clone(),
+        format!("{}: {contrast}{layer}", row.text("about")?),
+        row.text("expected_sign")?.to_owned(),
+        estimate.map_or_else(|| "not computed".to_owned(), with_interval),
+        or_dash(row.optional_number("q_value")?),
+        n.map_or_else(|| "–".to_owned(), |(n, m)| format!("{n} in {}", count(m as usize, "cluster"))),
+        or_dash(row.optional_number("detectable")?),
+        verdict.clone(),
+    ];
+    Ok(Claim { name, verdict, reason: row.optional_text("reason")?.map(str::to_owned), cells })
 }

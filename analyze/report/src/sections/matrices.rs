@@ -7,7 +7,7 @@ use crate::chart::{AxisTitles, Grid, Scale, heat_map};
 use crate::conditions::Conditions;
 use crate::error::ReportError;
 use crate::figure::{Figure, Section, TaskFigures};
-use crate::question::{Answer, Question, Row, question};
+use crate::question::{Answer, Question, question};
 use crate::request::ReportRequest;
 use crate::wording::{count, number, sentence_case, signed};
 use hypercolumn_catalog::CatalogError;
@@ -95,7 +95,7 @@ fn read_figure(
         Ok(values) => values,
         Err(error) => return Ok(gap(&refused(&chosen.hypothesis, &error))),
     };
-    let pairs = read_pairs(&values);
+    let pairs = read_pairs(&values)?;
     if pairs.is_empty() {
         return Ok(gap(&format!(
             "The hypothesis “{}” says nothing about pairs within {}, so there is no matrix of one condition to \
@@ -141,12 +141,14 @@ fn ask_pairs(
     HYPOTHESIS.ask_about(catalog, expression, &parameters)
 }
 
-fn read_pairs(answer: &Answer) -> PairValues {
-    let pair = |row: Row<'_>| {
-        let items = (row.text("item_a").to_owned(), row.text("item_b").to_owned());
-        Some((items, row.number("value")?))
-    };
-    answer.rows().filter_map(pair).collect()
+/// Pairs of which the model RDM says something.
+fn read_pairs(answer: &Answer) -> Result<PairValues, ReportError> {
+    let mut pairs = PairValues::new();
+    for row in answer.rows() {
+        let items = (row.text("item_a")?.to_owned(), row.text("item_b")?.to_owned());
+        pairs.extend(row.optional_number("value")?.map(|value| (items, value)));
+    }
+    Ok(pairs)
 }
 
 fn refused(hypothesis: &str, error: &ReportError) -> String {
@@ -235,7 +237,7 @@ impl Scene<'_> {
                     let scale = Scale::Diverging(limit);
                     figure.panels.push(heat_map(&title, titles, &grid, scale));
                 }
-                Err(reason) => figure.gaps.push(format!("Undefined in {name}: {reason}.")),
+                Err(reason) => figure.gaps.push(format!("Not computed in {name}: {reason}.")),
             }
         }
         figure.takeaway = self.takeaway(&contrasts);

@@ -9,7 +9,9 @@ use crate::layers::{Place, Q_LEVEL, layer_axis};
 use crate::palette;
 use crate::question::{Question, Row, question};
 use crate::request::{Finding, ReportRequest};
-use crate::wording::{Estimate, count, coverage, interval, layer_ranges, number, with_interval, words};
+use crate::wording::{
+    Estimate, count, coverage, interval, layer_ranges, number, reason_words, with_interval, words,
+};
 use hypercolumn_catalog::catalog::Catalog;
 use hypercolumn_stats::summary::mean;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +26,7 @@ const LOWEST_R2: f64 = -0.6;
 struct Cell {
     setting: (String, String, String, String),
     condition: String,
-    train_condition: String,
+    train_condition: Option<String>,
     place: Place,
     score: Option<Estimate>,
     baseline: Option<f64>,
@@ -33,11 +35,11 @@ struct Cell {
     n_repeats: i64,
     n_permutations: i64,
     n_prompts: i64,
-    n_groups: i64,
-    n_classes: Option<f64>,
+    n_groups: Option<i64>,
+    n_classes: Option<i64>,
     n_folds: i64,
     seed: String,
-    reason: String,
+    reason: Option<String>,
 }
 
 /// One target of one task, at its leading setting and metric.
@@ -70,8 +72,8 @@ pub fn probes_section(inputs: SectionInputs<'_>) -> Result<Section, ReportError>
     let names = TARGETS.ask(catalog, &[("study", &request.study), ("model", &request.model)])?;
     for conditions in tasks {
         let mut read = Vec::new();
-        for row in names.rows().filter(|r| r.text("task") == conditions.task) {
-            read.extend(read_target(catalog, request, conditions, row.text("target"))?);
+        for row in names.rows_where("task", &conditions.task)? {
+            read.extend(read_target(catalog, request, conditions, row.text("target")?)?);
         }
         if read.is_empty() {
             continue;
@@ -104,7 +106,7 @@ fn read_target<'a>(
         ("target", name),
     ];
     let answer = PROBES.ask(catalog, &places)?;
-    let cells: Vec<Cell> = answer.rows().map(cell).collect();
+    let cells: Vec<Cell> = answer.rows().map(cell).collect::<Result<_, _>>()?;
     let settings: BTreeSet<_> = cells.iter().map(|c| c.setting.clone()).collect();
     let others = settings.len().saturating_sub(1);
     let Some(main) = settings.into_iter().min_by_key(|(role, pooling, _, metric)| {
@@ -120,28 +122,27 @@ fn read_target<'a>(
     Ok(Some(Target { name, conditions, probe, metric, states, others, cells, sql: answer.sql }))
 }
 
-fn cell(row: Row<'_>) -> Cell {
-    let text = |column: &str| row.text(column).to_owned();
-    let (low, high) = (row.number("ci_low"), row.number("ci_high"));
-    let confidence = row.number("confidence").unwrap_or_default();
-    Cell {
-        setting: (text("role"), text("pooling"), text("probe"), text("metric")),
-        condition: text("condition"),
-        train_condition: text("train_condition"),
-        place: Place::new(row.integer("layer"), row.text("site")),
-        score: row.number("score").map(|value| Estimate { value, low, high, confidence }),
-        baseline: row.number("baseline"),
-        chance: row.number("chance"),
-        p_value_fwer: row.number("p_value_fwer"),
-        n_repeats: row.integer("n_repeats"),
-        n_permutations: row.integer("n_permutations"),
-        n_prompts: row.integer("n_prompts"),
-        n_groups: row.integer("n_groups"),
-        n_classes: row.number("n_classes"),
-        n_folds: row.integer("n_folds"),
-        seed: text("seed"),
-        reason: text("reason"),
-    }
+fn cell(row: Row<'_>) -> Result<Cell, ReportError> {
+    let text = |column: &str| row.text(column).map(str::to_owned);
+    let optional = |column: &str| Ok::<_, ReportError>(row.optional_text(column)?.map(str::to_owned));
+    Ok(Cell {
+        setting: (text("role")?, text("pooling")?, text("probe")?, text("metric")?),
+        condition: text("condition")?,
+        train_condition: optional("train_condition")?,
+        place: Place::new(row.integer("layer")?, row.text("site")?),
+        score: row.estimate("score", "ci_low", "ci_high")?,
+        baseline: row.optional_number("baseline")?,
+        chance: row.optional_number("chance")?,
+        p_value_fwer: row.optional_number("p_value_fwer")?,
+        n_repeats: row.integer("n_repeats")?,
+        n_permutations: row.integer("n_permutations")?,
+        n_prompts: row.integer("n_prompts")?,
+        n_groups: row.optional_integer("n_groups")?,
+        n_classes: row.optional_integer("n_classes")?,
+        n_folds: row.integer("n_folds")?,
+        seed: text("seed")?,
+        reason: optional("reason")?,
+    })
 }
 
 impl Target<'_> {
@@ -275,10 +276,9 @@ impl Target<'_> {
                     .replace("metrics", "metric")
             ),
         };
-        let trained = match cell.train_condition.as_str() {
-            "" => String::new(),
-            condition => format!(" trained on “{condition}”, tested"),
-        };
+        let trained = cell.train_condition.as_ref();
+        let trained = trained.map_or_else(String::new, |name| format!(" trained on “{name}”, tested"));
+        let groups = cell.n_groups.map_or_else(|| "groups".to_owned(), |n| count(n as usize, "group"));
         let most = self.cells.iter().map(|c| c.n_prompts).max().unwrap_or(0) as usize;
         format!(
             "{} probe{classes}{trained} on {}, {}. n = {} a condition in {}, kept whole over {} in {}; \
@@ -287,7 +287,7 @@ impl Target<'_> {
             self.states,
             words(&self.metric),
             count(most, "prompt"),
-            count(cell.n_groups as usize, "group"),
+            groups,
             count(cell.n_folds as usize, "fold"),
             count(cell.n_repeats as usize, "fold plan"),
             cell.n_permutations,
@@ -326,14 +326,18 @@ impl Target<'_> {
     }
 
     fn gaps(&self) -> Vec<String> {
-        let mut by_reason: BTreeMap<(&str, &str), Vec<i64>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<(Option<&str>, &str), Vec<i64>> = BTreeMap::new();
         for cell in self.cells.iter().filter(|c| c.score.is_none()) {
-            by_reason.entry((&cell.reason, &cell.condition)).or_default().push(cell.place.layer);
+            by_reason.entry((cell.reason.as_deref(), &cell.condition)).or_default().push(cell.place.layer);
         }
         let mut gaps: Vec<String> = by_reason
             .iter()
             .map(|((reason, condition), layers)| {
-                format!("Undefined in {condition}, layers {}: {}.", layer_ranges(layers), words(reason))
+                format!(
+                    "Not computed in {condition}, layers {}: {}.",
+                    layer_ranges(layers),
+                    reason_words(*reason)
+                )
             })
             .collect();
         let lowest = |c: &Cell| [c.score.map(|s| s.value), c.chance].into_iter().flatten().reduce(f64::min);
@@ -360,7 +364,7 @@ fn point(cell: &Cell, shown: Shown) -> Point {
         Shown::Chance => cell.chance.map(|value| Estimate { value, low: None, high: None, confidence: 0.0 }),
         Shown::Score => cell.score,
     };
-    let said = estimate.map_or_else(|| "undefined".to_owned(), with_interval);
+    let said = estimate.map_or_else(|| "not computed".to_owned(), with_interval);
     Point {
         x: cell.place.x(),
         y: estimate.map(|e| e.value),

@@ -36,14 +36,14 @@ impl EmptyResponses {
     ) -> Result<Self, ReportError> {
         let (model, task) = (request.model.as_str(), conditions.task.as_str());
         let answer = EMPTY.ask(catalog, &[("model", model), ("task", task)])?;
-        let count = |name: &str| {
-            let row = answer.rows().find(|row| row.text("condition") == name)?;
-            let (n_empty, n_responses) = (row.integer("n_empty"), row.integer("n_responses"));
-            Some(Count { condition: name.to_owned(), n_empty, n_responses })
-        };
         let is_generated = are_generated(catalog.snapshot(), model, task);
-        let named = conditions.all.iter().filter(|_| is_generated);
-        let counts = named.filter_map(|condition| count(&condition.name)).collect();
+        let mut counts = Vec::new();
+        for condition in conditions.all.iter().filter(|_| is_generated) {
+            for row in answer.rows_where("condition", &condition.name)? {
+                let (n_empty, n_responses) = (row.integer("n_empty")?, row.integer("n_responses")?);
+                counts.push(Count { condition: condition.name.clone(), n_empty, n_responses });
+            }
+        }
         Ok(Self { counts, sql: answer.sql })
     }
 
