@@ -2,9 +2,9 @@
 //! [`hypercolumn_stats::multiple_testing`].
 
 use crate::error::AnalyzeError;
-use crate::frames::refused;
+use crate::frames::{groups, refused};
 use hypercolumn_stats::multiple_testing::benjamini_hochberg;
-use polars::prelude::{DataFrame, Float64Chunked, GroupsIndicator, IntoColumn, NamedFrom};
+use polars::prelude::{DataFrame, Float64Chunked, IntoColumn, NamedFrom};
 
 /// Which column of p-values is corrected, and into which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,7 @@ pub fn correct(mut frame: DataFrame, columns: Correction) -> Result<DataFrame, A
         frame.column(columns.p_value).and_then(|c| c.f64()).map_err(refused)?.iter().collect();
     let mut q_values: Vec<Option<f64>> = vec![None; p_values.len()];
     if !p_values.is_empty() {
-        let groups = frame.group_by(["family"]).map_err(refused)?;
-        for group in groups.get_groups().iter() {
-            let rows: Vec<usize> = match group {
-                GroupsIndicator::Idx((_, rows)) => rows.iter().map(|&row| row as usize).collect(),
-                GroupsIndicator::Slice([first, n]) => (first as usize..(first + n) as usize).collect(),
-            };
+        for rows in groups(&frame, &["family"])?.rows {
             let of_group: Vec<Option<f64>> = rows.iter().map(|&row| p_values[row]).collect();
             rows.iter().zip(benjamini_hochberg(&of_group)).for_each(|(&row, q)| q_values[row] = q);
         }

@@ -1,10 +1,11 @@
 //! Whether the extraction kept the states that an entry asks for.
 
-use crate::answer::ask;
 use crate::catalog::Catalog;
 use crate::error::AnalyzeError;
+use crate::frames::{Partitions, refused, texts};
 use crate::states::StateSource;
-use hypercolumn_schemas::Site;
+use hypercolumn_schemas::{Selection, Site, tables};
+use polars::prelude::{IntoLazy, SortMultipleOptions, UniqueKeepStrategy, col};
 
 /// Refuses an entry whose role, pooling or site has no states, naming what there is.
 pub(crate) fn check_states(
@@ -22,9 +23,12 @@ pub(crate) fn check_states(
     if !source.layer_sites.is_empty() {
         return refuse("no states were kept at its `site`".to_owned());
     }
-    let sql = include_str!("../queries/kept_states.sql");
-    let answer = ask(catalog.connection(), sql, &[&model, &source.task()], "list the states that were kept")?;
-    let kept = answer.column::<String>("role")?.into_iter().zip(answer.column::<String>("pooling")?);
+    let partitions = Partitions { study: "", model, task: source.task(), layer: None };
+    let selection = Selection { equal: &[], columns: &["role", "pooling"] };
+    let rows = catalog.selected_frame(&tables::HIDDEN_STATES, partitions, selection)?.lazy();
+    let kept = rows.select([col("role"), col("pooling")]).unique(None, UniqueKeepStrategy::Any);
+    let kept = kept.sort(["role", "pooling"], SortMultipleOptions::default()).collect().map_err(refused)?;
+    let kept = texts(&kept, "role")?.into_iter().zip(texts(&kept, "pooling")?);
     let kept: Vec<String> = kept.map(|(role, pooling)| format!("{role} ({pooling})")).collect();
     let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
     let pooling = source.pooling().name();

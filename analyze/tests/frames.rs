@@ -4,12 +4,15 @@ mod planted;
 #[path = "../../tests/support/values.rs"]
 mod values;
 
-use hypercolumn_analyze::frames::{Partitions, batch_of_frame, frame_of_batch, frame_of_rows, read_frame};
+use hypercolumn_analyze::frames::{
+    Partitions, batch_of_frame, frame_of_batch, frame_of_rows, numbers, ordered_means, read_frame,
+    read_selected_frame, texts,
+};
 use hypercolumn_analyze::{Correction, correct};
 use hypercolumn_schemas::tables::{self, BehaviorRow};
-use hypercolumn_schemas::{Lake, PartitionColumn, read_batches};
+use hypercolumn_schemas::{Lake, PartitionColumn, Selection, read_batches};
 use planted::{MODEL, TASK};
-use polars::prelude::DataType;
+use polars::prelude::{Column, DataFrame, DataType, IntoLazy, col, lit};
 use values::batch;
 
 #[test]
@@ -52,6 +55,44 @@ fn every_table_of_a_lake_is_read_with_its_partitions() {
     }
     let other = Partitions { study: "", model: "other", task: TASK, layer: None };
     assert_eq!(read_frame(&lake, &snapshot, &tables::RESPONSES, other).unwrap().height(), 0);
+}
+
+#[test]
+fn means_add_the_rows_of_a_group_in_their_order() {
+    let key = ["b", "a", "b", "b", "a"];
+    let value = [1e16, 0.1, 1.0, -1e16, 0.2];
+    let columns = vec![Column::new("key".into(), key), Column::new("value".into(), value)];
+    let means = ordered_means(&DataFrame::new(5, columns).unwrap(), &["key"], &["value"]).unwrap();
+    assert_eq!(texts(&means, "key").unwrap(), ["b", "a"]);
+    // A compensated sum of the first group would be 1.
+    let sums = [1e16 + 1.0 - 1e16, 0.1 + 0.2];
+    assert_eq!(numbers(&means, "value").unwrap(), [sums[0] / 3.0, sums[1] / 2.0]);
+}
+
+#[test]
+fn a_selection_is_the_whole_table_filtered() {
+    let home = tempfile::tempdir().unwrap();
+    let lake: Lake = planted::make(home.path());
+    let snapshot = lake.snapshot().unwrap();
+    let of = Partitions { study: "", model: MODEL, task: TASK, layer: None };
+    let table = &tables::HIDDEN_STATES;
+    let whole = read_frame(&lake, &snapshot, table, of).unwrap();
+    let columns = ["prompt_id", "role", "vector"];
+    for (role, pooling) in [("prompt", "mean"), ("prompt", "max"), ("no such role", "mean")] {
+        let equal = [("role", role), ("pooling", pooling)];
+        let selection = Selection { equal: &equal, columns: &columns };
+        let found = read_selected_frame(&lake, &snapshot, table, of, selection).unwrap();
+        let is_asked = col("role").eq(lit(role)).and(col("pooling").eq(lit(pooling)));
+        let expected = whole.clone().lazy().filter(is_asked);
+        let shown = ["model", "task", "layer"].into_iter().chain(columns).map(col).collect::<Vec<_>>();
+        assert!(found.equals(&expected.select(shown).collect().unwrap()), "{role}, {pooling}");
+    }
+    let n_rows = |role: &str| {
+        let selection = Selection { equal: &[("role", role)], columns: &[] };
+        read_selected_frame(&lake, &snapshot, table, of, selection).unwrap().shape()
+    };
+    assert_eq!(n_rows("prompt").1, whole.width());
+    assert!(n_rows("prompt").0 > 0, "the planted lake has states of the prompt");
 }
 
 #[test]

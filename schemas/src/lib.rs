@@ -63,7 +63,7 @@ pub use page::schema_page;
 pub use partition::Partition;
 pub use progress::Progress;
 pub use prompt::{CHOICE_PREFIX, Prompt, Segment, prompts_digest};
-pub use reader::{read_batches, read_rows};
+pub use reader::{Selection, read_batches, read_rows, read_selected};
 pub use recompute::Recompute;
 pub use record::{AnalyzeRecord, BackendId, ExtractRecord, IngestRecord, ModelRecord, Record, RecordVersion};
 pub use repair::RepairPlan;

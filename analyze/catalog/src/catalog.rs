@@ -8,11 +8,15 @@
 //! the configuration is locked. What a user may say to it is decided in [`crate::sql`].
 
 use crate::error::CatalogError;
+use crate::frames::{Partitions, read_selected_frame};
 use crate::params::{ParamColumn, param_columns, prompt_params_query};
 use crate::quote::{literal, quoted};
 use duckdb::{Connection, params};
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
-use hypercolumn_schemas::{ColumnType, FileEntry, Finding, Lake, Snapshot, Table, TaskRows, tables};
+use hypercolumn_schemas::{
+    ColumnType, FileEntry, Finding, Lake, Selection, Snapshot, Table, TaskRows, tables,
+};
+use polars::prelude::DataFrame;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
@@ -21,6 +25,8 @@ pub const PROMPT_PARAMS_VIEW: &str = "prompt_params";
 
 /// A lake as DuckDB sees it, at one moment.
 pub struct Catalog {
+    /// The lake; `None` for prompts that are in no lake yet.
+    lake: Option<Lake>,
     connection: Connection,
     snapshot: Snapshot,
     params: Vec<ParamColumn>,
@@ -56,7 +62,7 @@ impl Catalog {
             connection.execute_batch(&sql).map_err(CatalogError::engine(action))?;
         }
         let params = create_params_view(&connection)?;
-        Ok(Self { connection, snapshot, params, misplaced })
+        Ok(Self { lake: Some(lake.clone()), connection, snapshot, params, misplaced })
     }
 
     /// A catalog of tasks whose prompts are in no lake yet: typed empty views of every other table.
@@ -77,7 +83,7 @@ impl Catalog {
             insert_prompts(&connection, rows).map_err(CatalogError::engine("take in the prompts"))?;
         }
         let params = create_params_view(&connection)?;
-        Ok(Self { connection, snapshot: Snapshot::default(), params, misplaced: Vec::new() })
+        Ok(Self { lake: None, connection, snapshot: Snapshot::default(), params, misplaced: Vec::new() })
     }
 
     /// What the lake held when the catalog was opened.
@@ -88,6 +94,33 @@ impl Catalog {
     /// The columns that params became in the view `prompt_params`, over all tasks.
     pub fn params(&self) -> &[ParamColumn] {
         &self.params
+    }
+
+    /// The rows of `table` in `partitions` as a frame, partition columns first.
+    ///
+    /// # Errors
+    /// [`CatalogError::Lake`] where a listed file cannot be read; [`CatalogError::Frame`] where polars refuses, and for
+    /// prompts that are in no lake yet.
+    pub fn frame(
+        &self,
+        table: &'static Table,
+        partitions: Partitions<'_>,
+    ) -> Result<DataFrame, CatalogError> {
+        self.selected_frame(table, partitions, Selection::default())
+    }
+
+    /// As [`Catalog::frame`], of the selected rows and columns alone.
+    ///
+    /// # Errors
+    /// As [`Catalog::frame`].
+    pub fn selected_frame(
+        &self,
+        table: &'static Table,
+        partitions: Partitions<'_>,
+        selection: Selection<'_>,
+    ) -> Result<DataFrame, CatalogError> {
+        let lake = self.lake.as_ref().ok_or_else(|| CatalogError::frame("there is no lake to read"))?;
+        read_selected_frame(lake, &self.snapshot, table, partitions, selection)
     }
 
     /// Refuses to answer from tables of which a file is not in place.

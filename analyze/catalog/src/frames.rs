@@ -9,11 +9,15 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, make_array};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
-use hypercolumn_schemas::{ColumnType, Lake, PartitionColumn, Row, Snapshot, Table, read_batches};
+use hypercolumn_schemas::{
+    ColumnType, FileEntry, Lake, PartitionColumn, Row, Selection, Snapshot, Table, read_selected,
+};
 use polars::prelude::{
-    AnyValue, Column, CompatLevel, DataFrame, DataType as FrameType, IntoColumn, PolarsError, Scalar, Series,
+    AnyValue, Column, CompatLevel, DataFrame, DataType as FrameType, GroupsIndicator, IntoColumn,
+    PolarsError, Scalar, Series,
 };
 use polars_arrow::ffi;
+use rayon::prelude::*;
 
 /// Rows as a frame with the columns of their table.
 ///
@@ -98,16 +102,33 @@ pub fn read_frame(
     table: &'static Table,
     partitions: Partitions<'_>,
 ) -> Result<DataFrame, CatalogError> {
+    read_selected_frame(lake, snapshot, table, partitions, Selection::default())
+}
+
+/// As [`read_frame`], of the selected rows and columns alone.
+///
+/// # Errors
+/// As [`read_frame`].
+pub fn read_selected_frame(
+    lake: &Lake,
+    snapshot: &Snapshot,
+    table: &'static Table,
+    partitions: Partitions<'_>,
+    selection: Selection<'_>,
+) -> Result<DataFrame, CatalogError> {
     let mut whole: Option<DataFrame> = None;
-    let is_asked = |file: &&hypercolumn_schemas::FileEntry| {
+    let is_asked = |file: &&FileEntry| {
         let of = &file.partition;
         of.task.as_deref() == Some(partitions.task)
             && of.study.as_deref().is_none_or(|study| study == partitions.study)
             && of.model.as_deref().is_none_or(|model| model == partitions.model)
             && partitions.layer.is_none_or(|layer| of.layer == Some(layer))
     };
-    for file in snapshot.files(table).filter(is_asked) {
-        for batch in read_batches(lake, file)? {
+    let files: Vec<&FileEntry> = snapshot.files(table).filter(is_asked).collect();
+    let read = |file: &&FileEntry| read_selected(lake, file, selection);
+    let of_files: Vec<Vec<RecordBatch>> = files.par_iter().map(read).collect::<Result<_, _>>()?;
+    for (file, batches) in files.into_iter().zip(of_files) {
+        for batch in batches {
             let mut frame = frame_of_batch(&batch)?;
             for (at, level) in table.partitions.iter().enumerate() {
                 let value = match level {
@@ -130,22 +151,85 @@ pub fn read_frame(
     }
     match whole {
         Some(frame) => Ok(frame),
-        None => empty_frame(table),
+        None => empty_frame(table, selection),
     }
 }
 
 /// A frame of `table` with its partition columns and no row.
-fn empty_frame(table: &'static Table) -> Result<DataFrame, CatalogError> {
+fn empty_frame(table: &'static Table, selection: Selection<'_>) -> Result<DataFrame, CatalogError> {
     let mut frame = frame_of_batch(&RecordBatch::new_empty(table.arrow_schema(0)))?;
     for (at, level) in table.partitions.iter().enumerate() {
         let kind = if *level == PartitionColumn::Layer { FrameType::Int32 } else { FrameType::String };
         frame.insert_column(at, Column::new_empty(level.name().into(), &kind)).map_err(refused)?;
     }
-    Ok(frame)
+    if selection.columns.is_empty() {
+        return Ok(frame);
+    }
+    let partitions = table.partitions.iter().map(|level| level.name());
+    frame.select(partitions.chain(selection.columns.iter().copied())).map_err(refused)
 }
 
 fn text(value: Option<&str>) -> Scalar {
     Scalar::new(FrameType::String, AnyValue::StringOwned(value.unwrap_or_default().into()))
+}
+
+/// The texts in a column of `frame` that has no nulls.
+///
+/// # Errors
+/// [`CatalogError::Frame`] where the column is absent, holds something else or has a null.
+pub fn texts(frame: &DataFrame, column: &str) -> Result<Vec<String>, CatalogError> {
+    let values = frame.column(column).and_then(|c| c.str()).map_err(refused)?;
+    values.iter().map(|value| value.map(str::to_owned).ok_or_else(|| null_in(column))).collect()
+}
+
+/// The numbers in a column of `frame` that has no nulls.
+///
+/// # Errors
+/// As [`texts`].
+pub fn numbers(frame: &DataFrame, column: &str) -> Result<Vec<f64>, CatalogError> {
+    let values = frame.column(column).and_then(|c| c.f64()).map_err(refused)?;
+    values.iter().map(|value| value.ok_or_else(|| null_in(column))).collect()
+}
+
+/// Rows of equal keys, group by group in the order in which the groups appear.
+pub struct Groups {
+    /// The keys of each group.
+    pub keys: Vec<Column>,
+    /// The rows of each group, ascending.
+    pub rows: Vec<Vec<usize>>,
+}
+
+/// The groups of equal `keys` among the rows of `frame`.
+///
+/// # Errors
+/// [`CatalogError::Frame`] where a column is absent.
+pub fn groups(frame: &DataFrame, keys: &[&str]) -> Result<Groups, CatalogError> {
+    let grouped = frame.group_by_stable(keys.iter().copied()).map_err(refused)?;
+    let rows = grouped.get_groups().iter().map(|group| match group {
+        GroupsIndicator::Idx((_, rows)) => rows.iter().map(|&row| row as usize).collect(),
+        GroupsIndicator::Slice([first, n]) => (first as usize..(first + n) as usize).collect(),
+    });
+    Ok(Groups { rows: rows.collect(), keys: grouped.keys() })
+}
+
+/// `keys`, and the means of `values` in each group of equal keys. The rows of a group are added one by one in their order:
+/// polars' own means compensate or split the sum as it sees fit, and ranks depend on the last bit.
+///
+/// # Errors
+/// As [`numbers`].
+pub fn ordered_means(frame: &DataFrame, keys: &[&str], values: &[&str]) -> Result<DataFrame, CatalogError> {
+    let Groups { keys: mut columns, rows } = groups(frame, keys)?;
+    for name in values {
+        let numbers = numbers(frame, name)?;
+        let mean =
+            |rows: &Vec<usize>| rows.iter().fold(0.0, |sum, &row| sum + numbers[row]) / rows.len() as f64;
+        columns.push(Column::new((*name).into(), rows.iter().map(mean).collect::<Vec<f64>>()));
+    }
+    DataFrame::new(rows.len(), columns).map_err(refused)
+}
+
+fn null_in(column: &str) -> CatalogError {
+    CatalogError::frame(format!("the column `{column}` has a null"))
 }
 
 /// An error of polars in this crate's terms.

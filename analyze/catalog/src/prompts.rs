@@ -4,8 +4,10 @@ use crate::answer::ask;
 use crate::catalog::Catalog;
 use crate::error::CatalogError;
 use crate::expression::Expression;
+use crate::frames::refused;
 use crate::params::{param_columns, prompt_params_query};
 use crate::quote::{literal, quoted};
+use polars::prelude::{Column, DataFrame};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -89,6 +91,17 @@ impl TaskPrompts {
     /// The number of the prompt with this id.
     pub fn number(&self, id: &str) -> Option<usize> {
         self.number_of.get(id).copied()
+    }
+
+    /// The prompts' ids with their numbers: columns `prompt_id` and `number`.
+    ///
+    /// # Errors
+    /// [`CatalogError::Frame`] where polars refuses.
+    pub fn numbers_of_ids(&self) -> Result<DataFrame, CatalogError> {
+        let ids: Vec<&str> = self.ids.iter().map(|id| &**id).collect();
+        let numbers: Vec<u32> = (0..self.len() as u32).collect();
+        let columns = vec![Column::new("prompt_id".into(), ids), Column::new("number".into(), numbers)];
+        DataFrame::new(self.len(), columns).map_err(refused)
     }
 
     /// Which prompts satisfy a condition in SQL; all of them without one.

@@ -3,14 +3,16 @@
 //! A role may have several segments in a prompt (examples, distractors). They count as one span: `mean`
 //! weighs each segment by its tokens, `max` takes the largest values, `last` the last segment.
 
-use crate::answer::ask;
 use crate::catalog::Catalog;
 use crate::error::CatalogError;
+use crate::frames::{Partitions, refused, texts};
 use crate::prompts::TaskPrompts;
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type, Int32Type};
-use hypercolumn_schemas::{Pooling, Site};
+use hypercolumn_schemas::{Pooling, Selection, Site, tables};
+use polars::prelude::{
+    ArrayChunked, Column, DataFrame, IntoLazy, JoinArgs, JoinType, LazyFrame, SortMultipleOptions,
+    UniqueKeepStrategy, col, len, lit,
+};
+use polars_arrow::array::PrimitiveArray;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -75,27 +77,27 @@ impl<'a> StateSource<'a> {
         role: &'a str,
         pooling: Pooling,
     ) -> Result<Self, CatalogError> {
-        let sql = include_str!("../queries/layer_sites.sql");
-        let action = "look for hidden states";
-        let (task, name) = (prompts.task.as_str(), pooling.name());
-        let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name], action)?;
-        let sites = answer.column::<String>("site")?.into_iter().map(Arc::from);
-        let layer_sites: Vec<LayerSite> = answer
-            .column::<i64>("layer")?
-            .into_iter()
-            .zip(sites)
-            .map(|(layer, site)| LayerSite { layer: layer as i16, site })
-            .collect();
-        let n_layer_sites = layer_sites.len() as i64;
-        let sql = include_str!("../queries/prompts_with_states.sql");
-        let answer = ask(catalog.connection(), sql, &[&model, &task, &role, &name, &n_layer_sites], action)?;
-        let mut is_present = vec![false; prompts.len()];
-        answer
-            .column::<String>("prompt_id")?
-            .iter()
-            .filter_map(|id| prompts.number(id))
-            .for_each(|p| is_present[p] = true);
-        Ok(Self { catalog, prompts, model, role, pooling, layer_sites, is_present })
+        let mut source =
+            Self { catalog, prompts, model, role, pooling, layer_sites: Vec::new(), is_present: Vec::new() };
+        let rows = source.rows(None, &["prompt_id", "site"])?;
+
+        let sites =
+            rows.clone().lazy().select(["layer", "site"].map(col)).unique(None, UniqueKeepStrategy::Any);
+        let sites =
+            sites.sort(["layer", "site"], SortMultipleOptions::default()).collect().map_err(refused)?;
+        let layers = sites.column("layer").and_then(|column| column.i32()).map_err(refused)?;
+        let names = texts(&sites, "site")?.into_iter().map(Arc::from);
+        let site_of = |(layer, site)| LayerSite { layer: layer as i16, site };
+        source.layer_sites = layers.into_no_null_iter().zip(names).map(site_of).collect();
+        let states = rows.lazy().unique(None, UniqueKeepStrategy::Any);
+        let counts = states.group_by([col("prompt_id")]).agg([len().alias("n_states")]);
+        let whole = counts.filter(col("n_states").eq(lit(source.layer_sites.len() as u32)));
+        let numbers = prompts.numbers_of_ids()?.lazy();
+        let present = join(whole, numbers).collect().map_err(refused)?;
+        let present = present.column("number").and_then(|column| column.u32()).map_err(refused)?;
+        source.is_present = vec![false; prompts.len()];
+        present.into_no_null_iter().for_each(|prompt| source.is_present[prompt as usize] = true);
+        Ok(source)
     }
 
     /// The task.
@@ -116,46 +118,53 @@ impl<'a> StateSource<'a> {
 
     /// The states at the wanted sites of one layer.
     pub fn read(&self, layer: i16, sites: Option<&[Site]>) -> Result<Vec<States>, CatalogError> {
-        let sql = include_str!("../queries/states_of_layer.sql");
-        let (task, name) = (self.prompts.task.as_str(), self.pooling.name());
-        let parameters: [&dyn duckdb::ToSql; 5] = [&self.model, &task, &layer, &self.role, &name];
-        let answer = ask(self.catalog.connection(), sql, &parameters, "read hidden states")?;
+        let rows = self.rows(Some(layer), &["prompt_id", "site", "segment", "n_tokens", "vector"])?;
+        let vectors = vectors(rows.column("vector").and_then(|column| column.array()).map_err(refused)?)?;
+        let mut light = rows.select(["prompt_id", "site", "segment", "n_tokens"]).map_err(refused)?;
+        light
+            .with_column(Column::new("row".into(), (0..vectors.len() as u32).collect::<Vec<_>>()))
+            .map_err(refused)?;
+        let numbered = join(light.lazy(), self.prompts.numbers_of_ids()?.lazy());
+        let ordered = numbered.sort(["number", "segment"], SortMultipleOptions::default());
+        let ordered = ordered.collect().map_err(refused)?;
         let here = self.layer_sites.iter().filter(|p| p.layer == layer && is_wanted(&p.site, sites));
-        let mut pools: Vec<Pool> =
-            here.map(|layer_site| Pool::new(layer_site.clone(), self.prompts.len(), self.pooling)).collect();
-        for batch in answer.batches() {
-            add_batch(&mut pools, batch, self.prompts);
-        }
-        Ok(pools.into_iter().map(Pool::finish).collect())
+        let pool = |layer_site: &LayerSite| {
+            let of_site = ordered.clone().lazy().filter(col("site").eq(lit(&*layer_site.site)));
+            let of_site = of_site.collect().map_err(refused)?;
+            let mut pool = Pool::new(layer_site.clone(), self.prompts.len(), self.pooling);
+            pool.add_all(&of_site, &vectors)?;
+            Ok(pool.finish())
+        };
+        here.map(pool).collect()
     }
+
+    /// Rows of this role and pooling.
+    fn rows(&self, layer: Option<i16>, columns: &[&str]) -> Result<DataFrame, CatalogError> {
+        let layer = layer.map(i32::from);
+        let partitions = Partitions { study: "", model: self.model, task: &self.prompts.task, layer };
+        let equal = [("role", self.role), ("pooling", self.pooling.name())];
+        let selection = Selection { equal: &equal, columns };
+        self.catalog.selected_frame(&tables::HIDDEN_STATES, partitions, selection)
+    }
+}
+
+fn join(left: LazyFrame, numbers: LazyFrame) -> LazyFrame {
+    left.join(numbers, [col("prompt_id")], [col("prompt_id")], JoinArgs::new(JoinType::Inner))
+}
+
+/// The vector of each row, `[n_dimensions]` each, where it is in the column's buffers.
+fn vectors(column: &ArrayChunked) -> Result<Vec<&[f32]>, CatalogError> {
+    let mut vectors = Vec::with_capacity(column.len());
+    for chunk in column.downcast_iter() {
+        let values = chunk.values().as_any().downcast_ref::<PrimitiveArray<f32>>();
+        let values = values.ok_or_else(|| CatalogError::frame("the column `vector` holds no float32"))?;
+        vectors.extend(values.values().chunks_exact(chunk.size().max(1)));
+    }
+    Ok(vectors)
 }
 
 fn is_wanted(site: &str, sites: Option<&[Site]>) -> bool {
     sites.is_none_or(|sites| sites.iter().any(|s| s.name() == site))
-}
-
-/// Adds rows (prompt, site, tokens, vector), which come in order of segment within a prompt.
-fn add_batch(pools: &mut [Pool], batch: &RecordBatch, prompts: &TaskPrompts) {
-    let text = |c: usize| cast(batch.column(c), &DataType::Utf8).expect("text casts to text");
-    let (ids, sites) = (text(0), text(1));
-    let (ids, sites) = (ids.as_string::<i32>(), sites.as_string::<i32>());
-    let n_tokens = batch.column(2).as_primitive::<Int32Type>();
-    for row in 0..batch.num_rows() {
-        let site = sites.value(row);
-        let pool = pools.iter_mut().find(|pool| *pool.layer_site.site == *site);
-        let (Some(pool), Some(prompt)) = (pool, prompts.number(ids.value(row))) else { continue };
-        let vector = vector_at(batch, row);
-        pool.add(prompt, n_tokens.value(row) as f32, vector.as_primitive::<Float32Type>().values());
-    }
-}
-
-/// The vector of a row, whether DuckDB knows its length (an array) or not (a list).
-fn vector_at(batch: &RecordBatch, row: usize) -> Arc<dyn Array> {
-    let column = batch.column(3);
-    match column.data_type() {
-        DataType::FixedSizeList(..) => column.as_fixed_size_list().value(row),
-        _ => column.as_list::<i32>().value(row),
-    }
 }
 
 /// States at one layer_site while their segments are put together.
@@ -178,6 +187,17 @@ impl Pool {
             values: Vec::new(),
             weights: vec![0.0; n_prompts],
         }
+    }
+
+    /// Adds rows in order of segment within a prompt; `row` is the row's place among `vectors`.
+    fn add_all(&mut self, rows: &DataFrame, vectors: &[&[f32]]) -> Result<(), CatalogError> {
+        let whole = |name: &str| rows.column(name).and_then(|column| column.u32()).map_err(refused);
+        let n_tokens = rows.column("n_tokens").and_then(|column| column.i32()).map_err(refused)?;
+        let prompts = whole("number")?.into_no_null_iter().zip(whole("row")?.into_no_null_iter());
+        for ((prompt, row), n_tokens) in prompts.zip(n_tokens.into_no_null_iter()) {
+            self.add(prompt as usize, n_tokens as f32, vectors[row as usize]);
+        }
+        Ok(())
     }
 
     fn add(&mut self, prompt: usize, n_tokens: f32, vector: &[f32]) {
