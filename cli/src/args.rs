@@ -7,7 +7,7 @@ pub use prompts::{PromptsAction, PromptsArgs, ShowArgs};
 use crate::device_and_dtype;
 use crate::memory_size::memory_size;
 use crate::select_options::SelectOptions;
-use crate::study::preset_names;
+use crate::study::presets::preset_names;
 use bytesize::ByteSize;
 use clap::builder::PossibleValuesParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};

@@ -14,6 +14,7 @@ mod failure;
 mod interrupt;
 mod invocation;
 mod memory_size;
+mod model_argument;
 mod output;
 mod progress;
 mod resolve;

@@ -1,9 +1,10 @@
 //! `analyze`: a study's questions, asked of the lake, and the report.
 
-use super::{findings, models, open, report};
+use super::{findings, open, report};
 use crate::args::AnalyzeArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::model_argument;
 use crate::progress::{Reporter, duration};
 use crate::resolve::{ModelNeed, ResolvedStudy, resolve_study};
 use hypercolumn_analyze::{Action, Order, RunOutcome, StepFailure};
@@ -25,7 +26,7 @@ pub fn run(args: &AnalyzeArgs, reporter: &Reporter) -> Result<Exit, Failure> {
 /// Refuses a model whose content is not that of the lake's model of the same name. Only the name of a model that is not
 /// on this machine can be compared.
 fn check_model(lake: &Lake, study: &ResolvedStudy) -> Result<(), Failure> {
-    let Some(model) = study.model.cached(&models::caches()?) else { return Ok(()) };
+    let Some(model) = study.model.cached(&model_argument::caches()?) else { return Ok(()) };
     let snapshot = lake.snapshot().map_err(could_not("read lake", lake.root().display()))?;
     hypercolumn_extract::check_model(&snapshot, &model).map_err(could_not("analyze", lake.root().display()))
 }

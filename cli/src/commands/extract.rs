@@ -1,9 +1,10 @@
 //! `extract`: a model over the lake's prompts.
 
-use super::{models, open, print};
+use super::{open, print};
 use crate::args::ExtractArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::model_argument;
 use crate::output::{draw, format_count};
 use crate::progress::{Reporter, bytes, duration};
 use crate::resolve::{ModelNeed, override_settings, resolve_study};
@@ -20,7 +21,7 @@ use std::time::Duration;
 pub fn run(args: &ExtractArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     let Request { model: named, tasks } = resolve(args)?;
     let lake = open(&args.lake.lake)?;
-    let model = named.named(models::fetch(&named.source, reporter)?);
+    let model = named.named(model_argument::fetch(&named.source, reporter)?);
     if args.dry_run {
         return dry_run(&lake, &model, &tasks, &args.resources.resources());
     }
@@ -114,8 +115,8 @@ struct Request {
 
 fn resolve(args: &ExtractArgs) -> Result<Request, Failure> {
     if let (false, Some(task)) = (args.study.is_given(), &args.task) {
-        let model = models::parse(args.model.model.as_deref().unwrap_or(ALIASES[0].name))?;
-        let model = models::name(model, args.model.model_name.as_deref())?;
+        let model = model_argument::parse(args.model.model.as_deref().unwrap_or(ALIASES[0].name))?;
+        let model = model_argument::name(model, args.model.model_name.as_deref())?;
         let settings = override_settings(Settings::default(), &args.keep);
         return Ok(Request { model, tasks: vec![TaskSettings { task: task.clone(), settings }] });
     }

@@ -1,10 +1,11 @@
 //! `run`: a study from its prompts to its report, or some of its steps.
 
+use super::create;
 use super::steps::{Choice, Graph, Place, Work, carry_out, choose, plan, write_stamp};
-use super::{create, models};
 use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::model_argument;
 use crate::progress::{Reporter, duration};
 use crate::resolve::{CheckedStudy, ModelNeed, check_study};
 use crate::select_options::Stage;
@@ -30,7 +31,7 @@ pub fn run(args: &RunArgs, reporter: &Reporter) -> Result<Exit, Failure> {
     }
     let needs_model = choice.numbers().any(|number| graph.steps[number].stage == Stage::Extract);
     let model = match needs_model {
-        true => Some(study.model.named(models::fetch(&study.model.source, reporter)?)),
+        true => Some(study.model.named(model_argument::fetch(&study.model.source, reporter)?)),
         false => None,
     };
     let lake = create(&args.lake.lake)?;

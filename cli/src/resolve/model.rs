@@ -2,8 +2,8 @@
 
 use super::ModelNeed;
 use crate::args::ModelOptions;
-use crate::commands::models;
 use crate::failure::{Failure, could_not};
+use crate::model_argument;
 use crate::study::{Problem, Study};
 use hypercolumn_extract::model::source::{ALIASES, ModelSource, NamedModel, SourceError};
 
@@ -37,14 +37,14 @@ pub(super) fn resolve_model(
     Ok(match (&given.model, &given.model_name, own_name) {
         // The study's name is its own model's.
         (Some(text), name, _) => match need {
-            ModelNeed::Files => models::name(models::parse(text)?, name.as_deref())?,
-            ModelNeed::Name => models::name(parse_or_name(text)?, name.as_deref())?,
+            ModelNeed::Files => model_argument::name(model_argument::parse(text)?, name.as_deref())?,
+            ModelNeed::Name => model_argument::name(parse_or_name(text)?, name.as_deref())?,
         },
         (None, None, Some(name)) => {
             let named = NamedModel::new(resolve_source(study, need)?, Some(name.get_ref()));
             named.map_err(|e| Problem::at(name.span(), e.to_string()))?
         }
-        (None, name, _) => models::name(resolve_source(study, need)?, name.as_deref())?,
+        (None, name, _) => model_argument::name(resolve_source(study, need)?, name.as_deref())?,
     })
 }
 

@@ -7,14 +7,14 @@ mod document;
 mod entry;
 mod json_schema;
 mod keys_page;
-mod presets;
+pub mod presets;
 mod problem;
 mod reader;
 
 pub use entry::{ContrastEntry, ExtractEntry, TASK_KEYS, TaskEntry};
 pub use json_schema::study_schema;
 pub use keys_page::{keys_page, section_names};
-pub use presets::{PRESETS, preset_names};
+pub use presets::PRESETS;
 pub use problem::{Problem, refuse_all};
 
 use crate::args::StudyOption;

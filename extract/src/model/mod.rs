@@ -1,11 +1,12 @@
 //! Model files: where a model comes from, what its files hold, and what they describe.
 //!
-//! [`source`] finds or fetches the files, `checkpoint` reads them, `families` say what their keys mean, and
+//! [`source`] finds or fetches the files, `checkpoint` reads them, `config` is what a family reads of them, `families` say what their keys mean, and
 //! [`architecture`] is the description that a backend carries out. Computing with the weights is left to backends,
 //! the tokenizer to `tokenize`.
 
 pub mod architecture;
 mod checkpoint;
+mod config;
 mod families;
 pub mod source;
 

@@ -4,7 +4,7 @@
 use crate::error::ExtractError;
 use crate::model::source::ResolvedModel;
 use crate::model::{GgufFile, refuse};
-use crate::tokenize::membership::deciding_characters;
+use crate::tokenize::segment_tokens::deciding_characters;
 use crate::tokenize::tokenizer::{Encoding, Tokenizer};
 use hypercolumn_schemas::tables::TokenRow;
 use hypercolumn_schemas::{Lake, Prompt, Snapshot, read_rows, tables};

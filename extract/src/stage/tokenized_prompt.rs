@@ -6,7 +6,7 @@ use crate::stage::answer_prefix::answer_prefix;
 use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::settings::Settings;
 use crate::tokenize::chat::{PromptTemplate, RenderedPrompt};
-use crate::tokenize::membership::{deciding_characters, positions_within, ranges};
+use crate::tokenize::segment_tokens::{deciding_characters, positions_within, ranges};
 use crate::tokenize::tokenizer::{Continuation, Tokenizer};
 use hypercolumn_schemas::{FIRST_TOKEN, Prompt, TaskRows};
 use rayon::prelude::*;

@@ -1,10 +1,11 @@
 //! `models inspect`: what a model is, and what an extraction with it would take.
 
 use super::super::{open, print, print_json};
-use super::{Form, fetch, parse};
+use super::Form;
 use crate::args::InspectArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, could_not};
+use crate::model_argument::{fetch, parse};
 use crate::output::{draw, format_count};
 use crate::progress::{Reporter, bytes};
 use crate::resolve::override_settings;

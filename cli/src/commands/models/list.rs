@@ -1,9 +1,10 @@
 //! `models list`: the aliases, and everything that was fetched.
 
 use super::super::{print, print_json};
-use super::{Form, caches};
+use super::Form;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::model_argument::caches;
 use crate::output::draw;
 use crate::progress::{Reporter, bytes};
 use hypercolumn_extract::model::source::{ALIASES, Alias, CachedModel, Caches, ModelSource};

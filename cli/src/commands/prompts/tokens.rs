@@ -1,8 +1,8 @@
 //! The tokens that are shown of a prompt: as a model of the lake has read it, or by the tokenizer of a model that is named.
 
-use super::super::models;
 use crate::args::ShowArgs;
 use crate::failure::{Failure, could_not};
+use crate::model_argument;
 use crate::progress::Reporter;
 use crate::visible::visible_line;
 use hypercolumn_analyze::report::{ShownToken, TokenTable};
@@ -72,7 +72,7 @@ fn resolve(text: &str, reporter: &Reporter) -> Result<ResolvedModel, Failure> {
         ModelSource::Directory(path) if has_tokenizer(path) => {
             Ok(ResolvedModel { name: source.name(), path: path.clone(), source: source.to_string() })
         }
-        _ => models::fetch(&models::parse(text)?, reporter),
+        _ => model_argument::fetch(&model_argument::parse(text)?, reporter),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What each step would do in a lake as it is, and why.
 
 use super::Graph;
-use crate::commands::{extract, models, open, report};
+use crate::commands::{extract, open, report};
 use crate::failure::{Failure, could_not};
+use crate::model_argument;
 use crate::output::format_count;
 use crate::progress::{bytes, duration};
 use crate::resolve::{ResolvedStudy, ResolvedTask};
@@ -118,7 +119,7 @@ fn plan_extracts(
     recompute: Recompute,
 ) -> Result<Vec<Planned>, Failure> {
     // A model that is not on this machine yet cannot be asked for its tokens.
-    let Some(model) = study.model.cached(&models::caches()?) else {
+    let Some(model) = study.model.cached(&model_argument::caches()?) else {
         let unknown = |_: &ResolvedTask| Planned::new(Action::Run, "the model is not fetched yet");
         return Ok(study.tasks.iter().map(unknown).collect());
     };

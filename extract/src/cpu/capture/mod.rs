@@ -2,11 +2,11 @@
 //!
 //! A path's numbers are sums over its own rows in reading order, so they do not depend on which paths share the batch.
 
-mod attention;
+mod attention_sums;
 mod logits;
 mod states;
 
-pub(crate) use attention::AttentionSums;
+pub(crate) use attention_sums::AttentionSums;
 pub(super) use logits::LogitReads;
 
 use crate::error::ExtractError;

@@ -5,10 +5,10 @@
 
 use super::super::families::{FAMILIES, Family, GgufForm, Implied, by_gguf_architecture};
 use super::super::refuse;
-use super::config::Config;
 use super::gguf_metadata::{GgufMetadata, number, read_header};
 use super::store::{Encoding, Store, Stored};
 use crate::error::ExtractError;
+use crate::model::config::Config;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{TensorInfo, Value as Entry};
 use serde_json::{Map, Value, json};

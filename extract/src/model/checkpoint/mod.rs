@@ -1,10 +1,9 @@
 //! Checkpoints on disk: a directory with `config.json` and safetensors, or a GGUF file.
 //!
 //! Opening reads headers and configuration, finds the family, and checks every tensor against it; it reads no weight.
-//! `config` is what a family reads, `safetensors` and `gguf` are the two formats, `store` maps their files and converts
+//! `safetensors` and `gguf` are the two formats, `store` maps their files and converts
 //! values, `weights` puts tensors together for the engine, `hash` names the content.
 
-mod config;
 mod gguf;
 mod gguf_header;
 mod gguf_metadata;
@@ -14,12 +13,12 @@ mod safetensors;
 mod store;
 mod weights;
 
-pub use config::{Config, POSITIVE, is_positive, shown};
 use gguf::GgufFamily;
 pub use gguf::GgufFile;
 pub use gguf_metadata::GgufMetadata;
 pub use weights::StoredCheckpoint;
 
+use super::config::Config;
 use super::families::{Description, FAMILIES, Family, by_model_type};
 use crate::error::ExtractError;
 use serde_json::Value;

@@ -4,9 +4,9 @@
 //! that its shape and type ask for, and that tensors fill the file without a gap or an overlap.
 
 use super::super::{damaged, refuse};
-use super::config::read_bounded;
 use super::store::{Encoding, Store, Stored};
 use crate::error::ExtractError;
+use crate::model::config::{read_bounded, shown};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,7 +167,7 @@ fn add_shards(store: &mut Store, directory: &Path, index: &Path) -> Result<(), E
     let mut files = BTreeSet::new();
     for (tensor, file) in map {
         let name = file.as_str().filter(|name| is_plain_name(name)).ok_or_else(|| {
-            let found = super::shown(file);
+            let found = shown(file);
             refuse(index, format!("puts tensor `{tensor}` into {found}; expected a `.safetensors` beside it"))
         })?;
         files.insert(name);
@@ -186,10 +186,9 @@ fn add_shards(store: &mut Store, directory: &Path, index: &Path) -> Result<(), E
     let absent = map.iter().find(|(tensor, _)| store.find(tensor).is_none());
     match misplaced.or(absent) {
         None => Ok(()),
-        Some((tensor, file)) => Err(refuse(
-            index,
-            format!("puts tensor `{tensor}` into {}, which does not have it", super::shown(file)),
-        )),
+        Some((tensor, file)) => {
+            Err(refuse(index, format!("puts tensor `{tensor}` into {}, which does not have it", shown(file))))
+        }
     }
 }
 

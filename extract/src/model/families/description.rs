@@ -1,10 +1,10 @@
 //! What a family's file fills in, and the part of it that most families share.
 
 use super::super::architecture::{Activation, Architecture, Layer, Norm, Positions, Residual, RotaryAngles};
-use super::super::checkpoint::Config;
 use super::rotary::{RotaryDefaults, rotary};
 use crate::error::ExtractError;
 use crate::model::architecture::Shape;
+use crate::model::config::Config;
 
 /// Most blocks that a model may have.
 const MOST_BLOCKS: usize = 1 << 12;

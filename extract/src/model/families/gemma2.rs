@@ -4,7 +4,7 @@
 use super::description::{Biases, Defaults, Description, inverse_root};
 use super::{Family, GgufForm, Implied, Layout, SIZE_KEYS};
 use crate::error::ExtractError;
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "gemma2",

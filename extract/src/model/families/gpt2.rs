@@ -6,7 +6,7 @@ use super::{Family, FeedForward, GgufForm, Layout, Orientation, QueryKeyValue};
 use crate::error::ExtractError;
 use crate::model::architecture::Shape;
 use crate::model::architecture::{Architecture, Norm, Positions, Residual};
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "gpt2",

@@ -9,7 +9,7 @@ use super::{Family, FeedForward, GgufForm, Layout, QueryKeyValue, SIZE_KEYS};
 use crate::error::ExtractError;
 use crate::model::architecture::Shape;
 use crate::model::architecture::{Architecture, Norm, Positions, Residual};
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "gpt_neox",

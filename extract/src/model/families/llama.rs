@@ -3,7 +3,7 @@
 use super::description::{Biases, Defaults, Description};
 use super::{Family, GgufForm, Layout, RotaryPairs, SIZE_KEYS};
 use crate::error::ExtractError;
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "llama",

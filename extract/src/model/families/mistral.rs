@@ -3,7 +3,7 @@
 use super::description::{Defaults, Description};
 use super::{Family, Layout};
 use crate::error::ExtractError;
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "mistral",

@@ -21,7 +21,7 @@ mod smollm3;
 pub use description::{Biases, Description};
 pub use layout::{FeedForward, Layout, Orientation, QueryKeyValue, RotaryPairs};
 
-use super::checkpoint::Config;
+use super::config::Config;
 use crate::error::ExtractError;
 
 /// Every family.

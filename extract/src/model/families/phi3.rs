@@ -5,7 +5,7 @@ use super::description::{Defaults, Description};
 use super::rotary::RotaryDefaults;
 use super::{Family, FeedForward, GgufForm, Layout, QueryKeyValue, SIZE_KEYS};
 use crate::error::ExtractError;
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "phi3",

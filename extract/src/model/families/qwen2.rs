@@ -4,7 +4,7 @@ use super::description::{Biases, Defaults, Description};
 use super::llama::GATED_KEYS;
 use super::{Family, GgufForm, Layout};
 use crate::error::ExtractError;
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "qwen2",

@@ -5,7 +5,7 @@ use super::llama::GATED_KEYS;
 use super::qwen2::set_upper_windows;
 use super::{Family, GgufForm, Layout};
 use crate::error::ExtractError;
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "qwen3",

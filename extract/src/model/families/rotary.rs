@@ -9,8 +9,8 @@
 //! model's context ends there.
 
 use super::super::architecture::RotaryAngles;
-use super::super::checkpoint::{Config, POSITIVE, is_positive, shown};
 use crate::error::ExtractError;
+use crate::model::config::{Config, POSITIVE, is_positive, shown};
 use serde_json::{Map, Value};
 use std::f64::consts::PI;
 

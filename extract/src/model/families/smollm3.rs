@@ -5,7 +5,7 @@ use super::llama::GATED_KEYS;
 use super::rotary::RotaryDefaults;
 use super::{Family, GgufForm, Layout, RotaryPairs};
 use crate::error::ExtractError;
-use crate::model::checkpoint::Config;
+use crate::model::config::Config;
 
 pub const FAMILY: Family = Family {
     model_type: "smollm3",

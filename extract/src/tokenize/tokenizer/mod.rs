@@ -5,7 +5,7 @@
 //! vocabulary says, [`sentencepiece`] what a SentencePiece model says. What is not known exactly is refused by
 //! name, because a near miss gives other ids and wrong numbers in silence.
 //!
-//! Which segment a token belongs to is left to `membership`.
+//! Which segment a token belongs to is left to `segment_tokens`.
 
 mod declared;
 mod directory;

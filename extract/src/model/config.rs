@@ -5,7 +5,7 @@
 //! refused by name, because transformers may have learned an option that is not carried out here. What a key means
 //! is left to the families.
 
-use super::super::refuse;
+use super::refuse;
 use crate::error::ExtractError;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
