@@ -11,7 +11,7 @@ usage="usage: fuzz.sh DIRECTORY SECONDS [TARGET...]"
 directory=${1:?$usage}
 seconds=${2:?$usage}
 shift 2
-[ $# -gt 0 ] || set -- config sentencepiece gguf
+[ $# -gt 0 ] || set -- config sentencepiece gguf pytorch
 cargo fuzz --version >/dev/null 2>&1 || {
     echo "error: cargo-fuzz is missing; it comes with: cargo install cargo-fuzz" >&2
     exit 1
@@ -40,6 +40,18 @@ words model/families model/checkpoint | sed 's/"\(.*\)"/"\\"\1\\""/' >"$director
 seed sentencepiece "$fixtures"/tokenizers/*/tokenizer.model
 seed gguf "$fixtures"/families/*/model.gguf "$fixtures"/tokenizers/*/tokenizer.gguf
 words model/families model/checkpoint tokenize/tokenizer/gguf.rs tokenize/tokenizer/pre_tokenizer.rs >"$directory/seeds/gguf.words"
+pickle_of='import sys, zipfile
+archive = zipfile.ZipFile(sys.argv[1])
+sys.stdout.buffer.write(archive.read(next(name for name in archive.namelist() if name.endswith("/data.pkl"))))'
+# The pickle of each file behind a byte that says so, and the files themselves.
+mkdir -p "$directory/seeds/pytorch"
+for file in "$fixtures"/families/*/pytorch_model*.bin; do
+    name=$(basename "$(dirname "$file")")-$(basename "$file" .bin)
+    { printf '\0'; python3 -c "$pickle_of" "$file"; } >"$directory/seeds/pytorch/$name-pickle"
+    { printf '\1'; head -c 16000 "$file"; } >"$directory/seeds/pytorch/$name"
+done
+printf '"collections"\n"OrderedDict"\n"torch._utils"\n"_rebuild_tensor_v2"\n"_rebuild_parameter"\n"storage"\n"FloatStorage"\n' \
+    >"$directory/seeds/pytorch.words"
 printf '"\\xe2\\x96\\x81"\n"<0x41>"\n' >"$directory/seeds/sentencepiece.words"
 
 # What is fuzzed has the product's versions of its dependencies.

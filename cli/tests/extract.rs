@@ -53,8 +53,8 @@ fn a_path_that_is_no_model_is_refused_before_anything_is_read() {
     bench.write("mine.jsonl", PROMPTS);
     bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl"]).succeeds();
     bench.write("empty/notes.txt", "");
-    bench.write("bins/config.json", "{}");
-    bench.write("bins/pytorch_model.bin", "x");
+    bench.write("pths/config.json", "{}");
+    bench.write("pths/consolidated.00.pth", "x");
     bench.write("half/config.json", "{}");
     bench.write(
         "half/model.safetensors.index.json",
@@ -68,7 +68,7 @@ fn a_path_that_is_no_model_is_refused_before_anything_is_read() {
         ("org/name", &["there is no model at `org/name`", "for a model of the hub write hf:org/name"]),
         ("nowhere.gguf", &["there is no model at `nowhere.gguf`"]),
         ("empty/", &["`empty/` is no model: it has no `config.json`", "hint: a model's directory has"]),
-        ("./bins", &["it has no `model.safetensors`", "`pytorch_model.bin` is not read; convert it once"]),
+        ("./pths", &["it has no `model.safetensors`", "`consolidated.00.pth` is not read; convert it once"]),
         ("half", &["it has no `b.safetensors`"]),
         ("quantised", &["hint: for its GGUF file give quantised/a.Q4_0.gguf"]),
         ("half/a.safetensors", &["it is a file, and no `.gguf`", "hint: give the directory"]),

@@ -30,12 +30,12 @@ fn hub(manner: Manner) -> FakeHub {
         ],
     ]
     .concat();
-    let bins = [("config.json", &b"{}"[..]), ("pytorch_model.bin", b"x")];
+    let pths = [("config.json", &b"{}"[..]), ("consolidated.00.pth", b"x")];
     let ggufs = [("a.gguf", &b"GGUF a"[..]), ("b.gguf", b"GGUF b")];
     let revisions: [Revision; 4] = [
         ("main", commit('a'), &whole),
         ("refs/pr/7", commit('b'), &shards),
-        ("bins", commit('c'), &bins),
+        ("pths", commit('c'), &pths),
         ("ggufs", commit('d'), &ggufs),
     ];
     FakeHub::start(&revisions, manner)
@@ -198,7 +198,7 @@ fn what_is_not_there_is_said() {
     let refuse = |model: &str, parts: &[&str]| drop(fetch(&bench, &hub, model).refuses(parts));
     refuse("hf:org/other", &["shows no model `hf:org/other`", "for a private repository give a token"]);
     refuse("hf:org/name@v9", &["shows no model `hf:org/name@v9`", "check ORG/NAME and REV"]);
-    refuse("hf:org/name@bins", &["has no safetensors", "`pytorch_model.bin` is not read", "@refs/pr/N"]);
+    refuse("hf:org/name@pths", &["has no safetensors", "`consolidated.00.pth` is not read", "@refs/pr/N"]);
     refuse(
         "hf:org/name@ggufs",
         &["has no safetensors", "it has GGUF files (a.gguf, b.gguf)", "hf:org/name@ggufs/a.gguf"],

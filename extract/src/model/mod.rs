@@ -9,6 +9,7 @@ mod checkpoint;
 mod config;
 mod families;
 pub mod source;
+mod weight_names;
 
 use crate::error::{ExtractError, ModelFileState};
 use architecture::{Architecture, Checkpoint};

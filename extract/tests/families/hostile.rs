@@ -192,8 +192,28 @@ fn an_index_that_leads_astray() {
     copied.edit_json("model.safetensors.index.json", |index| index["weight_map"] = json!({}));
     assert_says(&copied.refused(), &["no `weight_map`"]);
     std::fs::remove_file(copied.path("model.safetensors.index.json")).expect("removed");
-    copied.write("pytorch_model.bin", b"");
-    assert_says(&copied.refused(), &["has no `model.safetensors`", "pytorch_model.bin"]);
+    assert_says(&copied.refused(), &["has no `model.safetensors`", "no `pytorch_model.bin`"]);
+}
+
+#[test]
+fn a_file_of_pytorch_that_is_not_whole_or_not_its_own() {
+    let copied = Copied::of("llama-pytorch");
+    let whole = std::fs::read(copied.path("pytorch_model.bin")).expect("the fixture");
+    for (content, says) in [
+        (&[][..], "is empty"),
+        (&whole[..whole.len() / 2], "no whole zip archive"),
+        (b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "PyTorch before 1.6"),
+        (b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "has no `data.pkl`"),
+    ] {
+        copied.write("pytorch_model.bin", content);
+        assert_says(&copied.refused(), &["pytorch_model.bin", says]);
+    }
+    // A tensor's name in the pickle, which the archive's sum covers.
+    let at = whole.windows(12).position(|w| w == b"embed_tokens").expect("a name");
+    let mut altered = whole.clone();
+    altered[at] = b'X';
+    copied.write("pytorch_model.bin", &altered);
+    assert_says(&copied.refused(), &["pytorch_model.bin", "Invalid checksum"]);
 }
 
 #[test]

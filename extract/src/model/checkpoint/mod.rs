@@ -1,16 +1,18 @@
-//! Checkpoints on disk: a directory with `config.json` and safetensors, or a GGUF file.
+//! Checkpoints on disk: a directory with `config.json` and weight files, or a GGUF file.
 //!
 //! Opening reads headers and configuration, finds the family, and checks every tensor against it; it reads no weight.
-//! `safetensors` and `gguf` are the two formats, `store` maps their files and converts
+//! `safetensors`, `pytorch` and `gguf` are the formats, `weight_files` chooses among a directory's, `store` maps their files and converts
 //! values, `weights` puts tensors together for the engine, `hash` names the content.
 
 mod gguf;
 mod gguf_header;
 mod gguf_metadata;
 mod hash;
+mod pytorch;
 mod reorder;
 mod safetensors;
 mod store;
+mod weight_files;
 mod weights;
 
 use gguf::GgufFamily;
@@ -38,11 +40,11 @@ const SETTINGS: &[&str] = &[
     "vocab.json",
 ];
 
-/// Opens a directory with `config.json` and safetensors.
+/// Opens a directory with `config.json` and weight files.
 pub fn open_directory(directory: &Path) -> Result<StoredCheckpoint, ExtractError> {
     let config = Config::read(&directory.join("config.json"))?;
     let (family, description) = describe(&config)?;
-    let store = safetensors::open(directory)?;
+    let store = weight_files::open(directory)?;
     StoredCheckpoint::new(directory.to_owned(), store, family.layout, description)
 }
 

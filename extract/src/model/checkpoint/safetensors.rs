@@ -1,4 +1,4 @@
-//! Directories of safetensors: one file, or several listed by `model.safetensors.index.json`.
+//! Weight files in the safetensors format.
 //!
 //! A header is checked against its file before anything is allocated for it: its length, that every tensor has the bytes
 //! that its shape and type ask for, and that tensors fill the file without a gap or an overlap.
@@ -6,39 +6,13 @@
 use super::super::{damaged, refuse};
 use super::store::{Encoding, Store, Stored};
 use crate::error::ExtractError;
-use crate::model::config::{read_bounded, shown};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The file of an unsharded checkpoint.
-const SINGLE: &str = "model.safetensors";
-
-/// The list of a sharded one's files.
-const INDEX: &str = "model.safetensors.index.json";
-
-/// Longest header or index that is read, in bytes; that of the largest published models has a few hundred thousand.
+/// Longest header that is read, in bytes; that of the largest published models has a few hundred thousand.
 const LONGEST_HEADER: u64 = 32 << 20;
-
-/// Opens the weight files of a directory; like transformers, an unsharded file goes before an index.
-pub fn open(directory: &Path) -> Result<Store, ExtractError> {
-    let (single, index) = (directory.join(SINGLE), directory.join(INDEX));
-    let mut store = Store::default();
-    if single.is_file() {
-        add_file(&mut store, &single)?;
-    } else if index.is_file() {
-        add_shards(&mut store, directory, &index)?;
-    } else {
-        let pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
-        let found = pickles.iter().find(|name| directory.join(name).exists());
-        let hint = found.map_or_else(String::new, |name| {
-            format!(" (it has `{name}`; convert it to safetensors: pickles can run code and are not read)")
-        });
-        return Err(refuse(directory, format!("has no `{SINGLE}` and no `{INDEX}`{hint}")));
-    }
-    Ok(store)
-}
 
 /// One entry of a header.
 #[derive(Deserialize)]
@@ -48,7 +22,8 @@ struct Entry {
     data_offsets: (usize, usize),
 }
 
-fn add_file(store: &mut Store, path: &Path) -> Result<(), ExtractError> {
+/// Lists the tensors of a file.
+pub fn add_file(store: &mut Store, path: &Path) -> Result<(), ExtractError> {
     let file = store.map(path)?;
     let bytes = store.bytes(file);
     let n_bytes = bytes.len();
@@ -155,45 +130,4 @@ fn encoding(dtype: &str) -> Option<Encoding> {
         "F64" => unread("F64", 8),
         _ => None,
     }
-}
-
-fn add_shards(store: &mut Store, directory: &Path, index: &Path) -> Result<(), ExtractError> {
-    let bytes = read_bounded(index, LONGEST_HEADER)?;
-    let value: Value =
-        serde_json::from_slice(&bytes).map_err(|e| refuse(index, format!("is not JSON: {e}")))?;
-    let Some(map) = value.get("weight_map").and_then(Value::as_object).filter(|m| !m.is_empty()) else {
-        return Err(refuse(index, "has no `weight_map` from tensors to files"));
-    };
-    let mut files = BTreeSet::new();
-    for (tensor, file) in map {
-        let name = file.as_str().filter(|name| is_plain_name(name)).ok_or_else(|| {
-            let found = shown(file);
-            refuse(index, format!("puts tensor `{tensor}` into {found}; expected a `.safetensors` beside it"))
-        })?;
-        files.insert(name);
-    }
-    for name in &files {
-        let path = directory.join(name);
-        if !path.is_file() {
-            return Err(refuse(index, format!("names `{name}`, which is not there")));
-        }
-        add_file(store, &path)?;
-    }
-    let misplaced = map.iter().find(|(tensor, file)| {
-        let found = store.find(tensor).and_then(|t| store.path(t.file).file_name());
-        found.is_some_and(|found| Some(found.to_string_lossy().as_ref()) != file.as_str())
-    });
-    let absent = map.iter().find(|(tensor, _)| store.find(tensor).is_none());
-    match misplaced.or(absent) {
-        None => Ok(()),
-        Some((tensor, file)) => {
-            Err(refuse(index, format!("puts tensor `{tensor}` into {}, which does not have it", shown(file))))
-        }
-    }
-}
-
-/// A name without any directory in it: nothing outside the checkpoint is opened.
-fn is_plain_name(name: &str) -> bool {
-    let plain = Path::new(name).file_name().is_some_and(|n| n.to_str() == Some(name));
-    plain && !name.contains('\\') && name.ends_with(".safetensors")
 }

@@ -1,8 +1,9 @@
-//! Directories of safetensors: what must lie in one before it is worth opening.
+//! Directories of models: what must lie in one before it is worth opening.
 //!
 //! Only names are looked at here; whether the files hold what they should is the model loader's to say.
 
 use super::error::SourceError;
+use crate::model::weight_names::{FORMATS, WeightNames};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,10 +11,6 @@ use std::path::Path;
 
 /// Sizes and shapes of the model.
 pub(super) const CONFIG: &str = "config.json";
-/// All weights in one file.
-pub(super) const WHOLE: &str = "model.safetensors";
-/// Which weight is in which file.
-pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// Refuses a path that cannot be a model's directory, and says what would help.
 pub(super) fn check(path: &Path) -> Result<(), SourceError> {
@@ -26,7 +23,7 @@ pub(super) fn check(path: &Path) -> Result<(), SourceError> {
     if !path.is_dir() {
         return refuse(
             "it is a file, and no `.gguf`".to_owned(),
-            "give the directory that holds config.json and the safetensors".to_owned(),
+            "give the directory that holds config.json and the weights".to_owned(),
         );
     }
     match missing_file(path) {
@@ -41,27 +38,30 @@ pub(super) fn missing_file(directory: &Path) -> Option<String> {
     if !has(CONFIG) {
         return Some(CONFIG.to_owned());
     }
-    if has(WHOLE) {
+    let Some(names) = FORMATS.iter().find(|names| has(names.single) || has(names.index)) else {
+        return Some(FORMATS[0].single.to_owned());
+    };
+    if has(names.single) {
         return None;
     }
-    let Ok(index) = fs::read(directory.join(INDEX)) else { return Some(WHOLE.to_owned()) };
     // An index that cannot be read is there; what is wrong with it is said when it is used.
-    shards(&index).ok()?.into_iter().find(|shard| !has(shard))
+    let index = fs::read(directory.join(names.index)).ok()?;
+    shards(names, &index).ok()?.into_iter().find(|shard| !has(shard))
 }
 
-/// The files that an index of safetensors names.
+/// The files that an index of a format names.
 ///
 /// # Errors
 /// A sentence that says what is wrong with it.
-pub(super) fn shards(index: &[u8]) -> Result<BTreeSet<String>, String> {
+pub(super) fn shards(names: &WeightNames, index: &[u8]) -> Result<BTreeSet<String>, String> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
     let index: Index = serde_json::from_slice(index).map_err(|e| e.to_string())?;
     let shards: BTreeSet<_> = index.weight_map.into_values().collect();
-    match shards.iter().find(|name| name.contains(['/', '\\']) || !name.ends_with(".safetensors")) {
-        Some(name) => Err(format!("it names `{name}`, which is no safetensors file beside it")),
+    match shards.iter().find(|name| !names.is_shard(name)) {
+        Some(name) => Err(format!("it names `{name}`, which is no `{}` beside it", names.extension)),
         None if shards.is_empty() => Err("it names no file".to_owned()),
         None => Ok(shards),
     }
@@ -83,14 +83,14 @@ fn advise(directory: &Path, missing: &str) -> String {
                 or hf:ORG/NAME"
             .to_owned();
     }
-    let weights = [".bin", ".pt", ".pth"].iter().find_map(|e| with(e));
-    match weights.filter(|_| missing == WHOLE) {
+    let weights = [".pt", ".pth", ".bin", ".h5", ".msgpack"].iter().find_map(|e| with(e));
+    match weights.filter(|_| missing == FORMATS[0].single) {
         Some(weights) => format!(
             "`{weights}` is not read; convert it once: python3 -c \"from transformers import \
              AutoModelForCausalLM as M; M.from_pretrained('{place}').save_pretrained('{place}')\""
         ),
         None => "a model's directory has config.json, tokenizer.json or tokenizer.model, and \
-                 model.safetensors or shards with their index"
+                 model.safetensors or pytorch_model.bin, or shards of one with their index"
             .to_owned(),
     }
 }
@@ -112,12 +112,12 @@ mod tests {
     fn what_is_missing_is_named_with_what_helps() {
         let (problem, remedy) = refusal(&[]);
         assert!(problem.contains("it has no `config.json`"), "{problem}");
-        assert!(remedy.contains("model.safetensors or shards"), "{remedy}");
+        assert!(remedy.contains("model.safetensors or pytorch_model.bin"), "{remedy}");
         assert!(refusal(&["a.gguf"]).1.contains("/a.gguf"));
         assert!(refusal(&["snapshots"]).1.contains("hub's cache"));
-        let (problem, remedy) = refusal(&["config.json", "pytorch_model.bin"]);
+        let (problem, remedy) = refusal(&["config.json", "consolidated.00.pth"]);
         assert!(problem.contains("it has no `model.safetensors`"), "{problem}");
-        assert!(remedy.contains("`pytorch_model.bin` is not read; convert it once"), "{remedy}");
+        assert!(remedy.contains("`consolidated.00.pth` is not read; convert it once"), "{remedy}");
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("written");
         write(CONFIG, "{}");
-        write(INDEX, r#"{"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}"#);
+        write(FORMATS[0].index, r#"{"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}"#);
         write("a.safetensors", "");
         assert_eq!(missing_file(directory.path()).as_deref(), Some("b.safetensors"));
         write("b.safetensors", "");
@@ -133,9 +133,20 @@ mod tests {
     }
 
     #[test]
+    fn weights_of_pytorch_are_weights() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).expect("written");
+        write(CONFIG, "{}");
+        write(FORMATS[1].index, r#"{"weight_map": {"x": "a.bin"}}"#);
+        assert_eq!(missing_file(directory.path()).as_deref(), Some("a.bin"));
+        write(FORMATS[1].single, "");
+        assert_eq!(missing_file(directory.path()), None);
+    }
+
+    #[test]
     fn an_index_names_files_beside_it() {
         for bad in ["", "{}", r#"{"weight_map": {}}"#, r#"{"weight_map": {"x": "../../etc/passwd"}}"#] {
-            assert!(shards(bad.as_bytes()).is_err(), "{bad}");
+            assert!(shards(&FORMATS[0], bad.as_bytes()).is_err(), "{bad}");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Which files of a repository make a model: configuration, tokenizer and safetensors, and nothing twice.
+//! Which files of a repository make a model: configuration, tokenizer and weights, and nothing twice.
 
 use super::{HubError, HubModel};
-use crate::model::source::directory::{CONFIG, INDEX, WHOLE, shards};
+use crate::model::source::directory::{CONFIG, shards};
+use crate::model::weight_names::{FORMATS, WeightNames};
 use serde::Deserialize;
 
 /// Everything beside the weights that says how the model and its tokenizer work.
@@ -56,16 +57,23 @@ impl Listing {
         self.files.iter().find(|f| f.path == path)
     }
 
+    /// The names of the format whose files are used, if the repository has one that is read.
+    pub(super) fn names(&self) -> Option<&'static WeightNames> {
+        let is_there =
+            |names: &&WeightNames| [names.single, names.index].iter().any(|f| self.file(f).is_some());
+        FORMATS.iter().find(is_there)
+    }
+
     /// What has to be fetched before the weights: for a single file nothing.
     pub(super) fn small_files(&self, model: &HubModel) -> Vec<ListedFile> {
         if model.file.is_some() {
             return Vec::new();
         }
-        let index = self.file(WHOLE).is_none().then_some(INDEX);
+        let index = self.names().filter(|names| self.file(names.single).is_none()).map(|names| names.index);
         SMALL_FILES.into_iter().chain(index).filter_map(|path| self.file(path)).cloned().collect()
     }
 
-    /// The files of the weights; `index` is the content of [`INDEX`] where that is used.
+    /// The files of the weights; `index` is the content of the index where one is used.
     pub(super) fn weights(
         &self,
         model: &HubModel,
@@ -82,11 +90,13 @@ impl Listing {
         if let Some(file) = model.file_text() {
             return Ok(vec![listed(&file, "")?]);
         }
+        let names = self.names().unwrap_or(&FORMATS[0]);
         match index {
-            None => Ok(vec![listed(WHOLE, "")?]),
+            None => Ok(vec![listed(names.single, "")?]),
             Some(index) => {
-                let shards =
-                    shards(index).map_err(|reason| HubError::Index { model: model.to_string(), reason })?;
+                let refuse =
+                    |reason| HubError::Index { model: model.to_string(), index: names.index, reason };
+                let shards = shards(names, index).map_err(refuse)?;
                 shards.iter().map(|shard| listed(shard, "its index names it")).collect()
             }
         }
@@ -97,14 +107,14 @@ impl Listing {
         if model.file.is_some() {
             return self.weights(model, None).map(drop);
         }
-        let has_weights = self.file(WHOLE).is_some() || self.file(INDEX).is_some();
+        let has_weights = self.names().is_some();
         if has_weights && self.file(CONFIG).is_some() {
             return Ok(());
         }
         let others = [".bin", ".pt", ".pth", ".msgpack", ".h5", ".onnx"];
         Err(HubError::NoWeights {
             model: Box::new(model.clone()),
-            missing: if has_weights { CONFIG } else { "safetensors" },
+            missing: if has_weights { CONFIG } else { "safetensors and no pytorch_model.bin" },
             ggufs: self.with_extension(".gguf"),
             others: others.iter().flat_map(|e| self.with_extension(e)).take(N_CANDIDATES).collect(),
         })
@@ -154,6 +164,7 @@ mod tests {
 
     #[test]
     fn an_index_says_which_shards() {
+        const INDEX: &str = FORMATS[0].index;
         let all = listing(&["config.json", INDEX, "a-1.safetensors", "a-2.safetensors", "b.safetensors"]);
         let model = model("o/n");
         assert_eq!(names(&all.small_files(&model)), ["config.json", INDEX]);
@@ -169,6 +180,19 @@ mod tests {
         }
         let absent = br#"{"weight_map": {"x": "c.safetensors"}}"#;
         assert!(matches!(all.weights(&model, Some(absent)), Err(HubError::NoFile { .. })));
+    }
+
+    #[test]
+    fn weights_of_pytorch_are_fetched_where_there_are_no_others() {
+        let bins = ["pytorch_model-1.bin", "pytorch_model-2.bin"];
+        let all = listing(&[&["config.json", FORMATS[1].index], &bins[..]].concat());
+        let model = model("o/n");
+        all.check(&model).expect("a model");
+        assert_eq!(names(&all.small_files(&model)), ["config.json", FORMATS[1].index]);
+        let index = br#"{"weight_map": {"x": "pytorch_model-1.bin", "y": "pytorch_model-2.bin"}}"#;
+        assert_eq!(names(&all.weights(&model, Some(index)).expect("sharded")), bins);
+        let foreign = br#"{"weight_map": {"x": "a.safetensors"}}"#;
+        assert!(matches!(all.weights(&model, Some(foreign)), Err(HubError::Index { .. })));
     }
 
     #[test]

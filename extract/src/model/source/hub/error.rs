@@ -109,10 +109,12 @@ pub enum HubError {
         candidates: Vec<String>,
     },
     /// The index of the shards cannot be used.
-    #[error("`model.safetensors.index.json` of `{model}` cannot be used: {reason}")]
+    #[error("`{index}` of `{model}` cannot be used: {reason}")]
     Index {
         /// What was asked for.
         model: String,
+        /// The index.
+        index: &'static str,
         /// What is wrong with it.
         reason: String,
     },

@@ -7,7 +7,6 @@ use super::cause::Cause;
 use super::choose::{ListedFile, Listing};
 use super::snapshot::{Found, explain_absence, find, size, snapshot, write_record};
 use super::{Hub, HubError, HubModel, is_commit};
-use crate::model::source::directory::INDEX;
 use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo};
 use hypercolumn_schemas::Progress;
 use sha2::{Digest, Sha256};
@@ -45,7 +44,10 @@ pub(in crate::model::source) fn fetch(
     let fetching = Fetching { hub, model, commit, repo: api.repo(model.at(commit)), progress };
     let small = listing.small_files(model);
     small.iter().try_for_each(|file| fetching.file(file, None))?;
-    let index = small.iter().find(|f| f.path == INDEX).map(|f| fetching.place(f));
+    let index = small
+        .iter()
+        .find(|f| listing.names().is_some_and(|names| names.index == f.path))
+        .map(|f| fetching.place(f));
     let index = index.map(|path| fs::read(&path).map_err(HubError::io("read", path))).transpose()?;
     let weights = listing.weights(model, index.as_deref())?;
     fetching.weights(&weights)?;
