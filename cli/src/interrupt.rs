@@ -14,8 +14,11 @@ const INTERVAL: Duration = Duration::from_millis(20);
 
 static HAS_COME: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Answers interrupts from here on.
+/// Answers interrupts from here on. A shell answers its own: Ctrl-C ends a query there, not the process.
 pub fn listen(command: &Command) {
+    if matches!(command, Command::Sql(args) if args.is_shell()) {
+        return;
+    }
     let text = match command.resumes() {
         true => {
             format!("interrupted; what was committed is kept, and `{}` resumes from there", this_command())

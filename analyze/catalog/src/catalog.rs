@@ -11,7 +11,7 @@ use crate::error::CatalogError;
 use crate::frames::{Partitions, read_selected_frame};
 use crate::params::{ParamColumn, param_columns, prompt_params_query};
 use crate::quote::{literal, quoted};
-use duckdb::{Connection, params};
+use duckdb::{Connection, InterruptHandle, params};
 use hypercolumn_schemas::tables::{PromptRow, SegmentRow};
 use hypercolumn_schemas::{
     ColumnType, FileEntry, Finding, Lake, Selection, Snapshot, Table, TaskRows, tables,
@@ -19,6 +19,7 @@ use hypercolumn_schemas::{
 use polars::prelude::DataFrame;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Name of the view of prompts with their params as columns.
 pub const PROMPT_PARAMS_VIEW: &str = "prompt_params";
@@ -34,7 +35,23 @@ pub struct Catalog {
     misplaced: Vec<Finding>,
 }
 
+/// Ends the query that a catalog's engine answers, from another thread.
+pub struct Interrupter(Arc<InterruptHandle>);
+
+impl Interrupter {
+    /// Ends the query; without one, does nothing.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
 impl Catalog {
+    /// What ends a query of this catalog.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.connection.interrupt_handle())
+    }
+
     /// Opens the catalog of what `lake` holds now.
     ///
     /// # Errors

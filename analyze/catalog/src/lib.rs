@@ -22,7 +22,7 @@ pub mod statement;
 pub mod states;
 
 pub use answer::Parameter;
-pub use catalog::{Catalog, PROMPT_PARAMS_VIEW};
+pub use catalog::{Catalog, Interrupter, PROMPT_PARAMS_VIEW};
 pub use error::CatalogError;
 pub use params::{ParamColumn, ParamType};
 pub use sql::{QueryResult, query, query_named};

@@ -26,6 +26,18 @@ use std::sync::Arc;
 /// # Errors
 /// If a value has no text in this format, or standard output cannot be written.
 pub fn write(result: &QueryResult, format: FormatArg, reporter: &Reporter) -> Result<(), Failure> {
+    let bytes = encode(result, format, reporter)?;
+    let mut out = io::stdout().lock();
+    out.write_all(&bytes)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// A query result in a format.
+///
+/// # Errors
+/// If a value has no text in this format.
+pub fn encode(result: &QueryResult, format: FormatArg, reporter: &Reporter) -> Result<Vec<u8>, Failure> {
     let bytes = match format {
         FormatArg::Table => in_utc(result).and_then(|a| table::encode(&a, reporter)).map(String::into_bytes),
         FormatArg::Csv => distinct_names(result).and_then(|a| csv::encode(&in_utc(&a)?)),
@@ -33,11 +45,7 @@ pub fn write(result: &QueryResult, format: FormatArg, reporter: &Reporter) -> Re
         FormatArg::Parquet => distinct_names(result).and_then(|a| columnar::encode_parquet(&a)),
         FormatArg::Arrow => distinct_names(result).and_then(|a| columnar::encode_stream(&a)),
     };
-    let bytes = bytes.map_err(|cause| unwritable(format, &cause))?;
-    let mut out = io::stdout().lock();
-    out.write_all(&bytes)?;
-    out.flush()?;
-    Ok(())
+    bytes.map_err(|cause| unwritable(format, &cause))
 }
 
 /// The query result as a drawn table.
