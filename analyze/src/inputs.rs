@@ -57,9 +57,7 @@ fn list(names: impl Iterator<Item = String>) -> String {
 
 /// Refuses an extraction of which shards are missing.
 fn check_extraction(snapshot: &Snapshot, model: &str, task: &str) -> Result<(), AnalyzeError> {
-    let shards = || snapshot.shards(model, task);
-    let Some((_, latest)) = shards().max_by_key(|(commit, _)| commit.sequence) else { return Ok(()) };
-    let n_done = shards().filter(|(_, record)| record.run_key == latest.run_key).count() as u64;
+    let Some((latest, n_done)) = snapshot.latest_extraction(model, task) else { return Ok(()) };
     let n_shards = u64::from(latest.n_shards);
     if n_done < n_shards {
         let (model, task) = (model.to_owned(), task.to_owned());

@@ -2,9 +2,9 @@
 
 mod support;
 
-use serde_json::Value;
-use support::Bench;
+use serde_json::{Value, json};
 use support::two_tasks::{STUDY, filled, prompts};
+use support::{Bench, checkpoint};
 
 /// The steps that `plan` would run, and how many steps of the analysis `run` then runs.
 fn steps(bench: &Bench) -> Vec<String> {
@@ -104,4 +104,69 @@ fn two_studies_of_one_task_take_nothing_from_each_other() {
     }
     assert_eq!(steps(&bench), Vec::<String>::new(), "neither extraction is made again");
     assert!(bench.path("lake/reports/s.html").exists() && bench.path("lake/reports/t.html").exists());
+}
+
+/// Prompts of 40 characters that share nothing, but for those numbered in `left_out`; the one numbered `changed` has another text.
+fn many(left_out: &[usize], changed: Option<usize>) -> String {
+    let line = |n: usize| {
+        let word = |seed: usize| {
+            let letter =
+                |i: usize| char::from(b'a' + (seed.wrapping_mul(2_654_435_761) >> (3 * i) & 15) as u8);
+            (0..7).map(letter).collect::<String>()
+        };
+        let is_changed = usize::from(changed == Some(n)) * 7_777;
+        let text: Vec<String> = (1..=5).map(|i| word(n * 31 + i * 7_919 + is_changed)).collect();
+        json!({"prompt_id": format!("p{n:04}"), "text": text.join(" ")}).to_string()
+    };
+    (0..3_000).filter(|n| !left_out.contains(n)).map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn changed_prompts_are_read_again_with_few_others() {
+    let bench = Bench::new();
+    checkpoint::write(&bench, "model", 1);
+    let keep = ["--pooling", "mean", "--max-new-tokens", "1"];
+    let fill = |prompts: String, lake: &str| {
+        bench.write("mine.jsonl", prompts);
+        bench.run(&["ingest", "--task", "mine", "--prompts", "mine.jsonl", "--lake", lake]).succeeds();
+        let extract = ["extract", "--task", "mine", "--model", "model", "--lake", lake];
+        let text = bench.run(&[&extract[..], &keep].concat()).succeeds().stderr;
+        let said = text
+            .lines()
+            .find(|line| line.starts_with("extract mine") && line.contains("shards"))
+            .expect("a line")
+            .to_owned();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        let number = |i: usize| words[i].parse::<usize>().expect("a number");
+        let at = words.iter().position(|word| *word == "of").map(|i| (number(i - 1), number(i + 1)));
+        (at.unwrap_or((0, 0)), text)
+    };
+    let ((n_run, mut n_shards), _) = fill(many(&[7], None), "lake");
+    assert!(n_run == n_shards && n_shards > 8, "{n_run} of {n_shards}");
+    for (left_out, changed) in
+        [(&[][..], None), (&[], Some(400)), (&[900][..], Some(400)), (&[900, 7], Some(400))]
+    {
+        let (counts, said) = fill(many(left_out, changed), "lake");
+        let n_run = counts.0;
+        n_shards = counts.1;
+        assert!((1..=4).contains(&n_run) && n_shards > 8, "{n_run} of {n_shards} shards: {said}");
+        assert!(said.contains("shards are kept"), "{said}");
+        let fresh = format!("fresh-{}-{}", left_out.len(), changed.is_some());
+        fill(many(left_out, changed), &fresh);
+        for table in ["tokens", "responses", "hidden_states", "attention"] {
+            let sql = format!("SELECT * FROM {table} ORDER BY ALL");
+            let ask = |lake: &str| {
+                bench.run(&["sql", &sql, "--format", "parquet", "--lake", lake]).succeeds().stdout
+            };
+            assert!(ask("lake") == ask(&fresh), "{table} differs where {left_out:?} are left out");
+        }
+    }
+    let status = bench.run(&["status"]).succeeds().text();
+    assert!(
+        status.contains(&format!("{n_shards} of {n_shards} shards")) && !status.contains("stale"),
+        "{status}"
+    );
+    bench.run(&["verify"]).succeeds();
+    let (_, said) = fill(many(&[900, 7], Some(400)), "lake");
+    assert!(said.contains("shards reused"), "{said}");
 }

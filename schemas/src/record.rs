@@ -67,7 +67,7 @@ pub struct ExtractRecord {
     pub version: RecordVersion,
     /// Hash of all shards' keys: equal in the shards of one run.
     pub run_key: String,
-    /// Number of this shard, from 0.
+    /// Number of the shard's slot.
     pub shard: u32,
     /// Shards of the run.
     pub n_shards: u32,

@@ -111,6 +111,18 @@ impl Snapshot {
         self.extractions().filter(move |(c, _)| c.slot.model() == Some(model) && c.slot.task() == task)
     }
 
+    /// The record of the newest shard of `model`'s extraction of `task`, and the number of shards of its run that are there.
+    pub fn latest_extraction<'a>(
+        &'a self,
+        model: &'a str,
+        task: &'a str,
+    ) -> Option<(&'a ExtractRecord, u64)> {
+        let shards = || self.shards(model, task);
+        let (_, latest) = shards().max_by_key(|(commit, _)| commit.sequence)?;
+        let n_done = shards().filter(|(_, record)| record.run_key == latest.run_key).count() as u64;
+        Some((latest, n_done))
+    }
+
     /// Slots that an earlier version filled with tables of other columns or partitions: nothing reads them, and their stages
     /// fill them again.
     pub fn outdated(&self) -> impl Iterator<Item = &Slot> {

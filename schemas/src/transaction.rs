@@ -59,6 +59,8 @@ pub struct Transaction {
     staging: PathBuf,
     n_writers: usize,
     staged: Vec<StagedFile>,
+    /// Files that the slot holds already and keeps.
+    kept: Vec<FileEntry>,
     /// Paths that have to be listed when this commits.
     required: Vec<String>,
     _owner: OwnerLock,
@@ -82,8 +84,8 @@ impl Transaction {
         let staging = lake.root().join(STAGING_DIRECTORY).join(owner.token());
         create_below_staging(&staging)?;
         STAGING.lock().unwrap_or_else(PoisonError::into_inner).insert(staging.clone());
-        let (staged, required) = (Vec::new(), Vec::new());
-        Ok(Self { lake, slot, staging, n_writers: 0, staged, required, _owner: owner })
+        let (staged, kept, required) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { lake, slot, staging, n_writers: 0, staged, kept, required, _owner: owner })
     }
 
     /// A writer of one file of `table` in `partition`; give it back to [`Transaction::stage`] when full.
@@ -121,6 +123,11 @@ impl Transaction {
     /// Names files that the rows are computed from: the commit records them, and is refused unless they are still listed then.
     pub fn require<'a>(&mut self, files: impl IntoIterator<Item = &'a FileEntry>) {
         self.required.extend(files.into_iter().map(|file| file.path.clone()));
+    }
+
+    /// Keeps files that the slot holds, beside what is staged: the commit is refused unless they are still listed then.
+    pub fn keep<'a>(&mut self, files: impl IntoIterator<Item = &'a FileEntry>) {
+        self.kept.extend(files.into_iter().cloned());
     }
 
     /// A directory of this name beside the staged files that outlives the transaction, for work that a later
@@ -167,14 +174,16 @@ impl Transaction {
     /// Makes the staged files visible as the slot's content, and removes the files that they replace.
     ///
     /// # Errors
-    /// When a file cannot be moved or the commit cannot be written; [`LakeError::Outdated`] when a required file is listed no
-    /// more; [`LakeError::Log`] when entries of the log are lost. The lake then reads as before.
+    /// When a file cannot be moved or the commit cannot be written; [`LakeError::Outdated`] when a required or kept file is
+    /// listed no more; [`LakeError::Log`] when entries of the log are lost. The lake then reads as before.
     pub fn commit(mut self, info: CommitInfo) -> Result<Commit, LakeError> {
         let root = self.lake.root().to_owned();
         // From here to the commit no other process adds an entry or removes a file.
         let lock = CommitLock::hold(&root)?;
         let mut before = self.lake.checked(Depth::Tail)?;
-        let files = self.move_into_partitions()?;
+        let mut files = self.move_into_partitions()?;
+        files.extend(self.kept.iter().cloned());
+        files.sort_by(|a, b| a.path.cmp(&b.path));
         for _ in 0..MAX_TRIES {
             self.check_required(&before)?;
             let commit = self.describe(&before, &info, &files);
@@ -205,7 +214,8 @@ impl Transaction {
 
     fn check_required(&self, before: &Snapshot) -> Result<(), LakeError> {
         let listed = before.paths();
-        match self.required.iter().find(|path| !listed.contains(path.as_str())) {
+        let mut needed = self.required.iter().chain(self.kept.iter().map(|file| &file.path));
+        match needed.find(|path| !listed.contains(path.as_str())) {
             Some(path) => Err(LakeError::Outdated { path: path.clone() }),
             None => Ok(()),
         }
@@ -230,7 +240,6 @@ impl Transaction {
             entries.push(FileEntry { path: relative, ..staged.entry });
         }
         touched.iter().try_for_each(|directory| sync_directory(directory))?;
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
     }
 }

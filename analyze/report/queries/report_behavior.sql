@@ -1,7 +1,7 @@
 -- grain: one metric of one condition.
 -- How good are the answers in each condition? An item counts once; scores that do not exist are counted, not dropped.
 WITH items AS (
-    SELECT metric, condition, item_id, avg(score) AS score, count(*) AS n_prompts, count(score) AS n_scored
+    SELECT metric, condition, item_id, avg(score) AS score, count(*) AS n_responses, count(score) AS n_scored
     FROM behavior
     WHERE study = $study AND model = $model AND task = $task
     GROUP BY ALL
@@ -12,7 +12,7 @@ SELECT
     avg(score) AS mean,
     median(score) AS median,
     count(score) AS n_items,
-    sum(n_prompts) AS n_prompts,
+    sum(n_responses) AS n_responses,
     sum(n_scored) AS n_scored
 FROM items
 GROUP BY ALL

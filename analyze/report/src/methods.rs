@@ -131,8 +131,17 @@ impl<'a> Records<'a> {
             Some(0) | None => "No responses were decoded".to_owned(),
             Some(n) => format!("Responses were decoded greedily, at most {}", count(n as usize, "token")),
         };
+        let sampling = &settings["sampling"];
+        let drawn = match sampling["n_samples"].as_u64() {
+            Some(n) if n > 0 => format!(
+                "; {} a prompt were drawn beside them at temperature {}, from the likeliest tokens that reach a probability \
+                 of {} together (seed {})",
+                n, sampling["temperature"], sampling["top_p"], sampling["seed"]
+            ),
+            _ => String::new(),
+        };
         Some(format!(
-            "The model is {} ({}; content hash {}): {}, {}, {} dimensions. Prompts were {template}. {decoded}. Hidden \
+            "The model is {} ({}; content hash {}): {}, {}, {} dimensions. Prompts were {template}. {decoded}{drawn}. Hidden \
              states and attention were computed in {} on the {} backend.",
             model.name,
             if model.source.is_empty() { "source not recorded" } else { &model.source },

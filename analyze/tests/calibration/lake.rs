@@ -158,6 +158,7 @@ fn write_extraction(lake: &Lake, prompts: &[Prompt], masses: Masses, random: &mu
     let response = |p: &Prompt| ResponseRow {
         scored: None,
         prompt_id: p.id.clone(),
+        sample: 0,
         response: "y".to_owned(),
         n_tokens: 1,
         expected_logprob: Some((-9.0 + shared.of(p) * (1.0 + p.condition as f64) + normal(random)) as f32),

@@ -146,6 +146,7 @@ pub fn write_response_of_another_model(lake: &Lake, response: &str) {
     let mut transaction = lake.begin(slot).unwrap();
     let rows = vec![
         text(&["p"]),
+        Arc::new(Int16Array::from(vec![0])),
         text(&[response]),
         Arc::new(Int32Array::from(vec![1])) as ArrayRef,
         Arc::new(Float32Array::from(vec![-1.0])),
@@ -169,6 +170,7 @@ fn write_answers(transaction: &mut hypercolumn_schemas::Transaction, prompts: &[
     let logprob = |p: &Prompt| if p.has_examples { -5.0 + p.strength() } else { -6.0 };
     let rows = vec![
         text(&ids),
+        Arc::new(Int16Array::from(vec![0; n])),
         text(&prompts.iter().map(respond).collect::<Vec<_>>()),
         Arc::new(Int32Array::from(vec![3; n])),
         Arc::new(Float32Array::from_iter_values(prompts.iter().map(logprob))),

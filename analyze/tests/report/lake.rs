@@ -149,8 +149,8 @@ impl World<'_> {
                 scores.push(("forced_choice", right(0.5 + 0.4 * gain, random)));
             }
             for (metric, score) in scores {
-                let prompt = format!("{}-{c}", item.id);
-                rows.push(vec![t(&prompt), t(&item.id), t(condition), t(metric), score, Cell::Null]);
+                let (id, own) = (t(&format!("{}-{c}", item.id)), t(&item.id));
+                rows.push(vec![id, own, t(condition), t(metric), Cell::I(0), score, Cell::Null]);
             }
         }
         rows

@@ -50,7 +50,7 @@ impl World<'_> {
             let (response, n_tokens) =
                 if self.is_lines && c == 2 && item.group == 0 { ("\u{a0}\n", 1) } else { (" 12.5", 3) };
             let id = t(&format!("{}-{c}", item.id));
-            rows.push(vec![id, t(response), Cell::I(n_tokens), Cell::F(-2.0), t("12")]);
+            rows.push(vec![id, Cell::I(0), t(response), Cell::I(n_tokens), Cell::F(-2.0), t("12")]);
         }
         rows
     }

@@ -56,7 +56,7 @@ fn dry_run(
             count(plan.n_prompts),
             count(plan.n_tokens),
             count(plan.n_unique_tokens),
-            format!("{} of {}", plan.n_shards - plan.n_shards_done, plan.n_shards),
+            format!("{} of {}", plan.n_shards - plan.n_shards_done - plan.n_shards_kept, plan.n_shards),
             duration(Duration::from_secs_f64(plan.seconds)),
             bytes(plan.memory.n_bytes()),
             bytes(plan.n_lake_bytes),
@@ -117,7 +117,7 @@ fn resolve(args: &ExtractArgs) -> Result<Request, Failure> {
     if let (false, Some(task)) = (args.study.is_given(), &args.task) {
         let model = model_argument::parse(args.model.model.as_deref().unwrap_or(ALIASES[0].name))?;
         let model = model_argument::name(model, args.model.model_name.as_deref())?;
-        let settings = override_settings(Settings::default(), &args.keep);
+        let settings = override_settings(Settings::default(), &args.keep)?;
         return Ok(Request { model, tasks: vec![TaskSettings { task: task.clone(), settings }] });
     }
     let study = resolve_study(&args.study, &args.model, ModelNeed::Files)?;
@@ -127,8 +127,11 @@ fn resolve(args: &ExtractArgs) -> Result<Request, Failure> {
         .tasks
         .into_iter()
         .filter(|task| chosen(&task.name))
-        .map(|task| TaskSettings { task: task.name, settings: override_settings(task.extract, &args.keep) })
-        .collect();
+        .map(|task| {
+            let settings = override_settings(task.extract, &args.keep)?;
+            Ok(TaskSettings { task: task.name, settings })
+        })
+        .collect::<Result<_, Failure>>()?;
     match &args.task {
         Some(task) if tasks.is_empty() => {
             let names: Vec<_> = names.iter().map(String::as_str).collect();

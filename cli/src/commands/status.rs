@@ -10,7 +10,7 @@ use crate::output::{draw, format_count};
 use crate::progress::Reporter;
 use hypercolumn_schemas::{FileEntry, Snapshot, Stale, tables};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The content of a lake.
 #[derive(Debug, Serialize)]
@@ -117,19 +117,15 @@ fn task_statuses(snapshot: &Snapshot) -> Vec<TaskStatus> {
 }
 
 fn extraction_statuses(snapshot: &Snapshot) -> Vec<ExtractionStatus> {
-    let mut found: BTreeMap<(&str, &str), ExtractionStatus> = BTreeMap::new();
-    for (commit, record) in snapshot.extractions() {
-        let (model, task) = (record.model.name.as_str(), commit.slot.task());
-        let status = found.entry((model, task)).or_insert_with(|| ExtractionStatus {
-            model: model.to_owned(),
-            task: task.to_owned(),
-            n_shards_done: 0,
-            n_shards: 0,
-        });
-        status.n_shards_done += 1;
-        status.n_shards = status.n_shards.max(u64::from(record.n_shards));
-    }
-    found.into_values().collect()
+    let names =
+        snapshot.extractions().map(|(commit, record)| (record.model.name.as_str(), commit.slot.task()));
+    let found = names.collect::<BTreeSet<_>>().into_iter();
+    let status = |(model, task): (&str, &str)| {
+        let (latest, n_shards_done) = snapshot.latest_extraction(model, task)?;
+        let n_shards = u64::from(latest.n_shards);
+        Some(ExtractionStatus { model: model.to_owned(), task: task.to_owned(), n_shards_done, n_shards })
+    };
+    found.filter_map(status).collect()
 }
 
 fn describe(status: &Status) -> String {

@@ -60,12 +60,26 @@ pub(super) fn resolve_task(
     let design = TaskDesign { cluster, reference, control, contrasts: Vec::new(), scoring };
     let is_flawed = entry.is_flawed || problems.len() > n_before;
     let is_extract_flawed = entry.extract.is_flawed || study.file.extract.is_flawed;
+    if !is_extract_flawed {
+        check_sampling(study, index, &extract, problems);
+    }
     Some(DraftTask {
         task: ResolvedTask { name, source, design, extract },
         index,
         is_flawed,
         is_extract_flawed,
     })
+}
+
+/// Refuses settings of drawn responses that make no sense: at the task's own key, or once at the study's.
+fn check_sampling(study: &Study, index: usize, extract: &Settings, problems: &mut Vec<Problem>) {
+    let Some((key, reason)) = extract.sampling_problem() else { return };
+    let (index, is_own) = (index.to_string(), study.tasks[index].get_ref().extract.sets(key));
+    let path = if is_own { vec!["task", &index, "extract", key] } else { vec!["extract", key] };
+    let problem = Problem::at(study.locate(&path), format!("`{key}`: {reason}"));
+    if !problems.iter().any(|other| other.span == problem.span && other.message == problem.message) {
+        problems.push(problem.hint("for example: n_samples = 10, temperature = 0.7, top_p = 0.95"));
+    }
 }
 
 fn resolve_prompts(

@@ -4,6 +4,7 @@
 //! generator. They are kept with their position in the file until the generator accepts or refuses them.
 
 use hypercolumn_analyze::{Contrast, NumberForm, Scorer};
+use hypercolumn_extract::stage::sampling::Sampling;
 use hypercolumn_extract::stage::settings::{AttentionRule, HiddenRule, Settings};
 use hypercolumn_extract::tokenize::chat::{ChatDate, ChatTemplate};
 use schemars::JsonSchema;
@@ -128,6 +129,14 @@ pub struct ExtractEntry {
     pub max_new_tokens: Option<usize>,
     /// Texts that end a response: the token that completes one of them is the response's last.
     pub stop: Option<Vec<String>>,
+    /// Responses drawn for each prompt beside the greedy one, from 0; behaviour then has metrics `sampled_…`.
+    pub n_samples: Option<usize>,
+    /// Temperature of drawn responses, above 0: what logits are divided by.
+    pub temperature: Option<f64>,
+    /// Nucleus of drawn responses, above 0, up to 1: the likeliest tokens that reach this probability together.
+    pub top_p: Option<f64>,
+    /// Seed of drawn responses.
+    pub seed: Option<u64>,
     /// The text between a prompt and an answer that is scored; what the prompt suggests if absent (docs/prompts.md).
     pub answer_prefix: Option<String>,
     /// The chat template around a prompt: `true` for the model's own, the name of one of its templates, `"vicuna"`, or
@@ -141,6 +150,11 @@ pub struct ExtractEntry {
 }
 
 impl ExtractEntry {
+    /// Whether the text sets `key`.
+    pub fn sets(&self, key: &str) -> bool {
+        serde_json::to_value(self).is_ok_and(|entry| entry.get(key).is_some_and(|value| !value.is_null()))
+    }
+
     /// `settings` with what this entry sets.
     pub fn over(&self, settings: Settings) -> Settings {
         let entry = self.clone();
@@ -149,6 +163,12 @@ impl ExtractEntry {
             attention: entry.attention.unwrap_or(settings.attention),
             max_new_tokens: entry.max_new_tokens.unwrap_or(settings.max_new_tokens),
             stop: entry.stop.unwrap_or(settings.stop),
+            sampling: Sampling {
+                n_samples: entry.n_samples.unwrap_or(settings.sampling.n_samples),
+                temperature: entry.temperature.unwrap_or(settings.sampling.temperature),
+                top_p: entry.top_p.unwrap_or(settings.sampling.top_p),
+                seed: entry.seed.unwrap_or(settings.sampling.seed),
+            },
             answer_prefix: entry.answer_prefix.or(settings.answer_prefix),
             chat_template: entry.chat_template.unwrap_or(settings.chat_template),
             chat_date: entry.chat_date.or(settings.chat_date),

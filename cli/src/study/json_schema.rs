@@ -98,8 +98,12 @@ fn extract_defaults() -> Map<String, Value> {
     let Ok(Value::Object(mut defaults)) = serde_json::to_value(&settings) else {
         panic!("settings are a JSON object")
     };
-    // The chat template is left out of keys where there is none.
+    // What an extraction's key leaves out where it is not asked for.
     defaults.insert("chat_template".to_owned(), json!(settings.chat_template));
+    let Ok(Value::Object(sampling)) = serde_json::to_value(&settings.sampling) else {
+        panic!("settings are a JSON object")
+    };
+    defaults.extend(sampling);
     defaults
 }
 
@@ -193,6 +197,7 @@ mod tests {
         let extract = &schema["properties"]["extract"]["properties"];
         assert_eq!(extract["max_new_tokens"]["default"], Settings::default().max_new_tokens);
         assert_eq!(extract["chat_template"]["default"], false);
+        assert_eq!(extract["temperature"]["default"], 1.0);
         assert_eq!(schema["properties"]["analysis"]["properties"]["n_permutations"]["default"], 1000);
         assert_eq!(schema["properties"]["rsa"]["items"]["required"], json!(["task", "hypothesis", "sql"]));
     }

@@ -5,6 +5,7 @@
 //! query segment and a key segment is that of softmax(QKᵀ)·E over the query's rows, E being the key segments' indicator
 //! `[n_keys, n_segments]`: a kernel that gives softmax(QKᵀ)·V gives it, with E in place of V.
 
+use super::draw::Draw;
 use super::edits::Edit;
 use super::prefix_tree::Positions;
 use crate::error::ExtractError;
@@ -52,24 +53,26 @@ pub struct LogitRequest {
     pub row: usize,
     /// Tokens whose log-probability is asked for.
     pub targets: Vec<u32>,
-    /// Whether the likeliest token is asked for.
+    /// Which token is asked for as the next.
     pub next: NextToken,
 }
 
-/// Whether a row's likeliest token is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The token that is to follow a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NextToken {
-    /// It is: the row is decoded from.
+    /// The likeliest, the first of those that tie.
     Likeliest,
-    /// It is not.
+    /// One drawn from the row's distribution.
+    Drawn(Draw),
+    /// None: nothing is decoded from the row.
     Unasked,
 }
 
 /// What was read off a row's logits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogitResult {
-    /// The likeliest token, the first of those that tie; 0 where it was not asked for.
-    pub likeliest: u32,
+    /// The next token; none where it was not asked for.
+    pub next: Option<u32>,
     /// Natural logarithms of the targets' probabilities, in order.
     pub logprobs: Vec<f64>,
 }

@@ -8,6 +8,7 @@
 //! What this module leaves to others: reading model files (`model`), what segments are (`stage`).
 
 mod capture;
+mod draw;
 mod edits;
 pub mod prefix_tree;
 pub mod profile;
@@ -16,6 +17,7 @@ mod resume;
 pub use capture::{
     Capture, LayerSink, LogitRequest, LogitResult, NextToken, PathCapture, PooledSlot, extend_pool,
 };
+pub use draw::Draw;
 pub use edits::{AttentionKnockOut, Edit, StateChange, StateEdit, check_edits};
 pub use prefix_tree::{Edge, Positions, PrefixTree};
 pub use resume::ResumeCheckpoint;

@@ -7,12 +7,12 @@ use crate::forward::{
 };
 use crate::stage::chunk::{Chunk, Generations, Response};
 use crate::stage::collect::{Delivery, Part, PromptSink, ResponseSink};
+use crate::stage::sampling::Stream;
 use crate::stage::segment_plan::{PromptPlan, SegmentPlan};
 use crate::stage::settings::Settings;
 use crate::stage::tokenized_prompt::{Target, TokenizedPrompt};
 use crate::tokenize::tokenizer::Tokenizer;
 use hypercolumn_schemas::{Pooling, Site};
-use std::collections::HashMap;
 
 /// A loaded model with what it is run for.
 #[derive(Clone, Copy)]
@@ -32,11 +32,18 @@ pub fn run_chunk(
     chunk: &Chunk,
     delivery: Delivery<'_>,
 ) -> Result<Generations, ExtractError> {
-    let Runner { model, settings, tokenizer } = runner;
+    let Runner { model, settings, .. } = runner;
     let tokenized_prompts = &chunk.tokenized_prompts;
     let (mut tree, ends) = pack_prompts_and_answers(tokenized_prompts);
     let (prompt_ends, answer_ends) = ends.split_at(tokenized_prompts.len());
     let shape = model.shape();
+    let mut decoding = Decoding::new(runner, tokenized_prompts, prompt_ends);
+    let mut logits = Vec::new();
+    if settings.max_new_tokens > 0 {
+        let all: Vec<usize> = (0..decoding.continuations.len()).collect();
+        logits.extend(decoding.request_next(&all, &tree));
+    }
+    logits.extend(request_answers(&tree, tokenized_prompts, answer_ends));
     let capture = Capture {
         sites: Site::DEFAULT.to_vec(),
         paths: tokenized_prompts
@@ -44,7 +51,7 @@ pub fn run_chunk(
             .zip(prompt_ends)
             .map(|(r, end)| capture_prompt(&r.plan, *end))
             .collect(),
-        logits: request_logits(&tree, tokenized_prompts, prompt_ends, answer_ends, settings),
+        logits,
         edits: Vec::new(),
     };
     let (resume, hand_over) = (delivery.resume, delivery.hand_over);
@@ -53,40 +60,39 @@ pub fn run_chunk(
     let kv_cache = if settings.max_new_tokens > 0 { KvCache::Keep } else { KvCache::Drop };
     let mut session = model.session(kv_cache);
     session.forward(&Batch { tree: &tree, edges: 0..tree.edges.len() }, &capture, &mut prompts, resume)?;
-    let mut next_tokens = next_tokens(&capture, &prompts.logits);
+    let mut next_tokens: Vec<u32> = prompts.logits.iter().map_while(|result| result.next).collect();
     let mut responses = ResponseSink::new(chunk, shape);
-    let mut decoding =
-        Decoding { tokenizer, settings, responses: vec![Response::default(); tokenized_prompts.len()] };
-    let mut ends = prompt_ends.to_vec();
-    let mut live: Vec<usize> = (0..tokenized_prompts.len()).collect();
+    let mut live: Vec<usize> = (0..decoding.continuations.len()).collect();
     for _ in 0..settings.max_new_tokens {
         let first = tree.edges.len();
-        let added = decoding.extend(&mut live, &mut ends, &mut tree, &next_tokens, tokenized_prompts)?;
-        if added.is_empty() {
+        let Added { continuing, kept } = decoding.extend(&live, &mut tree, &next_tokens)?;
+        if tree.edges.len() == first {
             break;
         }
+        live = continuing;
+        let end = |continuation: usize| decoding.continuations[continuation].end;
+        let path =
+            |&prompt: &usize| capture_response_token(&tokenized_prompts[prompt].plan, &tree, end(prompt));
+        let paths = kept.iter().map(path).collect();
         let capture = Capture {
             sites: Site::DEFAULT.to_vec(),
-            paths: added
-                .iter()
-                .map(|p| capture_response_token(&tokenized_prompts[*p].plan, &tree, ends[*p]))
-                .collect(),
-            logits: live.iter().map(|p| request_next(tree.edges[ends[*p]].row)).collect(),
+            paths,
+            logits: decoding.request_next(&live, &tree),
             edits: Vec::new(),
         };
-        responses.begin_pass(added);
+        responses.begin_pass(kept);
         session.forward(
             &Batch { tree: &tree, edges: first..tree.edges.len() },
             &capture,
             &mut responses,
             None,
         )?;
-        next_tokens = live.iter().zip(&responses.logits).map(|(p, result)| (*p, result.likeliest)).collect();
+        next_tokens = responses.logits.iter().filter_map(|result| result.next).collect();
     }
-    let n_response: Vec<usize> = decoding.responses.iter().map(|r| r.ids.len()).collect();
-    hand_over(Part::Responses(responses.finish(n_response)));
+    let (written, samples) = decoding.finish();
+    hand_over(Part::Responses(responses.finish(written.iter().map(|r| r.ids.len()).collect())));
     let answer_logprobs = sum_by_answer(tokenized_prompts, &prompts.logits);
-    Ok(Generations { responses: decoding.responses, answer_logprobs })
+    Ok(Generations { responses: written, samples, answer_logprobs })
 }
 
 /// The tree of prompts and of their answers, and the edges that end them: prompts first.
@@ -143,17 +149,13 @@ fn sum_by_answer(tokenized_prompts: &[&TokenizedPrompt], results: &[LogitResult]
     tokenized_prompts.iter().map(|r| r.answers.iter().map(&mut sum).collect()).collect()
 }
 
-/// Asks for each prompt's next token, if there are to be responses, and for the probability of each answer's tokens.
-fn request_logits(
+/// Asks for the probability of each answer's tokens.
+fn request_answers(
     tree: &PrefixTree,
     tokenized_prompts: &[&TokenizedPrompt],
-    prompt_ends: &[usize],
     answer_ends: &[usize],
-    settings: &Settings,
 ) -> Vec<LogitRequest> {
-    let decoded = prompt_ends.iter().filter(|_| settings.max_new_tokens > 0);
-    let mut requests: Vec<LogitRequest> =
-        decoded.map(|end| request_next(tree.edges[*end].rows().end - 1)).collect();
+    let mut requests = Vec::new();
     let all = tokenized_prompts.iter().flat_map(|r| r.answers.iter().map(|a| (r.ids.len(), a)));
     for ((n_prompt, answer), end) in all.zip(answer_ends) {
         let rows: Vec<usize> = tree.path(*end).into_iter().flatten().collect();
@@ -164,60 +166,103 @@ fn request_logits(
     requests
 }
 
-fn request_next(row: usize) -> LogitRequest {
-    LogitRequest { row, targets: Vec::new(), next: NextToken::Likeliest }
+/// A response that is being written.
+struct Continuation {
+    prompt: usize,
+    /// The edge that ends it.
+    end: usize,
+    /// What its tokens are drawn with; none for the greedy response.
+    stream: Option<Stream>,
+    response: Response,
 }
 
-/// The next token of each prompt that one was asked for.
-fn next_tokens(capture: &Capture, results: &[LogitResult]) -> HashMap<usize, u32> {
-    let asked =
-        capture.logits.iter().zip(results).take_while(|(request, _)| request.next == NextToken::Likeliest);
-    asked.map(|(_, result)| result.likeliest).enumerate().collect()
-}
-
+/// The responses to a chunk's prompts: the greedy one of each in the order of the prompts, then their samples.
 struct Decoding<'a> {
     tokenizer: &'a Tokenizer,
     settings: &'a Settings,
-    responses: Vec<Response>,
+    tokenized_prompts: &'a [&'a TokenizedPrompt],
+    continuations: Vec<Continuation>,
 }
 
-impl Decoding<'_> {
-    /// Takes the next token of every live prompt, and keeps alive those that go on after it. Appends to the tree the
-    /// tokens that something is to be read from: the next token, or states or attention that are kept. Gives their
-    /// prompts.
+/// What a step adds to the tree.
+struct Added {
+    /// Continuations that go on after it.
+    continuing: Vec<usize>,
+    /// Prompts of whose greedy response something is kept at this token.
+    kept: Vec<usize>,
+}
+
+impl<'a> Decoding<'a> {
+    /// Before the first token. Nothing is written if no tokens are asked for.
+    fn new(runner: Runner<'a>, tokenized_prompts: &'a [&'a TokenizedPrompt], prompt_ends: &[usize]) -> Self {
+        let Runner { tokenizer, settings, .. } = runner;
+        let mut continuations = Vec::new();
+        for sample in 0..=settings.sampling.n_samples {
+            for (prompt, end) in prompt_ends.iter().enumerate() {
+                let id = &tokenized_prompts[prompt].prompt.prompt_id;
+                let stream = (sample > 0).then(|| Stream::new(&settings.sampling, id, sample));
+                continuations.push(Continuation { prompt, end: *end, stream, response: Response::default() });
+            }
+        }
+        Self { tokenizer, settings, tokenized_prompts, continuations }
+    }
+
+    /// Asks for the next token of every live continuation, in their order.
+    fn request_next(&mut self, live: &[usize], tree: &PrefixTree) -> Vec<LogitRequest> {
+        let mut request = |continuation: &usize| {
+            let Continuation { end, stream, .. } = &mut self.continuations[*continuation];
+            let next = stream.as_mut().map_or(NextToken::Likeliest, |stream| NextToken::Drawn(stream.draw()));
+            LogitRequest { row: tree.edges[*end].rows().end - 1, targets: Vec::new(), next }
+        };
+        live.iter().map(&mut request).collect()
+    }
+
+    /// Takes the next token of every live continuation. Appends to the tree the tokens that something is to be read from:
+    /// the next token, or states or attention that are kept.
     fn extend(
         &mut self,
-        live: &mut Vec<usize>,
-        ends: &mut [usize],
+        live: &[usize],
         tree: &mut PrefixTree,
-        next_tokens: &HashMap<usize, u32>,
-        tokenized_prompts: &[&TokenizedPrompt],
-    ) -> Result<Vec<usize>, ExtractError> {
-        let mut added = Vec::new();
-        let mut continuing = Vec::new();
-        for &prompt in live.iter() {
-            let token = next_tokens[&prompt];
+        next_tokens: &[u32],
+    ) -> Result<Added, ExtractError> {
+        let mut added = Added { continuing: Vec::new(), kept: Vec::new() };
+        for (&index, &token) in live.iter().zip(next_tokens) {
             if self.tokenizer.ends_text(token) {
                 continue;
             }
-            let response = &mut self.responses[prompt];
+            let Continuation { prompt, end, stream, response } = &mut self.continuations[index];
+            let tokenized = self.tokenized_prompts[*prompt];
             response.ids.push(token);
-            response.text =
-                self.tokenizer.decode(&response.ids).map_err(|problem| ExtractError::Tokenize {
-                    prompt_id: tokenized_prompts[prompt].prompt.prompt_id.clone(),
-                    problem,
-                })?;
+            response.text = self.tokenizer.decode(&response.ids).map_err(|problem| {
+                ExtractError::Tokenize { prompt_id: tokenized.prompt.prompt_id.clone(), problem }
+            })?;
             let stopped = self.settings.stop.iter().any(|stop| response.text.contains(stop));
             let continues = !stopped && response.ids.len() < self.settings.max_new_tokens;
+            let is_kept = stream.is_none() && tokenized.plan.keeps_response();
             if continues {
-                continuing.push(prompt);
+                added.continuing.push(index);
             }
-            if continues || tokenized_prompts[prompt].plan.keeps_response() {
-                ends[prompt] = tree.push(Some(ends[prompt]), &[token]);
-                added.push(prompt);
+            if continues || is_kept {
+                *end = tree.push(Some(*end), &[token]);
+            }
+            if is_kept {
+                added.kept.push(*prompt);
             }
         }
-        *live = continuing;
         Ok(added)
+    }
+
+    /// The greedy response of each prompt, and its samples in order.
+    fn finish(self) -> (Vec<Response>, Vec<Vec<Response>>) {
+        let n_prompts = self.tokenized_prompts.len();
+        let mut samples = vec![Vec::new(); n_prompts];
+        let mut greedy = Vec::with_capacity(n_prompts);
+        for Continuation { prompt, stream, response, .. } in self.continuations {
+            match stream {
+                None => greedy.push(response),
+                Some(_) => samples[prompt].push(response),
+            }
+        }
+        (greedy, samples)
     }
 }

@@ -49,8 +49,10 @@ impl<'a> Chunk<'a> {
 /// What the model wrote after a chunk's prompts, and how likely it found their answers.
 #[derive(Debug)]
 pub struct Generations {
-    /// One per reading.
+    /// The greedy response to each prompt.
     pub responses: Vec<Response>,
+    /// The samples of each prompt, in order.
+    pub samples: Vec<Vec<Response>>,
     /// Log-probability of every reading's answers, in order.
     pub answer_logprobs: Vec<Vec<f32>>,
 }

@@ -158,7 +158,7 @@ fn lake_bytes(
     let site = count.n_distinct as f64 * vector + count.n_slots as f64 * HIDDEN_ROW;
     let hidden = (shape.n_layers + 2) as f64 * site;
     let attention = (shape.n_layers * shape.n_heads * count.n_pairs) as f64 * ATTENTION_ROW;
-    let tokens = |r: &TokenizedPrompt| r.ids.len() + settings.max_new_tokens;
+    let tokens = |r: &TokenizedPrompt| r.ids.len() + settings.max_new_tokens + r.n_sampled;
     let tokens = tokenized_prompts.iter().map(tokens).sum::<usize>() as f64 * TOKEN_ROW;
     let n_attention_files = if count.n_pairs > 0 { shape.n_layers } else { 0 };
     let n_files = n_shards * (shape.n_layers + 1 + n_attention_files + 3);
@@ -189,7 +189,8 @@ pub fn product_flop<'a>(
     let stopped_part = if settings.stop.is_empty() { 1.0 } else { STOPPED_PART };
     let of_shard = |shard: &Vec<usize>| {
         let answers = || shard.iter().flat_map(|i| &tokenized_prompts[*i].answers);
-        let n_responses = (shard.len() * settings.max_new_tokens) as f64 * stopped_part;
+        let n_responses =
+            (shard.len() * (settings.max_new_tokens + settings.n_sampled_tokens())) as f64 * stopped_part;
         let n_rows = (count_unique(tokenized_prompts, shard)
             + answers().map(|a| a.ids.len() - 1).sum::<usize>()) as f64
             + n_responses;

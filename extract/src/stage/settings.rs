@@ -1,5 +1,6 @@
 //! What to keep of a forward pass, and how to decode. Part of every extraction's key.
 
+use crate::stage::sampling::Sampling;
 use crate::tokenize::chat::{ChatDate, ChatTemplate};
 use hypercolumn_schemas::Pooling;
 use schemars::JsonSchema;
@@ -39,6 +40,9 @@ pub struct Settings {
     pub max_new_tokens: usize,
     /// A response ends with the token that makes it contain one of these.
     pub stop: Vec<String>,
+    /// Responses that are drawn beside the greedy one.
+    #[serde(skip_serializing_if = "Sampling::is_default")]
+    pub sampling: Sampling,
     /// What stands between a prompt and an answer that is scored; what the prompt suggests if absent. A prompt's param
     /// `answer_prefix` goes before it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +62,7 @@ impl Default for Settings {
             attention: AttentionRule::default(),
             max_new_tokens: 16,
             stop: Vec::new(),
+            sampling: Sampling::default(),
             answer_prefix: None,
             chat_template: ChatTemplate::None,
             chat_date: None,
@@ -66,6 +71,19 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The most tokens that the sampled responses to a prompt have together.
+    pub fn n_sampled_tokens(&self) -> usize {
+        self.sampling.n_samples * self.max_new_tokens
+    }
+
+    /// The key and the reason of the first setting of sampling that makes no sense with the others.
+    pub fn sampling_problem(&self) -> Option<(&'static str, String)> {
+        if self.sampling.n_samples > 0 && self.max_new_tokens == 0 {
+            return Some(("n_samples", "no responses are generated where max_new_tokens = 0".to_owned()));
+        }
+        self.sampling.problem()
+    }
+
     /// Poolings kept for `role`, in table order.
     pub fn poolings(&self, role: &str) -> Vec<Pooling> {
         let names =

@@ -11,11 +11,18 @@ use crate::stage::settings::Settings;
 use crate::stage::tokenized_prompt::TokenizedPrompt;
 use hypercolumn_schemas::{Partition, Progress, Transaction};
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use sha2::{Digest, Sha256};
 use std::sync::mpsc::sync_channel;
 
-/// A shard's prompts hold at most about this many tokens that they do not share: about a minute of work
-/// for a small model on two cores, which is what a kill can lose.
-const SHARD_TOKENS: usize = 12_288;
+/// A shard's prompts hold at most this many tokens that they do not share, unless one prompt has more: about a minute and a
+/// half of work for a small model on two cores, which is what a kill can lose.
+const MOST_SHARD_TOKENS: usize = 18_432;
+
+/// A shard ends before its content says so only where it has fewer than these.
+const LEAST_SHARD_TOKENS: usize = 6_144;
+
+/// Tokens between two places at which the content says that a shard ends, on average.
+const TOKENS_BETWEEN_ENDS: usize = 6_144;
 
 /// A chunk, whose keys and values are in memory at once, ends at this many rows of the tree: enough that decoding,
 /// one row a prompt and step, is still a product of large matrices.
@@ -24,26 +31,64 @@ const CHUNK_ROWS: usize = 8_192;
 /// Parts of a chunk that may wait for the writer: each is one layer's.
 pub const WAITING_PARTS: usize = 8;
 
-/// Prompts in an order in which neighbours share their beginnings, cut into shards of indices.
+/// Prompts in an order in which neighbours share their beginnings, cut into shards of indices. Where a shard ends depends on
+/// the prompts around its end: a prompt more or less, or another text, changes the shard that it is in, and seldom the next.
 pub fn plan_shards(tokenized_prompts: &[TokenizedPrompt]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..tokenized_prompts.len()).collect();
     order.sort_by(|a, b| {
         let ids = |i: &usize| (&tokenized_prompts[*i].ids, &tokenized_prompts[*i].prompt.prompt_id);
         ids(a).cmp(&ids(b))
     });
-    cut(
-        &order,
-        |previous, next| {
-            tokenized_prompts[next].ids.len() - previous.map_or(0, |p| shared(tokenized_prompts, p, next))
-        },
-        SHARD_TOKENS,
-    )
+    let cost = |previous: Option<usize>, next: usize| {
+        let TokenizedPrompt { ids, n_sampled, .. } = &tokenized_prompts[next];
+        ids.len() + n_sampled - previous.map_or(0, |p| shared(tokenized_prompts, p, next))
+    };
+    cut_by_content(&order, cost, |prompt| mark(&tokenized_prompts[prompt].ids))
+}
+
+/// A number from 0, below 1, that follows from the tokens alone.
+fn mark(ids: &[u32]) -> f64 {
+    let mut hasher = Sha256::new();
+    ids.iter().for_each(|id| hasher.update(id.to_le_bytes()));
+    let digest = hasher.finalize();
+    let number = u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]]);
+    f64::from(number) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// Cuts `order` into parts of [`LEAST_SHARD_TOKENS`] to [`MOST_SHARD_TOKENS`], before elements whose mark is small beside their
+/// cost (content-defined chunking, as in Muthitacharoen et al. 2001). The last part may have less. `cost` is given the element
+/// before it in its part.
+fn cut_by_content(
+    order: &[usize],
+    cost: impl Fn(Option<usize>, usize) -> usize,
+    mark: impl Fn(usize) -> f64,
+) -> Vec<Vec<usize>> {
+    let mut parts: Vec<Vec<usize>> = Vec::new();
+    let (mut total, mut last) = (0, None);
+    for &next in order {
+        let joined = cost(last, next);
+        let ends_here =
+            || total >= LEAST_SHARD_TOKENS && mark(next) < joined as f64 / TOKENS_BETWEEN_ENDS as f64;
+        match parts.last_mut() {
+            Some(part) if total + joined <= MOST_SHARD_TOKENS && !ends_here() => {
+                part.push(next);
+                total += joined;
+            }
+            _ => {
+                parts.push(vec![next]);
+                total = cost(None, next);
+            }
+        }
+        last = Some(next);
+    }
+    parts
 }
 
 /// Cuts a shard into the chunks that are in memory at once.
 pub fn plan_chunks(tokenized_prompts: &[TokenizedPrompt], shard: &[usize]) -> Vec<Vec<usize>> {
     let cost = |previous: Option<usize>, next: usize| {
-        tokenized_prompts[next].n_rows(previous.map_or(0, |p| shared(tokenized_prompts, p, next)))
+        let own = &tokenized_prompts[next];
+        own.n_rows(previous.map_or(0, |p| shared(tokenized_prompts, p, next))) + own.n_sampled
     };
     cut(shard, cost, CHUNK_ROWS)
 }
@@ -67,9 +112,13 @@ pub fn workload(
     let batch = |chunk: &Vec<usize>| {
         let answers: usize =
             chunk.iter().map(|i| tokenized_prompts[*i].n_rows(tokenized_prompts[*i].ids.len())).sum();
+        let samples = std::iter::repeat_n(
+            settings.max_new_tokens.saturating_sub(1),
+            chunk.len() * settings.sampling.n_samples,
+        );
         BatchWorkload {
             n_prompt_rows: count_unique(tokenized_prompts, chunk) + answers,
-            n_response_tokens: chunk.iter().map(n_response).collect(),
+            n_response_tokens: chunk.iter().map(n_response).chain(samples).collect(),
         }
     };
     Workload {
@@ -197,7 +246,37 @@ pub struct Shard<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::cut;
+    use super::{LEAST_SHARD_TOKENS, MOST_SHARD_TOKENS, cut, cut_by_content, mark};
+
+    /// Parts of elements that cost 40 each.
+    fn parts_of(order: &[usize]) -> Vec<Vec<usize>> {
+        cut_by_content(order, |_, _| 40, |element| mark(&[element as u32]))
+    }
+
+    #[test]
+    fn an_element_more_or_less_changes_few_parts() {
+        let order: Vec<usize> = (0..10_000).collect();
+        let parts = parts_of(&order);
+        assert_eq!(parts.concat(), order);
+        let sizes = || parts.iter().map(|part| part.len() * 40);
+        assert!(sizes().all(|size| size <= MOST_SHARD_TOKENS), "{:?}", sizes().collect::<Vec<_>>());
+        assert!(sizes().rev().skip(1).all(|size| size >= LEAST_SHARD_TOKENS));
+        let mean = sizes().sum::<usize>() / parts.len();
+        assert!((10_000..14_500).contains(&mean), "{mean}");
+        let mut n_changed = 0;
+        for removed in (0..10_000).step_by(100) {
+            let rest: Vec<usize> = order.iter().copied().filter(|element| *element != removed).collect();
+            n_changed += parts_of(&rest).iter().filter(|part| !parts.contains(part)).count();
+        }
+        assert!(n_changed <= 200, "{n_changed} of {} parts changed by 100 removals", parts.len() * 100);
+    }
+
+    #[test]
+    fn a_part_holds_an_element_that_is_too_large() {
+        let parts = cut_by_content(&[0, 1, 2], |_, _| 20_000, |_| 0.5);
+        assert_eq!(parts, [[0], [1], [2]]);
+        assert!(parts_of(&[]).is_empty());
+    }
 
     #[test]
     fn parts_stay_within_the_limit_and_keep_every_element() {

@@ -22,6 +22,8 @@ pub struct TokenizedPrompt {
     pub spans: Vec<Option<(u32, u32)>>,
     /// Answers whose probability is asked for: the expected one first, if any, then the choices.
     pub answers: Vec<Target>,
+    /// Tokens of its sampled responses at their longest, which no prompt shares.
+    pub n_sampled: usize,
     /// What is kept of its segments.
     pub plan: PromptPlan,
 }
@@ -97,7 +99,8 @@ impl TokenizedPrompt {
         let deciding: Vec<_> = deciding.into_iter().map(|d| place.of(d?)).collect();
         let spans = encoding.offsets.iter().map(|span| place.overlap(*span)).collect();
         let plan = plan_segments(&prompt, &deciding, settings);
-        Ok(Self { prompt, ids: encoding.ids, spans, answers, plan })
+        let n_sampled = settings.n_sampled_tokens();
+        Ok(Self { prompt, ids: encoding.ids, spans, answers, n_sampled, plan })
     }
 
     /// The expected answer, if there is one to score.

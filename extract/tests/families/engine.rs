@@ -175,9 +175,9 @@ impl LayerSink for Collected {
     fn logits(&mut self, results: Vec<LogitResult>) {
         let mut results = results.into_iter();
         for Asked { prompt, tokens } in &self.asked {
-            for LogitResult { likeliest, logprobs } in results.by_ref().take(tokens.len()) {
+            for LogitResult { next, logprobs } in results.by_ref().take(tokens.len()) {
                 let largest = logprobs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                assert_eq!(logprobs[likeliest as usize], largest);
+                assert_eq!(logprobs[next.expect("asked for") as usize], largest);
                 self.passed[*prompt].logits.push(logprobs);
             }
         }

@@ -20,7 +20,7 @@ mod tokens;
 pub use associations::{ASSOCIATIONS, AssociationRow};
 pub use attention::{ATTENTION, AttentionRow};
 pub use attention_ratios::{ATTENTION_RATIOS, AttentionRatioRow};
-pub use behavior::{BEHAVIOR, BehaviorRow};
+pub use behavior::{BEHAVIOR, BehaviorRow, SAMPLED};
 pub use choices::{CHOICES, ChoiceRow};
 pub use claims::{CLAIMS, ClaimRow};
 pub use contrasts::{CONTRASTS, ContrastRow};

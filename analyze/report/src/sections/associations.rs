@@ -174,6 +174,7 @@ impl Associations<'_> {
     fn improvement(&self) -> String {
         match self.metric.as_str() {
             "absolute_error" => "fall of the absolute error".to_owned(),
+            "sampled_absolute_error" => "fall of the absolute error of drawn responses".to_owned(),
             metric => format!("rise of {}", words(metric)),
         }
     }

@@ -19,6 +19,7 @@ use crate::wording::{
 use empty_responses::EmptyResponses;
 use hypercolumn_catalog::catalog::Catalog;
 use hypercolumn_catalog::expression::Expression;
+use hypercolumn_schemas::tables::SAMPLED;
 use std::collections::{BTreeMap, BTreeSet};
 
 const SUMMARY: Question = question!("report_behavior");
@@ -43,6 +44,10 @@ struct MetricPlan {
 }
 
 fn plan(metric: &str) -> MetricPlan {
+    if let Some(metric) = metric.strip_prefix(SAMPLED) {
+        let greedy = plan(metric);
+        return MetricPlan { title: format!("{}, drawn responses", greedy.title), ..greedy };
+    }
     let (title, unit, less_is_better, statistic, is_share) = match metric {
         "absolute_error" => {
             ("Absolute error", "absolute error (units of the answer)", Some(true), Statistic::Median, false)
@@ -93,7 +98,7 @@ struct Tally {
     mean: Option<f64>,
     median: Option<f64>,
     n_items: usize,
-    n_prompts: usize,
+    n_responses: usize,
     n_scored: usize,
 }
 
@@ -165,7 +170,7 @@ fn read_task<'a>(
             mean: row.optional_number("mean")?,
             median: row.optional_number("median")?,
             n_items: row.integer("n_items")? as usize,
-            n_prompts: row.integer("n_prompts")? as usize,
+            n_responses: row.integer("n_responses")? as usize,
             n_scored: row.integer("n_scored")? as usize,
         };
         let of_metric = tallies.entry(row.text("metric")?.to_owned()).or_default();
@@ -250,8 +255,8 @@ impl TaskBehavior<'_> {
             .shown(metric)
             .into_iter()
             .filter_map(|c| self.tallies[metric].get(&c.name).map(|t| (c, t)))
-            .filter(|(_, t)| t.n_scored < t.n_prompts)
-            .map(|(c, t)| format!("{} of {} in {}", t.n_prompts - t.n_scored, t.n_prompts, c.name))
+            .filter(|(_, t)| t.n_scored < t.n_responses)
+            .map(|(c, t)| format!("{} of {} in {}", t.n_responses - t.n_scored, t.n_responses, c.name))
             .collect();
         let title = plan(metric).title;
         (!missing.is_empty()).then(|| {
@@ -395,6 +400,9 @@ impl TaskBehavior<'_> {
 
 /// What a metric's statistic is, in words.
 fn subject(metric: &str, statistic: Statistic) -> String {
+    if let Some(metric) = metric.strip_prefix(SAMPLED) {
+        return format!("{} over drawn responses", subject(metric, statistic));
+    }
     match (metric, statistic) {
         ("contains", _) => "the share of responses that hold the expected answer".to_owned(),
         ("exact_match", _) => "the share of responses that are the expected answer".to_owned(),

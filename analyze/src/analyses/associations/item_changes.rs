@@ -61,7 +61,10 @@ impl ItemMeans {
     /// Reads what the analyses before this one wrote.
     pub(super) fn read(inputs: Inputs<'_>) -> Result<Self, AnalyzeError> {
         let read = |table| inputs.catalog.frame(table, partitions(inputs));
-        let sign = when(col("metric").eq(lit("absolute_error"))).then(-col("score")).otherwise(col("score"));
+        let sign =
+            when(col("metric").eq(lit("absolute_error")).or(col("metric").eq(lit("sampled_absolute_error"))))
+                .then(-col("score"))
+                .otherwise(col("score"));
         let scores = read(&tables::BEHAVIOR)?.lazy().with_column(sign.alias("score"));
         let measures = read(&tables::MEASURES)?.lazy();
         let items: Vec<&str> = inputs.prompts.items.iter().map(|item| &**item).collect();

@@ -2,7 +2,7 @@
 
 mod score;
 
-use score::Score;
+use score::{OwnScore, Score};
 
 use super::contrast_rows::{ContrastRows, FoundChange, Location};
 use super::entry::Named;
@@ -19,7 +19,7 @@ use crate::responses::are_generated;
 use crate::scoring::{Judgement, Scoring};
 use crate::settings::AnalysisSettings;
 use crate::stats::clusters::mean_over_clusters;
-use hypercolumn_schemas::tables::{self, BehaviorRow, ContrastRow};
+use hypercolumn_schemas::tables::{self, BehaviorRow, ContrastRow, SAMPLED};
 use hypercolumn_schemas::{Progress, Table};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -29,7 +29,7 @@ pub(crate) struct Behavior;
 
 impl Analysis for Behavior {
     type Entry = Score;
-    type Prepared = Vec<(usize, Judgement)>;
+    type Prepared = Vec<OwnScore>;
 
     fn name(&self) -> &'static str {
         "behavior"
@@ -44,7 +44,7 @@ impl Analysis for Behavior {
     }
 
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn inputs(&self) -> &'static [&'static Table] {
@@ -65,20 +65,12 @@ impl Analysis for Behavior {
         found.note(entry.check(task)).map(drop)
     }
 
-    fn prepare(
-        &self,
-        inputs: Inputs<'_>,
-        entries: &[Named<Score>],
-    ) -> Result<Vec<(usize, Judgement)>, AnalyzeError> {
+    fn prepare(&self, inputs: Inputs<'_>, entries: &[Named<Score>]) -> Result<Vec<OwnScore>, AnalyzeError> {
         let judged: Result<Vec<_>, _> = entries.iter().map(|entry| entry.judge(inputs)).collect();
         Ok(judged?.into_iter().flatten().collect())
     }
 
-    fn compute(
-        &self,
-        inputs: Inputs<'_>,
-        own: &Vec<(usize, Judgement)>,
-    ) -> Result<Vec<Results>, AnalyzeError> {
+    fn compute(&self, inputs: Inputs<'_>, own: &Vec<OwnScore>) -> Result<Vec<Results>, AnalyzeError> {
         let rows = score_answers(inputs, own)?;
         let declared = contrast_scores(inputs.context(), &rows)?;
         Ok(vec![Results::of(&rows)?, Results::corrected(&declared, &[Correction::LEVEL])?])
@@ -89,13 +81,14 @@ impl Analysis for Behavior {
     }
 }
 
-/// Rows of `behavior`, in order of prompt and metric; `own` are the scores of the study's entries by prompt.
-fn score_answers(inputs: Inputs<'_>, own: &[(usize, Judgement)]) -> Result<Vec<BehaviorRow>, AnalyzeError> {
+/// Rows of `behavior`, in order of prompt and response; `own` are the scores of the study's entries.
+fn score_answers(inputs: Inputs<'_>, own: &[OwnScore]) -> Result<Vec<BehaviorRow>, AnalyzeError> {
     let Inputs { catalog, model, prompts, design, progress, .. } = inputs;
     let sql = include_str!("../../../queries/answers.sql");
     let task = prompts.task.as_str();
     let answer = ask(catalog.connection(), sql, &[&model, &task], "read the answers")?;
     let ids = answer.column::<String>("prompt_id")?;
+    let samples = answer.column::<i64>("sample")?;
     let expected = answer.column::<Option<String>>("expected")?;
     let responses = answer.column::<String>("response")?;
     let logprobs = answer.column::<Option<f64>>("expected_logprob")?;
@@ -103,32 +96,36 @@ fn score_answers(inputs: Inputs<'_>, own: &[(usize, Judgement)]) -> Result<Vec<B
     if are_generated(catalog.snapshot(), model, task) {
         warn_of_empty_responses(prompts, &responses, progress);
     }
-    warn_of_answers_without_number(prompts, &design.scoring, &expected, progress);
-    let mut own_of: HashMap<usize, Vec<Judgement>> = HashMap::new();
-    for (prompt, judgement) in own {
-        own_of.entry(*prompt).or_default().push(judgement.clone());
+    let greedy = expected.iter().zip(&samples).filter(|(_, sample)| **sample == 0);
+    let expected_of_prompts: Vec<_> = greedy.map(|(expected, _)| expected.clone()).collect();
+    warn_of_answers_without_number(prompts, &design.scoring, &expected_of_prompts, progress);
+    let mut own_of: HashMap<(usize, i16), Vec<Judgement>> = HashMap::new();
+    for OwnScore { prompt, sample, judgement } in own {
+        own_of.entry((*prompt, *sample)).or_default().push(judgement.clone());
     }
     let mut rows = Vec::new();
     for (i, id) in ids.iter().enumerate() {
         let Some(prompt) = prompts.number(id) else { continue };
+        let sample = samples[i] as i16;
         let mut judgements = match &expected[i] {
             Some(expected) => design.scoring.judge(&responses[i], expected),
             None => Vec::new(),
         };
-        if logprobs[i].is_some() {
-            judgements.push(Judgement {
-                metric: "expected_logprob".into(),
-                score: logprobs[i],
-                parsed: None,
-            });
+        judgements.extend(own_of.remove(&(prompt, sample)).unwrap_or_default());
+        if sample > 0 {
+            judgements.iter_mut().for_each(|j| j.metric = format!("{SAMPLED}{}", j.metric).into());
+        } else {
+            let expected_logprob =
+                |score| Judgement { metric: "expected_logprob".into(), score, parsed: None };
+            judgements.extend(logprobs[i].map(|logprob| expected_logprob(Some(logprob))));
+            judgements.extend(forced.remove(id).unwrap_or_default());
         }
-        judgements.extend(forced.remove(id).unwrap_or_default());
-        judgements.extend(own_of.remove(&prompt).unwrap_or_default());
         rows.extend(judgements.into_iter().map(|Judgement { metric, score, parsed }| BehaviorRow {
             prompt_id: prompts.ids[prompt].to_string(),
             item_id: prompts.items[prompt].to_string(),
             condition: prompts.conditions[prompts.condition_of[prompt]].to_string(),
             metric: metric.into_owned(),
+            sample,
             score,
             parsed,
         }));
@@ -180,10 +177,15 @@ fn mean_by_item<'r>(rows: &'r [BehaviorRow], metric: &str, condition: &str) -> I
     for row in rows.iter().filter(|row| row.metric == metric && row.condition == condition) {
         let Some(score) = row.score else { continue };
         let (sum, count) = sums.entry(&row.item_id).or_default();
-        *sum += if metric == "absolute_error" { -score } else { score };
+        *sum += if is_error(metric) { -score } else { score };
         *count += 1.0;
     }
     sums.into_iter().map(|(item, (sum, count))| (item, sum / count)).collect()
+}
+
+/// Whether smaller is better.
+fn is_error(metric: &str) -> bool {
+    metric.strip_prefix(SAMPLED).unwrap_or(metric) == "absolute_error"
 }
 
 /// The forced choices of each prompt that has any.

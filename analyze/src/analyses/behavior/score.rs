@@ -8,6 +8,7 @@ use crate::expression::{Expression, ValueKind};
 use crate::prompts::{INDEX, TaskPrompts};
 use crate::quote::literal;
 use crate::scoring::Judgement;
+use hypercolumn_schemas::tables::SAMPLED;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,6 +39,9 @@ const BUILT_IN: [&str; 10] = [
     "numeric",
 ];
 
+/// The column of a response's number, called so that no param has the name.
+const SAMPLE: &str = "__sample";
+
 /// The columns of a response that a score is asked over, with their types.
 const OF_RESPONSE: [(&str, &str); 3] =
     [("response", "VARCHAR"), ("n_tokens", "INTEGER"), ("expected_logprob", "FLOAT")];
@@ -54,6 +58,9 @@ impl Entry for Score {
     fn problem(&self) -> Option<String> {
         if self.metric.trim().is_empty() || self.metric.chars().any(char::is_control) {
             return Some("the name of a metric is empty or has control characters".to_owned());
+        }
+        if self.metric.starts_with(SAMPLED) {
+            return Some(format!("names that begin with `{SAMPLED}` are those of drawn responses"));
         }
         BUILT_IN.contains(&self.metric.as_str()).then(|| {
             format!("`{}` is a metric that every study has; give this one another name", self.metric)
@@ -85,29 +92,44 @@ impl Named<Score> {
         }
     }
 
-    /// The score of each prompt that the model has answered, by the prompt's number; infinities and NaN are null.
-    pub(super) fn judge(&self, inputs: Inputs<'_>) -> Result<Vec<(usize, Judgement)>, AnalyzeError> {
+    /// The score of each response; infinities and NaN are null.
+    pub(super) fn judge(&self, inputs: Inputs<'_>) -> Result<Vec<OwnScore>, AnalyzeError> {
         let Inputs { catalog, model, prompts, .. } = inputs;
         let from = answered(prompts, model);
         self.check_kind(catalog, &from)?;
         let sql = format!(
-            "SELECT {INDEX}, CASE WHEN isfinite(value) THEN value END AS score
-             FROM (SELECT {INDEX}, {}::DOUBLE AS value FROM {from}) ORDER BY {INDEX}",
+            "SELECT {INDEX}, {SAMPLE}, CASE WHEN isfinite(value) THEN value END AS score
+             FROM (SELECT {INDEX}, {SAMPLE}, {}::DOUBLE AS value FROM {from}) ORDER BY {INDEX}, {SAMPLE}",
             self.expression().parenthesized()
         );
         let answer = self.expression().ask(catalog, &sql)?;
         let scores = answer.column::<Option<f64>>("score")?;
-        let judge = |score| Judgement { metric: self.entry.metric.clone().into(), score, parsed: None };
-        let numbers = answer.column::<i64>(INDEX)?.into_iter().map(|index| index as usize);
-        Ok(numbers.zip(scores.into_iter().map(judge)).collect())
+        let samples = answer.column::<i64>(SAMPLE)?;
+        let responses = answer.column::<i64>(INDEX)?.into_iter().zip(samples).zip(scores);
+        let judge = |((prompt, sample), score)| OwnScore {
+            prompt: prompt as usize,
+            sample: sample as i16,
+            judgement: Judgement { metric: self.entry.metric.clone().into(), score, parsed: None },
+        };
+        Ok(responses.map(judge).collect())
     }
+}
+
+/// What an entry says of a response.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnScore {
+    /// The prompt's number.
+    pub(super) prompt: usize,
+    /// The response: 0 is the greedy one.
+    pub(super) sample: i16,
+    pub(super) judgement: Judgement,
 }
 
 /// The prompts of a task beside the model's responses, as a relation.
 fn answered(prompts: &TaskPrompts, model: &str) -> String {
     let columns = OF_RESPONSE.map(|(column, kind)| format!("r.{column}::{kind} AS {column}")).join(", ");
     format!(
-        "(SELECT {}, {columns} FROM {} AS p JOIN responses AS r USING (prompt_id)
+        "(SELECT {}, {columns}, r.sample::BIGINT AS {SAMPLE} FROM {} AS p JOIN responses AS r USING (prompt_id)
           WHERE r.model = {} AND r.task = {})",
         prompt_columns(prompts),
         prompts.table,

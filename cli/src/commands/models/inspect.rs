@@ -17,7 +17,7 @@ pub fn inspect(args: &InspectArgs, form: Form, reporter: &Reporter) -> Result<Ex
     let source = parse(&args.model)?;
     let lake = args.task.as_ref().map(|_| open(&args.lake.lake)).transpose()?;
     let model = fetch(&source, reporter)?;
-    let settings = override_settings(Settings::default(), &args.keep);
+    let settings = override_settings(Settings::default(), &args.keep)?;
     let task = lake.as_ref().zip(args.task.as_deref()).map(|(lake, task)| (lake, task, &settings));
     let found = hypercolumn_extract::stage::inspect::inspect(&model, task)
         .map_err(could_not("inspect", &args.model))?;

@@ -142,7 +142,10 @@ fn plan_extracts(
 fn of_extraction(plan: &ExtractPlan, ingest: Action) -> Planned {
     // Prompts may change in what no model reads, their params.
     let is_done = plan.n_shards_done == plan.n_shards;
-    let why = if is_done || ingest == Action::Reuse { plan.reason.as_str() } else { "the prompts change" };
+    let why = match is_done || plan.n_shards_kept > 0 || ingest == Action::Reuse {
+        true => plan.reason.as_str(),
+        false => "the prompts change",
+    };
     let reason = match is_done {
         true => why.to_owned(),
         false => format!(

@@ -1,4 +1,4 @@
-//! Reads logits: the likeliest token and log-probabilities of given ones.
+//! Reads logits: the next token and log-probabilities of given ones.
 
 use crate::cpu::vector::{log_sum_exp, position_of_largest};
 use crate::forward::{Capture, LogitRequest, LogitResult, NextToken};
@@ -33,10 +33,14 @@ impl<'a> LogitReads<'a> {
         let (mut likeliest, mut normalizer) = (None, None);
         for &index in self.by_row.get(&row).into_iter().flatten() {
             let request = &self.requests[index];
-            let mut result = LogitResult::default();
-            if request.next == NextToken::Likeliest {
-                result.likeliest = *likeliest.get_or_insert_with(|| position_of_largest(logits) as u32);
-            }
+            let next = match request.next {
+                NextToken::Likeliest => {
+                    Some(*likeliest.get_or_insert_with(|| position_of_largest(logits) as u32))
+                }
+                NextToken::Drawn(draw) => Some(draw.token(logits)),
+                NextToken::Unasked => None,
+            };
+            let mut result = LogitResult { next, ..LogitResult::default() };
             if !request.targets.is_empty() {
                 let normalizer = *normalizer.get_or_insert_with(|| log_sum_exp(logits));
                 let logprob = |token: &u32| f64::from(logits[*token as usize]) - normalizer;

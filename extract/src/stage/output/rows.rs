@@ -48,18 +48,22 @@ pub fn token_rows(
 
 /// `responses` of a chunk.
 pub fn response_rows(chunk: &Chunk, written: &Generations) -> Result<RecordBatch, LakeError> {
-    let answers = written.responses.iter().zip(&written.answer_logprobs);
-    let row = |(tokenized_prompt, (response, logprobs)): (&&TokenizedPrompt, (&Response, &Vec<f32>))| {
+    let Generations { responses, samples, answer_logprobs } = written;
+    let mut rows = Vec::new();
+    for (i, tokenized_prompt) in chunk.tokenized_prompts.iter().enumerate() {
         let expected = tokenized_prompt.expected();
-        ResponseRow {
-            prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
-            response: response.text.clone(),
-            n_tokens: response.ids.len() as i32,
-            expected_logprob: expected.map(|_| logprobs[0]),
-            scored: expected.map(|answer| answer.scored.clone()),
+        for (sample, response) in (0..).zip(std::iter::once(&responses[i]).chain(&samples[i])) {
+            rows.push(ResponseRow {
+                prompt_id: tokenized_prompt.prompt.prompt_id.clone(),
+                sample,
+                response: response.text.clone(),
+                n_tokens: response.ids.len() as i32,
+                expected_logprob: expected.map(|_| answer_logprobs[i][0]),
+                scored: expected.map(|answer| answer.scored.clone()),
+            });
         }
-    };
-    ResponseRow::to_batch(&chunk.tokenized_prompts.iter().zip(answers).map(row).collect::<Vec<_>>())
+    }
+    ResponseRow::to_batch(&rows)
 }
 
 /// Prompts whose response begins with the expected answer, white space aside, in other tokens than those that were scored.
